@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a store can do, whatever database lies under it.
+
+Synchronous on purpose: one writer per process collects operations, calls `Store.commit_batch`, and only
+then answers its clients, so many messages share one fsync. Call it inline or from a thread; every method
+may be called from any thread. Reading never waits for writing.
+Every method may raise `StoreError`; a method that returns has done what it says, durably.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from gatehouse.store.values import (
+    BodyRef,
+    Cursor,
+    DestinationCount,
+    DuePage,
+    Operation,
+    QueuedMessage,
+    QueueEntry,
+    QueueFilter,
+    QueueTotals,
+    Result,
+    Revision,
+    SecretName,
+)
+
+
+class OpenBody(Protocol):
+    """A body that is being received. Exactly one of `finish` and `abort` ends it."""
+
+    @property
+    def size(self) -> int:
+        """Octets written so far."""
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next octets of the body."""
+
+    def finish(self) -> BodyRef:
+        """The body is complete. It is durable only after the writer's next successful `sync`."""
+
+    def abort(self) -> None:
+        """Forget the body; harmless after either end."""
+
+
+class BodyWriter(Protocol):
+    """The one per process that appends bodies to the spool."""
+
+    def begin(self) -> OpenBody:
+        """A new, empty body."""
+
+    def sync(self) -> None:
+        """Make every body finished so far durable. One that a failed sync has lost stays lost."""
+
+    def is_durable(self, ref: BodyRef) -> bool:
+        """Whether a body that this writer finished, and nobody settled yet, is on stable storage."""
+
+    def settle(self, ref: BodyRef) -> None:
+        """The queue knows the body, or nobody ever will: it no longer keeps its segment from being freed."""
+
+    def close(self) -> None:
+        """Let go of the open segments."""
+
+
+class BodyReader(Protocol):
+    """Reads bodies back, never a damaged one to its end."""
+
+    def read(self, ref: BodyRef, chunk_size: int = 65536) -> Iterator[bytes]:
+        """The body in chunks; the last one comes only after the checksum proved right."""
+
+    def read_small(self, ref: BodyRef) -> bytes:
+        """The whole body at once, checked; for bodies known to be small."""
+
+
+class Queue(Protocol):
+    """Messages and their recipients."""
+
+    def write(self, batch: Sequence[Operation]) -> tuple[Result, ...]:
+        """Do all operations in one durable transaction; a result for each, in order.
+
+        Bodies must be durable already: call `Store.commit_batch` unless they are. Raises when the
+        transaction as a whole failed; then nothing of it is done.
+        """
+
+    def due(self, now: float, limit: int, cursor: Cursor) -> DuePage:
+        """Recipients that may be tried: those of messages new since the cursor, and retries whose time has come.
+
+        A recipient that is in the reader's hands can be named again (after `retries_again`): skip those.
+        """
+
+    def load(self, mid: int) -> QueuedMessage | None:
+        """A message with its waiting recipients; None when it is gone."""
+
+    def show(self, mid: int) -> QueuedMessage | None:
+        """A message with all its recipients, also those that are done."""
+
+    def list(self, wanted: QueueFilter, limit: int, offset: int = 0) -> tuple[QueueEntry, ...]:
+        """Messages for the operator, oldest first."""
+
+    def counts(self) -> tuple[DestinationCount, ...]:
+        """Waiting recipients per destination, the largest first."""
+
+    def totals(self) -> QueueTotals:
+        """Messages, waiting recipients, held messages and octets."""
+
+    def oldest(self) -> float | None:
+        """When the oldest message was received; None for an empty queue."""
+
+    def next_retry_at(self) -> float | None:
+        """The earliest time at which a deferred recipient falls due."""
+
+
+class Ids(Protocol):
+    """Numbers that are never given twice, also not after a crash. Kinds: icid, mid, dcid, segment."""
+
+    def next(self, kind: str) -> int:
+        """The next number of a kind; waits for the disk only when its block is used up."""
+
+
+class Revisions(Protocol):
+    """Committed configurations, append-only."""
+
+    def append(self, *, text: str, operator: str, comment: str, committed_at: float) -> int:
+        """Keep a configuration and make it the current one; its number, counted from 1."""
+
+    def current(self) -> Revision | None:
+        """The configuration in force."""
+
+    def get(self, number: int) -> Revision | None:
+        """One revision."""
+
+    def history(self, limit: int, before: int | None = None) -> tuple[Revision, ...]:
+        """Revisions, the newest first."""
+
+
+class Secrets(Protocol):
+    """Private keys and passwords, sealed at rest."""
+
+    def put(self, name: str, content: bytes, updated_at: float) -> None:
+        """Keep or replace a secret."""
+
+    def get(self, name: str) -> bytes | None:
+        """The content, or None. Raises `StoreCorrupt` when it does not open with our master key."""
+
+    def delete(self, name: str) -> bool:
+        """Forget a secret; False when there was none."""
+
+    def names(self) -> tuple[SecretName, ...]:
+        """Which secrets there are."""
+
+
+class Store(Protocol):
+    """Everything that is remembered."""
+
+    @property
+    def queue(self) -> Queue: ...
+
+    @property
+    def ids(self) -> Ids: ...
+
+    @property
+    def revisions(self) -> Revisions: ...
+
+    @property
+    def secrets(self) -> Secrets: ...
+
+    def commit_batch(self, writer: BodyWriter, batch: Sequence[Operation]) -> tuple[Result, ...]:
+        """Make the bodies durable, then the operations. When it returns, a 250 may be sent for each `Added`.
+
+        A body that could not be made durable fails its own operation only. Raises when the transaction
+        failed: then no operation is done, and the bodies of the batch are given up.
+        """
+
+    def reclaim(self) -> int:
+        """Remove segments that hold no queued body and belong to no writer; how many went."""
+
+    def compact(self, writer: BodyWriter, max_bytes: int) -> int:
+        """Move bodies out of mostly dead segments, so that one stuck message does not pin a whole one."""
+
+    def close(self) -> None:
+        """Let go of all files."""
+
+
+SegmentIds = Callable[[], int]
