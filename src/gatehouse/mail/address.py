@@ -11,6 +11,7 @@ import ipaddress
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 import idna
 
@@ -64,14 +65,18 @@ NEEDS_SMTPUTF8 = AddressFault("Non-ASCII address without SMTPUTF8", "5.6.7")  # 
 # is a number is no name but a disguised IPv4 address (2130706433, 0x7f000001).
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_NUMBER = r"(?:[0-9]+|0[xX][0-9A-Fa-f]*)"
-_PLAIN = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)*(?!{_NUMBER}\Z){_LABEL})".encode())
+_LDH = re.compile(_LABEL)
+_NUMERIC = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
+# The plain case in one pass: possessive, so linear on any input. What may be a number or an A-label
+# goes the slow way.
+_PLAIN_LABEL = r"(?!-)[A-Za-z0-9-]{1,63}+(?<!-)"
+_PLAIN = re.compile(
+    rf"({_ATOM}+(?:\.{_ATOM}+)*+)@(?:{_PLAIN_LABEL}\.)*+(?![0-9]){_PLAIN_LABEL}".encode()
+)
 _ATOM_UTF8 = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
 _DOT_STRING = re.compile(rf"{_ATOM_UTF8}(?:\.{_ATOM_UTF8})*")
 _NO_ATOM_CHARACTER = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff.-]")
 _NO_DOMAIN_CHARACTER = re.compile(r"[^A-Za-z0-9.\x80-\U0010ffff-]")
-_LDH = re.compile(_LABEL)
-_NUMERIC = re.compile(_NUMBER)
 # qtextSMTP and quoted-pairSMTP, with UTF-8 as qtext (RFC 6531 §3.3).
 _QUOTED_STRING = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"')
 _QUOTED_PAIR = re.compile(r"\\(.)")
@@ -94,17 +99,9 @@ _SENDER_SYNTAX = "5.1.7"
 
 def parse_mailbox(raw: bytes) -> Address | AddressFault:
     """Parse a Mailbox: what stands between ``<`` and ``>``, without source route."""
-    # The path of nearly every message: an ASCII Dot-string at letter-digit-hyphen labels.
-    if len(raw) <= MAX_MAILBOX and (plain := _PLAIN.fullmatch(raw)):
-        text = raw.decode("ascii")
-        at = plain.end(1)
-        domain = text[at + 1 :].lower()
-        if at <= MAX_LOCAL_PART and "xn--" not in domain:
-            return Address(text, text[:at], domain, False)
-    try:
-        return _parse_slowly(raw)
-    except _Refused as refused:
-        return AddressFault(refused.reason, _RECIPIENT_SYNTAX)
+    if len(raw) > MAX_MAILBOX:  # in front of the cache, which must stay small
+        return AddressFault(f"Address too long: {len(raw)} octets", _RECIPIENT_SYNTAX)
+    return _parse_plain(raw) or _parse_strictly(raw)
 
 
 def parse_forward_path(raw: bytes) -> Address | AddressFault:
@@ -173,12 +170,31 @@ class _Refused(Exception):
         self.reason = reason
 
 
-def _parse_slowly(raw: bytes) -> Address:
+@lru_cache(maxsize=2048)  # mail repeats its addresses; at 254 octets a key, under 2 MB when full
+def _parse_plain(raw: bytes) -> Address | None:
+    """The path of nearly every message: an ASCII Dot-string at plain labels; else None."""
+    plain = _PLAIN.fullmatch(raw)
+    if plain is None:
+        return None
+    text = raw.decode("ascii")
+    at = plain.end(1)
+    domain = text[at + 1 :].lower()
+    if at > MAX_LOCAL_PART or "xn--" in domain:
+        return None
+    return Address(text, text[:at], domain, False)
+
+
+def _parse_strictly(raw: bytes) -> Address | AddressFault:
     """Everything but the plain case: quoted strings, literals, UTF-8, and all refusals."""
+    try:
+        return _parse_slowly(raw)
+    except _Refused as refused:
+        return AddressFault(refused.reason, _RECIPIENT_SYNTAX)
+
+
+def _parse_slowly(raw: bytes) -> Address:
     if not raw:
         raise _Refused("Empty address")
-    if len(raw) > MAX_MAILBOX:
-        raise _Refused(f"Address too long: {len(raw)} octets")
     text = _decode(raw)
     local, rest = _split_local_part(text)
     if len(local.encode()) > MAX_LOCAL_PART:
