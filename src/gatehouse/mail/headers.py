@@ -42,13 +42,13 @@ def header_end(data: bytes | bytearray, start: int = 0) -> int:
     return found + len(_END) if found >= 0 else -1
 
 
-# A name, blanks that old grammar allows (RFC 5322 §4.5), a colon. A literal CRLF in front lets the
-# matcher skip from line to line.
+# A name, blanks that old grammar allows (RFC 5322 §4.5), a colon. Matched against the block in
+# lower case: that is faster than a matcher that ignores case.
 _FIELD = re.compile(
-    rb"\r\n(received|message-id|subject|date|from|auto-submitted|precedence|tls-required)[ \t]*+:",
-    re.IGNORECASE,
+    rb"\r\n(received|message-id|subject|date|from|auto-submitted|precedence|tls-required)[ \t]*+:"
 )
 _VALUE = re.compile(rb"[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+")  # folded lines included
+_WORD_END = re.compile(rb"[;( \t]")
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
 
 
@@ -59,24 +59,27 @@ def scan(block: bytes) -> HeaderFacts:
     if blank >= 0:  # what follows is body, not header
         lines = lines[: blank + 2]
     received = 0
-    first: dict[bytes, bytes] = {}
-    tls_required: list[bytes] = []
-    for field in _FIELD.finditer(lines):
-        name = field[1].lower()
+    first: dict[bytes, int] = {}  # name to the offset behind its colon
+    repeated: set[bytes] = set()
+    for field in _FIELD.finditer(lines.lower()):
+        name = field[1]
         if name == b"received":
             received += 1
-        elif name == b"tls-required":
-            tls_required.append(_token(lines, field.end()))
-        elif name not in first:
-            first[name] = _value(lines, field.end())
+        elif name in first:
+            repeated.add(name)
+        else:
+            first[name] = field.end()
+    message_id, subject = first.get(b"message-id"), first.get(b"subject")
     return HeaderFacts(
-        message_id=_clean_text(first.get(b"message-id", b"")),
-        subject=_decode_words(first.get(b"subject", b"")),
+        message_id="" if message_id is None else _clean_text(_value(lines, message_id)),
+        subject="" if subject is None else _decode_words(_value(lines, subject)),
         received=received,
         has_date=b"date" in first,
         has_from=b"from" in first,
-        auto_submitted=_automatic(first),
-        tls_required_no=tls_required == [b"no"],
+        auto_submitted=_automatic(lines, first),
+        tls_required_no=(
+            b"tls-required" not in repeated and _token(lines, first.get(b"tls-required")) == b"no"
+        ),
     )
 
 
@@ -88,18 +91,18 @@ def _value(lines: bytes, start: int) -> bytes:
     return (_FOLD.sub(b"", value) if b"\r" in value else value).strip(b" \t")
 
 
-def _token(lines: bytes, start: int) -> bytes:
-    """A value that is one word, without parameters and comment, in lower case."""
-    return re.split(rb"[;( \t]", _value(lines, start), maxsplit=1)[0].lower()
+def _token(lines: bytes, start: int | None) -> bytes:
+    """A value that is one word, without parameters and comment, in lower case; "" if missing."""
+    if start is None:
+        return b""
+    return _WORD_END.split(_value(lines, start), maxsplit=1)[0].lower()
 
 
-def _automatic(first: dict[bytes, bytes]) -> bool:
+def _automatic(lines: bytes, first: dict[bytes, int]) -> bool:
     # RFC 3834 §5: any value but "no" marks a machine's mail.
-    submitted = first.get(b"auto-submitted")
-    if submitted is not None and _token(submitted, 0) != b"no":
+    if b"auto-submitted" in first and _token(lines, first[b"auto-submitted"]) != b"no":
         return True
-    precedence = first.get(b"precedence")
-    return precedence is not None and _token(precedence, 0) in (b"bulk", b"junk")
+    return _token(lines, first.get(b"precedence")) in (b"bulk", b"junk")
 
 
 # --- text ------------------------------------------------------------------------------------
