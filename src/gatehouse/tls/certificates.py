@@ -26,10 +26,10 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519Pri
 DEMO_COMMON_NAME = "Gatehouse Demo Certificate"
 DEMO_DAYS = 3650  # made at first start for tests; nobody should meet its end in a running demo
 
-LARGEST_PEM = 1024 * 1024  # hostile-input 6.15: certificates of 1 MB; all of Mozilla's roots are 220 KB
+LARGEST_PEM = 1024 * 1024  # certificates of 1 MB are an attack; all of Mozilla's roots are 220 KB
 MOST_CERTIFICATES = 1000  # in one file; Mozilla's list holds about 140
 LONGEST_DAYS = 36_500  # a hundred years; also keeps the dates inside RFC 5280 §4.1.2.5
-_LARGEST_RSA = 16_384  # hostile-input 6.15; verifying costs the square of it
+_LARGEST_RSA = 16_384  # OPENSSL_RSA_MAX_MODULUS_BITS; using it costs the cube of its size
 _EXPONENT = 65_537
 
 # RFC 1123 §2.1 labels of letters, digits and hyphens, at least one dot; a wildcard in front.
@@ -37,7 +37,9 @@ _HOST_LIKE = re.compile(
     r"(?:\*\.)?(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-)){1,126}", re.ASCII
 )
 _PEM_CERTIFICATE = re.compile(
-    rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]{1,200000}-----END (?:X509 |TRUSTED )?CERTIFICATE-----"
+    rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----"
+    rb"[^-]{1,200000}"
+    rb"-----END (?:X509 |TRUSTED )?CERTIFICATE-----"
 )
 _PEM_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY-----")
 _BEGIN_CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
@@ -304,7 +306,7 @@ def _public_der(key: object) -> bytes:
     return encoded
 
 
-def _digest(key: PrivateKey) -> hashes.HashAlgorithm | None:
+def _digest(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | None:
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return None
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.key_size > 256:
@@ -364,9 +366,7 @@ def _with_extensions(
         builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
-        .add_extension(
-            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)

@@ -159,8 +159,8 @@ def _pairs(materials: list[_Material]) -> list[list[_Material]]:
     groups: list[list[_Material]] = []
     for material in materials:
         for group in groups:
-            kinds = {type(each.key) for each in group}
-            if material.names and group[0].names == material.names and type(material.key) not in kinds:
+            same_names = bool(material.names) and group[0].names == material.names
+            if same_names and all(type(each.key) is not type(material.key) for each in group):
                 group.append(material)
                 break
         else:
@@ -177,8 +177,9 @@ def _use(context: SSL.Context, group: list[_Material]) -> None:
             context.check_privatekey()
         except SSL.Error as error:
             binding.forget_errors()
+            subject = certificates.describe(material.leaf)
             raise TlsSetupError(
-                f"The certificate for {_subject(material.leaf)} cannot be used: {_reason(error)}"
+                f"The certificate for {subject} cannot be used: {_reason(error)}"
             ) from None
         # RFC 8446 §4.4.2: certificates that are not needed do not harm, so a pair may share a list.
         sent.extend(each for each in material.chain if each not in sent)
@@ -201,12 +202,8 @@ def _trust(context: SSL.Context, bundles: tuple[bytes, ...]) -> None:
             except crypto.Error as error:
                 binding.forget_errors()
                 raise TlsSetupError(
-                    f"Trust store: the certificate {_subject(anchor)} cannot be used: {_reason(error)}"
+                    f"Trust store: {certificates.describe(anchor)} cannot be used: {_reason(error)}"
                 ) from None
-
-
-def _subject(certificate: x509.Certificate) -> str:
-    return certificates.bounded(certificate.subject.rfc4514_string() or "without a subject")
 
 
 def _reason(error: Exception) -> str:

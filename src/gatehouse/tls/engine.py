@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS over memory buffers, for both roles: bytes from the wire in, bytes for the wire out.
 
-Rule: the driver owns the socket, this owns the handshake. A context is immutable and made once per
-policy; new certificates mean a new context, and sessions of the old one live on. TLS 1.2 and 1.3 by
-default (RFC 8446, RFC 5246); no compression, no renegotiation, no 0-RTT (RFC 9325 §3.2, §3.3, §3.5).
+Rule: the driver owns the socket, this owns the handshake. A context is immutable and made once
+per policy; new certificates mean a new context, and sessions of the old one live on. TLS 1.2 and
+1.3 by default (RFC 8446, RFC 5246); no compression, no renegotiation, no 0-RTT (RFC 9325 §3).
 
 A certificate never ends a handshake here, in neither role: what OpenSSL thinks of the chain is
-recorded (`HandshakeReport.verify_errors`) and the verdict is somebody else's. Runs on pyOpenSSL; the
-measurements behind that choice are in docs/adr/0002-tls-engine.md.
+recorded (`HandshakeReport.verify_errors`) and the verdict is somebody else's. Runs on pyOpenSSL;
+the measurements behind that choice are in docs/adr/0002-tls-engine.md.
 """
 
 import re
@@ -44,7 +44,7 @@ _PIECE = 16 * 1024 + 261
 _PLAIN_PIECE = 16 * 1024  # RFC 8446 §5.1: plaintext of one record
 _OUTPUT_PIECE = 64 * 1024
 
-# RFC 6066 §3: "HostName" is an ASCII host name without trailing dot. Underscores occur in the field.
+# RFC 6066 §3: an ASCII host name without trailing dot. Underscores occur in the field.
 _HOST_NAME = re.compile(rb"(?=[^\0]{1,253}\Z)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,126}")
 
 _ADDRESS = re.compile(r"[0-9.]+|.*:.*", re.DOTALL)
@@ -93,7 +93,9 @@ class ServerContext:
         on_verify = _record_verify if settings.request_client_certificate else None
         # pyOpenSSL keeps the callbacks on the Python context only, so it has to live as long as any
         # session of it: TlsSession holds on to its context.
-        self._table = contexts.server_table(settings, on_name=_choose_certificate, on_verify=on_verify)
+        self._table = contexts.server_table(
+            settings, on_name=_choose_certificate, on_verify=on_verify
+        )
 
     def session(self) -> "TlsSession":
         """A new session, waiting for a ClientHello."""
@@ -112,8 +114,8 @@ class ClientContext:
     def session(self, server_name: str | None, resume: SavedSession | None = None) -> "TlsSession":
         """A new session; its ClientHello is in `output()` after the first `handshake()`.
 
-        A saved session of another context, policy or server is passed over: it would carry the trust
-        of one policy into another.
+        A saved session of another context, policy or server is passed over: it would carry the
+        trust of one policy into another.
         """
         connection = SSL.Connection(self._context)
         connection.set_connect_state()
@@ -146,9 +148,21 @@ class TlsSession:
     """One TLS connection. Order of calls: receive, handshake until True, then read and write."""
 
     __slots__ = (
-        "_connection", "_notes", "_owner", "_inbox", "_outbox", "_heard", "_heard_bytes",
-        "_failure", "_report", "_talked", "_lower_eof", "done", "eof", "truncated",
-    )  # fmt: skip
+        "_connection",
+        "_failure",
+        "_heard",
+        "_heard_bytes",
+        "_inbox",
+        "_lower_eof",
+        "_notes",
+        "_outbox",
+        "_owner",
+        "_report",
+        "_talked",
+        "done",
+        "eof",
+        "truncated",
+    )
 
     def __init__(
         self, connection: SSL.Connection, notes: _Notes, *, owner: ServerContext | ClientContext
@@ -160,7 +174,9 @@ class TlsSession:
         self._inbox: deque[bytes | memoryview] = deque()
         self._outbox: list[bytes] = []
         # A client keeps what the server said in clear: only there DH parameters can be seen.
-        self._heard: list[bytes | memoryview] | None = [] if isinstance(owner, ClientContext) else None
+        self._heard: list[bytes | memoryview] | None = None
+        if isinstance(owner, ClientContext):
+            self._heard = []
         self._heard_bytes = 0
         self._failure: TlsFailure | None = None
         self._report: HandshakeReport | None = None
@@ -216,12 +232,12 @@ class TlsSession:
         self._require_done()
         plain: list[bytes] = []
         receive = self._connection.recv
-        fed = bool(self._inbox) and self._feed()
+        self._feed()
         while not self.eof:
             try:
                 plain.append(receive(_PLAIN_PIECE))
             except SSL.WantReadError:
-                if not (fed := bool(self._inbox) and self._feed()):
+                if not self._feed():
                     break
             except SSL.ZeroReturnError:
                 self.eof = True
@@ -262,7 +278,7 @@ class TlsSession:
         return data
 
     def shutdown(self) -> None:
-        """Put close_notify into `output()`; does nothing before the handshake or after a failure."""
+        """Put close_notify into `output()`; nothing before the handshake or after a failure."""
         if not self.done or self._failure is not None:
             return
         try:
@@ -281,7 +297,7 @@ class TlsSession:
         return self._report
 
     def saved_session(self) -> SavedSession | None:
-        """The session to resume later. With TLS 1.3 only after something was read: tickets come late."""
+        """The session to resume later; with TLS 1.3 only after a read, for tickets come late."""
         owner = self._owner
         if not self.done or self._failure is not None or not isinstance(owner, ClientContext):
             return None

@@ -41,8 +41,8 @@ class VerifyWord(enum.Enum):
     DANE_MISMATCH = "dane mismatch"  # no TLSA record matches
 
 
-class TlsFailure(Exception):  # noqa: N818  # the vocabulary's name; it is an outcome, not a bug
-    """A handshake or a session that cannot go on. `number` and `text` go to the mail log as they are."""
+class TlsFailure(Exception):
+    """A handshake or session that cannot go on; `number` and `text` go to the mail log as such."""
 
     def __init__(self, number: int, text: str, reason: str) -> None:
         super().__init__(number, text)
@@ -141,7 +141,7 @@ _VERIFY_REPORT = {
 
 
 def word_of_verify_error(number: int) -> VerifyWord | None:
-    """The operator's word for an OpenSSL verify error; None for 0 and for rare structural faults."""
+    """The operator's word for an OpenSSL verify error; None for 0 and for rare ones."""
     return _CERTIFICATE.get(number)
 
 
@@ -160,10 +160,11 @@ def failure_from_reason(reason: str, library: str = SSL_ROUTINES) -> TlsFailure:
 def failure_from_errors(errors: object) -> TlsFailure:
     """The failure in what pyOpenSSL raised: a list of (library, function, reason), oldest first.
 
-    The last word of the SSL library counts: what stands before it is how a lower layer came to it.
+    The first word of the SSL library counts: what stands before it is how a lower layer came to it,
+    what stands behind it ("record layer failure") only that it happened.
     """
     triples = [e for e in errors if isinstance(e, tuple)] if isinstance(errors, list) else []
-    spoken = [e for e in triples if e[0] == SSL_ROUTINES] or triples
-    if not spoken:
+    told = next((e for e in triples if e[0] == SSL_ROUTINES), triples[-1] if triples else None)
+    if told is None:
         return failure_from_reason("internal error")
-    return failure_from_reason(spoken[-1][2] or "unknown reason", spoken[-1][0] or SSL_ROUTINES)
+    return failure_from_reason(told[2] or "unknown reason", told[0] or SSL_ROUTINES)

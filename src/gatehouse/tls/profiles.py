@@ -49,8 +49,8 @@ SERVER_CIPHERS = (
     ":ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
 )
 
-# DHE stands behind every ECDHE AEAD suite: a peer with a small DH group then mostly picks ECDHE, and
-# "dh key too small" stays the rare case.
+# DHE stands behind every ECDHE AEAD suite: a peer with a small DH group then mostly picks ECDHE,
+# and "dh key too small" stays the rare case.
 CLIENT_CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
     ":ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
@@ -65,7 +65,7 @@ CLIENT_CIPHERS = (
 )
 
 # Appended to a cipher string for the second try at a destination whose DH group is too weak
-# (tls-failure "dh key too small"): without DHE the peer picks ECDHE.
+# (failure "dh key too small"): without DHE the peer picks ECDHE.
 WITHOUT_DHE = ":!kDHE"
 
 SECURITY_LEVEL = 2  # 112 bits: RSA and DH >= 2048, EC >= 224 (SSL_CTX_set_security_level(3))
