@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One courier: a task that carries messages of one destination over one connection after another.
+
+It takes the next ready message, connects if it has no connection, hands the message over, has the
+outcome settled, and takes the next. With nothing to do it keeps the connection open for a moment
+and then says QUIT. At least once, and as few duplicates as the protocol allows: the outcome goes to
+the group writer the moment the server's reply is there, before anything else is done.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gatehouse.journal import facts
+from gatehouse.mail.envelope import BodyType, Envelope
+from gatehouse.mail.reply import Reply
+from gatehouse.policy import bounce
+from gatehouse.policy.destinations import DestinationControl
+from gatehouse.policy.outbound_tls import may_carry
+from gatehouse.service.deliver.connect import Connected, Connector, NotConnected
+from gatehouse.service.deliver.link import Link, LinkLost
+from gatehouse.service.deliver.ready import Destination, ReadyLists
+from gatehouse.service.deliver.settle import Fate, Failed, Settler, Taken
+from gatehouse.smtp import client_events as events
+from gatehouse.smtp.stuffing import ImpureBody
+from gatehouse.store.errors import BodyMissing, StoreCorrupt, StoreError
+from gatehouse.store.interface import BodyReader, Queue
+from gatehouse.store.values import QueuedMessage, QueuedRecipient
+from gatehouse.tls.failures import TlsFailure
+
+# The appliance keeps an idle delivery connection for five seconds.
+IDLE_SECONDS = 5.0
+# QUIT's answer interests nobody; the socket is not kept for it.
+QUIT_SECONDS = 2.0
+# A body up to this size is read in one piece.
+SMALL_BODY = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourierTools:
+    """What a courier needs of its process."""
+
+    queue: Queue
+    bodies: BodyReader
+    wall: Callable[[], float]
+    record: Callable[[facts.HappenedAt], None]
+    settler: Settler
+    lists: ReadyLists
+
+
+class Courier:
+    """Carries mail to one destination until there is none."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        connector: Connector,
+        control: DestinationControl,
+        tools: CourierTools,
+    ) -> None:
+        self._destination = destination
+        self._connector = connector
+        self._control = control
+        self._tools = tools
+        self._connected: Connected | None = None
+
+    async def run(self) -> None:
+        """Carry until nothing is ready, or the destination cannot be reached."""
+        destination = self._destination
+        try:
+            while True:
+                while destination.ready:
+                    mid = destination.ready.popleft()
+                    try:
+                        reachable = await self._carry(mid)
+                    finally:
+                        self._tools.lists.settled(mid, destination.domain)
+                    if not reachable:
+                        return
+                if self._connected is None or not await self._wait():
+                    return
+        finally:
+            await self._leave()
+
+    async def _wait(self) -> bool:
+        """Keep the connection for a moment; True when there is work again."""
+        connected = self._connected
+        if connected is None or not connected.link.alive:
+            return False
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._destination.idle.append(waiter)
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                await waiter
+        except TimeoutError:
+            return bool(self._destination.ready)
+        finally:
+            if waiter in self._destination.idle:
+                self._destination.idle.remove(waiter)
+        return True
+
+    async def _carry(self, mid: int) -> bool:
+        """One message; False when the destination as a whole cannot be reached now."""
+        message = self._tools.queue.load(mid)
+        if message is None or message.held:
+            return True
+        domain = self._destination.domain
+        waiting = [r for r in message.recipients if r.recipient.address.domain == domain]
+        if not waiting:
+            return True
+        if message.expires_at <= self._tools.wall():
+            await self._settle(message, waiting, self._expired(waiting))
+            return True
+        limit = self._control.max_recipients_per_message
+        for start in range(0, len(waiting), limit):
+            if not await self._hand_over(message, waiting[start : start + limit]):
+                return False
+        return True
+
+    @staticmethod
+    def _expired(waiting: list[QueuedRecipient]) -> dict[int, Fate]:
+        named = bounce.classify_trouble(bounce.Trouble.EXPIRED)
+        return {
+            r.rid: Failed(
+                enhanced=named.enhanced,
+                text=named.text,
+                code="000",
+                lines=((r.last_reply or "timeout"),),
+            )
+            for r in waiting
+        }
+
+    async def _hand_over(self, message: QueuedMessage, waiting: list[QueuedRecipient]) -> bool:
+        """Deliver to some recipients of a message over a connection that satisfies its level."""
+        fresh = False
+        while True:
+            connected = self._usable()
+            if connected is None:
+                await self._leave()
+                fresh = True
+                attempt = await self._connector.connect(self._destination.domain, self._control)
+                if isinstance(attempt, NotConnected):
+                    self._destination.last_status = attempt.detail
+                    await self._unreachable(message, waiting, attempt)
+                    return False
+                self._connected = connected = attempt
+                self._destination.last_status = "connected"
+            fates = await self._transact(connected, message, waiting)
+            if fates is None and not fresh:
+                continue  # an idle connection that the server had closed is no attempt
+            connected.link.messages += 1
+            await self._settle(
+                message, waiting, fates or _all(waiting, _lost("EOF")), connected.link
+            )
+            return True
+
+    def _usable(self) -> Connected | None:
+        """The open connection, if it lives, is not used up and satisfies the level."""
+        connected = self._connected
+        if connected is None or not connected.link.alive or connected.link.engine.closing:
+            return None
+        if connected.link.messages >= self._control.max_messages_per_connection:
+            return None
+        return connected if may_carry(connected.achieved, self._control.tls) else None
+
+    async def _unreachable(
+        self, message: QueuedMessage, waiting: list[QueuedRecipient], attempt: NotConnected
+    ) -> None:
+        """No host took us: this message and all that wait for the same destination share it."""
+        fate = self._fate_of(attempt)
+        await self._settle(message, waiting, _all(waiting, fate), None, attempt)
+        destination = self._destination
+        batch = list(destination.ready)
+        destination.ready.clear()
+        for mid in batch:
+            try:
+                other = self._tools.queue.load(mid)
+                if other is not None and not other.held:
+                    theirs = [
+                        r
+                        for r in other.recipients
+                        if r.recipient.address.domain == destination.domain
+                    ]
+                    if theirs:
+                        fates = _all(theirs, fate)
+                        if other.expires_at <= self._tools.wall():
+                            fates = self._expired(theirs)
+                        self._settle_later(other, theirs, fates, attempt)
+            finally:
+                self._tools.lists.settled(mid, destination.domain)
+            await asyncio.sleep(0)  # thousands may wait here: other destinations go on meanwhile
+
+    @staticmethod
+    def _fate_of(attempt: NotConnected) -> Fate:
+        reply = attempt.reply
+        named = attempt.classification
+        return Failed(
+            enhanced=named.enhanced,
+            text=named.text,
+            code=str(reply.code) if reply is not None else "000",
+            lines=_lines(reply) if reply is not None else (attempt.detail,),
+            host=attempt.host,
+            tls=attempt.tls,
+        )
+
+    # --- one SMTP transaction -------------------------------------------------------------------
+
+    async def _transact(
+        self, connected: Connected, message: QueuedMessage, waiting: list[QueuedRecipient]
+    ) -> dict[int, Fate] | None:
+        """MAIL to the end of data; None when a reused connection turned out to be dead."""
+        link = connected.link
+        envelope = Envelope(
+            sender=message.sender,
+            recipients=tuple(r.recipient for r in waiting),
+            body=message.body_type,
+            smtputf8=message.smtputf8,
+            ret=message.ret,
+            envid=message.envid,
+            requiretls=message.requiretls,
+        )
+        begun = link.engine.begin(
+            envelope, message.size, eight_bit=message.body_type is BodyType.EIGHT_BIT
+        )
+        rids = tuple(r.rid for r in waiting)
+        if isinstance(begun, events.Refused):
+            return _all(waiting, _refused(begun.reply, bounce.Stage.SENDER, connected.host))
+        reused = link.messages > 0
+        transaction = _Transaction(waiting, connected.host, relayed=not begun.dsn_passed_on)
+        try:
+            self._tools.record(
+                facts.DeliveryStarted(
+                    at=self._tools.wall(), dcid=link.dcid, mid=message.mid, rids=rids
+                )
+            )
+            await self._dialogue(link, message, transaction)
+        except (LinkLost, TlsFailure) as error:
+            if reused and not transaction.heard:
+                return None
+            transaction.lose(str(error))
+        except (StoreCorrupt, ImpureBody, StoreError) as error:
+            # The body cannot be read: the message must not end looking whole. The connection is
+            # cut before the end of data, so the server has nothing (RFC 5321 §4.1.1.4).
+            link.close()
+            transaction.lose(f"the stored message cannot be read: {error}")
+        return transaction.fates
+
+    async def _dialogue(
+        self, link: Link, message: QueuedMessage, transaction: "_Transaction"
+    ) -> None:
+        while True:
+            event = await link.next()
+            transaction.heard = True
+            if isinstance(event, events.SendBody):
+                await link.send_body(self._body(message), link.engine.end_body)
+            elif transaction.take(event):
+                return
+
+    def _body(self, message: QueuedMessage) -> "list[bytes] | object":
+        ref = message.body
+        if ref.length <= SMALL_BODY:
+            try:
+                return [self._tools.bodies.read_small(ref)]
+            except BodyMissing:
+                moved = self._tools.queue.load(message.mid)
+                if moved is None:
+                    raise
+                return [self._tools.bodies.read_small(moved.body)]
+        return self._tools.bodies.read(ref)
+
+    # --- settling ---------------------------------------------------------------------------------
+
+    async def _settle(
+        self,
+        message: QueuedMessage,
+        waiting: list[QueuedRecipient],
+        fates: dict[int, Fate],
+        link: Link | None = None,
+        attempt: NotConnected | None = None,
+    ) -> None:
+        self._count(fates)
+        dcid = link.dcid if link is not None else attempt.dcid if attempt is not None else 0
+        encrypted = link is not None and link.encrypted
+        await self._tools.settler.settle(message, waiting, fates, dcid=dcid, encrypted=encrypted)
+
+    def _settle_later(
+        self,
+        message: QueuedMessage,
+        waiting: list[QueuedRecipient],
+        fates: dict[int, Fate],
+        attempt: NotConnected,
+    ) -> None:
+        self._count(fates)
+        self._tools.settler.begin(message, waiting, fates, dcid=attempt.dcid, encrypted=False)
+
+    def _count(self, fates: dict[int, Fate]) -> None:
+        for fate in fates.values():
+            if isinstance(fate, Taken):
+                self._destination.delivered += 1
+            elif fate.permanent:
+                self._destination.bounced += 1
+            else:
+                self._destination.deferred += 1
+
+    async def _leave(self) -> None:
+        """QUIT and close; the server's answer is not worth waiting for long."""
+        connected, self._connected = self._connected, None
+        if connected is None:
+            return
+        link = connected.link
+        self._connector.keep_session(connected, self._control)
+        if link.alive and link.engine.idle:
+            try:
+                link.engine.quit()
+                async with asyncio.timeout(QUIT_SECONDS):
+                    await link.next()
+            except (LinkLost, TlsFailure, TimeoutError):
+                pass
+        link.close()
+        self._tools.record(facts.DeliveryConnectionClosed(at=self._tools.wall(), dcid=link.dcid))
+
+
+class _Transaction:
+    """What the replies of one transaction mean for each recipient."""
+
+    def __init__(self, waiting: list[QueuedRecipient], host: str, *, relayed: bool) -> None:
+        self._waiting = waiting
+        self._host = host
+        self._relayed = relayed
+        self.heard = False  # the server answered something, so the connection was alive
+        self.fates: dict[int, Fate] = {}
+
+    def take(self, event: events.Event) -> bool:
+        """Use one event; True when the transaction is over."""
+        match event:
+            case events.RecipientResult(index, reply):
+                if not reply.positive:
+                    self._set(index, _refused(reply, bounce.Stage.RECIPIENT, self._host))
+                return False
+            case events.MessageResult(reply, accepted, final):
+                for index in accepted:
+                    self._set(index, self._result(reply))
+                return final
+            case events.SenderRefused(reply):
+                self._rest(_refused(reply, bounce.Stage.SENDER, self._host))
+            case events.DataRefused(reply, accepted):
+                for index in accepted:
+                    self._set(index, _refused(reply, bounce.Stage.MESSAGE, self._host))
+            case events.NoRecipients():
+                pass
+            case events.ServerClosing(reply):
+                self._rest(_refused(reply, bounce.Stage.CONNECT, self._host))
+            case events.Broken(what, in_doubt) :
+                self._rest(_lost(what, broken=True, in_doubt=in_doubt))
+            case events.Lost(in_doubt):
+                self._rest(_lost("EOF", in_doubt=in_doubt))
+            case _:
+                self._rest(_lost(f"unexpected {type(event).__name__}", broken=True))
+        return True
+
+    def _result(self, reply: Reply) -> Fate:
+        if reply.positive:
+            return Taken(reply=reply.text, host=self._host, relayed=self._relayed)
+        return _refused(reply, bounce.Stage.MESSAGE, self._host)
+
+    def _set(self, index: int, fate: Fate) -> None:
+        self.fates.setdefault(self._waiting[index].rid, fate)
+
+    def _rest(self, fate: Fate) -> None:
+        for recipient in self._waiting:
+            self.fates.setdefault(recipient.rid, fate)
+
+    def lose(self, what: str) -> None:
+        """The connection broke: whoever has no answer is unknown, and unknown is still ours."""
+        self._rest(_lost(what))
+
+
+def _all(waiting: list[QueuedRecipient], fate: Fate) -> dict[int, Fate]:
+    return {r.rid: fate for r in waiting}
+
+
+def _lines(reply: Reply) -> tuple[str, ...]:
+    if reply.enhanced is None:
+        return reply.lines
+    return tuple(f"{reply.enhanced} {line}" for line in reply.lines)
+
+
+def _refused(reply: Reply, stage: bounce.Stage, host: str) -> Failed:
+    named = bounce.classify_reply(reply.code, stage)
+    return Failed(
+        enhanced=named.enhanced,
+        text=named.text,
+        code=str(reply.code),
+        lines=_lines(reply),
+        host=host,
+    )
+
+
+def _lost(what: str, *, broken: bool = False, in_doubt: bool = False) -> Failed:
+    trouble = bounce.Trouble.BROKEN_DIALOGUE if broken else bounce.Trouble.NETWORK
+    named = bounce.classify_trouble(trouble)
+    return Failed(
+        enhanced=named.enhanced, text=named.text, code="000", lines=(what,), in_doubt=in_doubt
+    )

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is served next: reads what is due, fills the ready lists, starts couriers.
+
+A destination gets as many couriers as it has work for, up to its own limit, and all together up to
+the process's. One that is dead or slow keeps only its own couriers busy: the others do not notice.
+The number of pairs in memory is bounded; the rest stays where it is safe, in the store.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from gatehouse.policy.destinations import DestinationTable
+from gatehouse.service.base.supervisor import TaskSupervisor
+from gatehouse.service.deliver.ready import Destination, ReadyLists
+from gatehouse.store.errors import StoreError
+from gatehouse.store.interface import Queue
+from gatehouse.store.values import Cursor
+
+# Pairs kept in memory. At some 300 bytes each this is 6 MB; above it the store is asked again when
+# half of it is gone.
+MAX_READY = 20_000
+PAGE = 1_000
+# Retries are looked for this often; a retry that is due now may wait that long.
+RETRY_LOOK_SECONDS = 1.0
+# A pass over all retries begins again this often: one that an operator moved forward may lie behind
+# the cursor.
+RETRY_PASS_SECONDS = 5.0
+# A courier with an open connection gets this many messages before a second connection pays off.
+WORTH_A_CONNECTION = 4
+
+
+class Dispatcher:
+    """Starts `courier(destination)` where there is work."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        wall: Callable[[], float],
+        tasks: TaskSupervisor,
+        courier: Callable[[Destination], Coroutine[Any, Any, None]],
+    ) -> None:
+        self.lists = ReadyLists()
+        self.table: DestinationTable | None = None
+        self.max_couriers = 200
+        self.suspended = False
+        self._queue = queue
+        self._wall = wall
+        self._tasks = tasks
+        self._courier = courier
+        self._couriers = 0
+        self._cursor = Cursor()
+        self._woken = asyncio.Event()
+        self._pass_started = 0.0
+
+    def wake(self) -> None:
+        """There may be something new in the store."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Look, start, wait; for ever."""
+        while True:
+            self._woken.clear()
+            more = False
+            if not self.suspended:
+                try:
+                    more = self._fill()
+                except StoreError:
+                    more = False  # the store says why; nothing is lost by asking again
+            if more:
+                await asyncio.sleep(0)
+                continue
+            try:
+                async with asyncio.timeout(RETRY_LOOK_SECONDS):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+
+    def _fill(self) -> bool:
+        """One page of due recipients into the ready lists; True when there is more to read."""
+        if len(self.lists) > MAX_READY:
+            return False
+        now = self._wall()
+        if now - self._pass_started >= RETRY_PASS_SECONDS:
+            self._pass_started = now
+            self._cursor = self._cursor.retries_again()
+        page = self._queue.due(now, PAGE, self._cursor)
+        self._cursor = page.cursor
+        for destination in self.lists.add(page.recipients):
+            self.serve(destination)
+        return page.more and len(self.lists) <= MAX_READY
+
+    def serve(self, destination: Destination) -> None:
+        """Give a destination's work to idle couriers, then start more as far as the limits go."""
+        if self.suspended or self.table is None:
+            return
+        destination.wake()
+        limit = self.table.lookup(destination.domain).max_connections
+        while (
+            destination.couriers < limit
+            and self._couriers < self.max_couriers
+            and destination.couriers * WORTH_A_CONNECTION < len(destination.ready)
+        ):
+            destination.couriers += 1
+            self._couriers += 1
+            self._tasks.start(self._carry(destination), f"courier {destination.domain}")
+
+    async def _carry(self, destination: Destination) -> None:
+        try:
+            await self._courier(destination)
+        finally:
+            destination.couriers -= 1
+            self._couriers -= 1
+            if destination.ready:
+                self.serve(destination)
+            self.lists.forget_if_empty(destination)
+            if self._couriers == self.max_couriers - 1:
+                self._serve_waiting()
+
+    def _serve_waiting(self) -> None:
+        """A place has become free: others may have waited for it."""
+        for destination in list(self.lists.destinations.values()):
+            if self._couriers >= self.max_couriers:
+                return
+            if destination.ready:
+                self.serve(destination)
+
+    @property
+    def couriers(self) -> int:
+        """Connections that are open or being opened."""
+        return self._couriers

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all sessions of a receiver process share: the intake, the clock, the list of connections.
+
+The office takes a finished message to the group writer, answers when the commit is over, judges what
+can be judged only at the end of data, and sweeps connections that used up their time. It knows no
+protocol.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from gatehouse.journal import facts
+from gatehouse.mail.received import received_header
+from gatehouse.mail.reply import Reply
+from gatehouse.service.base.clock import Clock
+from gatehouse.service.base.group_writer import GroupWriter
+from gatehouse.service.base.resolver import Resolver
+from gatehouse.service.base.stamps import HeaderDate
+from gatehouse.service.base.supervisor import TaskSupervisor, describe
+from gatehouse.service.receive.session import BUSY, LOOP, NOT_NOW, STOPPING, Session
+from gatehouse.service.receive.transaction import Transaction
+from gatehouse.store.errors import StoreError, StoreFull
+from gatehouse.store.interface import BodyWriter, Ids, OpenBody
+from gatehouse.store.values import AddMessage, Added, Failed, NewMessage, Result
+
+# How often deadlines are looked at. A timeout of 300 s may come two seconds late.
+SWEEP_SECONDS = 2.0
+
+Stored = Callable[[Transaction, Exception | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a process of any role has at hand."""
+
+    clock: Clock
+    record: Callable[[facts.HappenedAt], None]
+    resolver: Resolver
+    tasks: TaskSupervisor
+    ids: Ids
+    writer: GroupWriter
+    bodies: BodyWriter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeRules:
+    """What the running configuration says about taking messages on."""
+
+    max_received: int
+    queue_lifetime: float
+    max_connection_seconds: float
+
+
+class Office:
+    """The shared part of all sessions in this process."""
+
+    def __init__(
+        self, tools: Tools, rules: IntakeRules, wake_deliverer: Callable[[], None]
+    ) -> None:
+        self.tools = tools
+        self.rules = rules
+        self.clock = tools.clock
+        self.wall = tools.clock.wall
+        self.record = tools.record
+        self.resolver = tools.resolver
+        self.tasks = tools.tasks
+        self.ids = tools.ids
+        self.sessions: set[Session] = set()
+        self.full = False
+        self._wake = wake_deliverer
+        self._date = HeaderDate()
+
+    @property
+    def now(self) -> float:
+        """The monotonic clock, in seconds."""
+        return self.clock.monotonic()
+
+    def report(self, where: str, error: BaseException) -> None:
+        """A fault of ours: one fact, so that an operator sees it and can tell us."""
+        self.record(
+            facts.InternalFault(at=self.wall(), where=where, what=describe(error))
+        )
+
+    def forget(self, session: Session) -> None:
+        """A connection ended."""
+        self.sessions.discard(session)
+        session.desk.connections -= 1
+
+    # --- the intake ---------------------------------------------------------------------------
+
+    def begin_body(self) -> OpenBody:
+        """Room in the spool for one body."""
+        return self.tools.bodies.begin()
+
+    def received_line(self, session: Session, transaction: Transaction) -> bytes:
+        """Our trace field for one message (RFC 5321 §4.4)."""
+        recipients = transaction.recipients
+        at = transaction.started_at
+        return received_header(
+            helo=session.helo,
+            client_host=session.host.host if session.host.verified else None,
+            client_ip=session.client_ip,
+            hostname=session.desk.settings.hostname,
+            smtputf8=transaction.params.smtputf8,
+            extended=session.extended,
+            tls=session.report,
+            mid=transaction.mid,
+            recipient=recipients[0].address if len(recipients) == 1 else None,
+            date=self._date.text(at),
+        )
+
+    def judge(self, transaction: Transaction) -> tuple[str, Reply] | None:
+        """What speaks against a message that has come in whole: the log's word and the reply."""
+        if transaction.failed is not None:
+            full = isinstance(transaction.failed, StoreFull)
+            self.full = self.full or full
+            return ("Queue full", BUSY) if full else ("Resources Low", NOT_NOW)
+        if transaction.scan().received > self.rules.max_received:
+            return "Message loop", LOOP
+        return None
+
+    def store_message(self, session: Session, transaction: Transaction, stored: Stored) -> None:
+        """Commit a message with whatever else waits; `stored` hears when it is safe, or why not."""
+        try:
+            body = transaction.finish()
+        except StoreError as error:
+            self._failed(transaction, error)
+            stored(transaction, error)
+            return
+        at = self.wall()
+        scanned = transaction.scan()
+        report = session.report
+        message = NewMessage(
+            mid=transaction.mid,
+            icid=session.icid,
+            listener=session.desk.name,
+            envelope=transaction.envelope(),
+            size=body.length,
+            body=body,
+            received_at=at,
+            expires_at=at + self.rules.queue_lifetime,
+            message_id=scanned.message_id,
+            subject=scanned.subject,
+            client_ip=session.client_ip,
+            helo=session.helo,
+            tls_in="" if report is None else _describe_tls(report.protocol, report.cipher, report.group),
+        )
+
+        def committed(result: Result | StoreError) -> None:
+            error = result.error if isinstance(result, Failed) else result
+            if isinstance(error, Added):
+                self._queued(session, transaction, message)
+                self._wake()
+                stored(transaction, None)
+            else:
+                fault = error if isinstance(error, StoreError) else StoreError("not stored")
+                self._failed(transaction, fault)
+                stored(transaction, fault)
+
+        self.tools.writer.submit(AddMessage(message), committed)
+
+    def _queued(self, session: Session, transaction: Transaction, message: NewMessage) -> None:
+        at = self.wall()
+        sender = "" if transaction.sender is None else transaction.sender.text
+        self.record(
+            facts.MessageReady(
+                at=at,
+                mid=message.mid,
+                icid=message.icid,
+                message_id=message.message_id,
+                subject=message.subject,
+                size=transaction.size,
+                sender=sender,
+                direction="inbound" if session.desk.public else "outbound",
+            )
+        )
+        self.record(facts.MessageQueued(at=at, mid=message.mid))
+
+    def _failed(self, transaction: Transaction, error: StoreError) -> None:
+        at = self.wall()
+        if isinstance(error, StoreFull):
+            self.full = True
+        self.record(
+            facts.ResourcesLow(at=at, resource="queue", detail=str(error))
+        )
+        self.record(facts.MessageAborted(at=at, mid=transaction.mid, reason="Receiving aborted"))
+
+    # --- upkeep ---------------------------------------------------------------------------------
+
+    async def sweep(self) -> None:
+        """End connections that used up their time, again and again."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.sweep_once()
+
+    def sweep_once(self) -> None:
+        """One look at all deadlines."""
+        now = self.now
+        oldest = now - self.rules.max_connection_seconds
+        for session in [s for s in self.sessions if s.deadline < now or s.connected_at < oldest]:
+            if session.busy:
+                continue  # its commit is running; the client waits for us, not we for it
+            session.time_out(total=session.connected_at < oldest)
+
+    async def close(self, within: float) -> None:
+        """Say 421 to everybody, but let commits end first; at most `within` seconds."""
+        for session in list(self.sessions):
+            if not session.busy:
+                session.dismiss(STOPPING)
+        ends = self.now + within
+        while self.sessions and self.now < ends:
+            await self.tools.writer.drain()
+            for session in list(self.sessions):
+                if not session.busy:
+                    session.dismiss(STOPPING)
+            await asyncio.sleep(0.01)
+
+
+class _TlsIn(msgspec.Struct, frozen=True):
+    protocol: str
+    cipher: str
+    group: str | None
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _describe_tls(protocol: str, cipher: str, group: str | None) -> str:
+    """How a message came in, as the queue keeps it: a small JSON object."""
+    return _encode(_TlsIn(protocol, cipher, group)).decode("ascii")
