@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong with remembering, in words that the receiver can turn into a reply.
 
-Rule: a write that failed has failed. A failed fsync or commit is never repeated into a success, because
-the kernel may have dropped the dirty pages and report success the second time.
-`StoreBusy` and `StoreUnavailable` are a 451 4.3.0 for the client, `StoreFull` a 452 4.3.1.
+Rule: a write that failed has failed. A failed fsync or commit is never repeated into a success,
+because the kernel may have dropped the dirty pages and report success the second time. `StoreBusy`
+and `StoreUnavailable` are a 451 4.3.0 for the client, `StoreFull` a 452 4.3.1.
 """
 
 import errno
@@ -42,6 +42,6 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def from_os_error(error: OSError, doing: str) -> StoreError:
-    """The store's word for an operating system error; `doing` says what was tried, as in "write a body"."""
+    """The store's word for a system's error; `doing` says what was tried: "write a body"."""
     text = f"Could not {doing}: {error.strerror or error}"
     return StoreFull(text) if error.errno in _FULL else StoreUnavailable(text)

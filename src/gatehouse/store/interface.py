@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a store can do, whatever database lies under it.
 
-Synchronous on purpose: one writer per process collects operations, calls `Store.commit_batch`, and only
-then answers its clients, so many messages share one fsync. Call it inline or from a thread; every method
-may be called from any thread. Reading never waits for writing.
-Every method may raise `StoreError`; a method that returns has done what it says, durably.
+Synchronous on purpose: one writer per process collects operations, calls `Store.commit_batch`, and
+only then answers its clients, so many messages share one fsync. Call it inline or from a thread;
+every method may be called from any thread. Reading never waits for writing. Every method may raise
+`StoreError`; a method that returns has done what it says, durably.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -53,10 +53,10 @@ class BodyWriter(Protocol):
         """Make every body finished so far durable. One that a failed sync has lost stays lost."""
 
     def is_durable(self, ref: BodyRef) -> bool:
-        """Whether a body that this writer finished, and nobody settled yet, is on stable storage."""
+        """Whether a body of this writer that nobody settled yet is on stable storage."""
 
     def settle(self, ref: BodyRef) -> None:
-        """The queue knows the body, or nobody ever will: it no longer keeps its segment from being freed."""
+        """The queue knows the body, or nobody ever will: we no longer guard its segment."""
 
     def close(self) -> None:
         """Let go of the open segments."""
@@ -83,9 +83,10 @@ class Queue(Protocol):
         """
 
     def due(self, now: float, limit: int, cursor: Cursor) -> DuePage:
-        """Recipients that may be tried: those of messages new since the cursor, and retries whose time has come.
+        """Recipients that may be tried: of messages new since the cursor, and retries now due.
 
-        A recipient that is in the reader's hands can be named again (after `retries_again`): skip those.
+        A recipient that is in the reader's hands can be named again (after `retries_again`): skip
+        those.
         """
 
     def load(self, mid: int) -> QueuedMessage | None:
@@ -111,7 +112,7 @@ class Queue(Protocol):
 
 
 class Ids(Protocol):
-    """Numbers that are never given twice, also not after a crash. Kinds: icid, mid, dcid, segment."""
+    """Numbers never given twice, also not after a crash. Kinds: icid, mid, dcid, segment."""
 
     def next(self, kind: str) -> int:
         """The next number of a kind; waits for the disk only when its block is used up."""
@@ -164,18 +165,27 @@ class Store(Protocol):
     @property
     def secrets(self) -> Secrets: ...
 
-    def commit_batch(self, writer: BodyWriter, batch: Sequence[Operation]) -> tuple[Result, ...]:
-        """Make the bodies durable, then the operations. When it returns, a 250 may be sent for each `Added`.
+    @property
+    def spool(self) -> BodyReader: ...
 
-        A body that could not be made durable fails its own operation only. Raises when the transaction
-        failed: then no operation is done, and the bodies of the batch are given up.
+    def commit_batch(self, writer: BodyWriter, batch: Sequence[Operation]) -> tuple[Result, ...]:
+        """Make the bodies durable, then the operations; then a 250 may be sent for each `Added`.
+
+        A body that could not be made durable fails its own operation only. Raises when the
+        transaction failed: then no operation is done, and the bodies of the batch are given up.
         """
+
+    def body_writer(self) -> BodyWriter:
+        """The writer of bodies for this process; make one and keep it."""
+
+    def free(self, message: QueuedMessage) -> None:
+        """Give back the space of a finished large message at once; `reclaim` does the rest."""
 
     def reclaim(self) -> int:
         """Remove segments that hold no queued body and belong to no writer; how many went."""
 
     def compact(self, writer: BodyWriter, max_bytes: int) -> int:
-        """Move bodies out of mostly dead segments, so that one stuck message does not pin a whole one."""
+        """Move bodies out of mostly dead segments: a stuck message must not pin a whole one."""
 
     def close(self) -> None:
         """Let go of all files."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the store remembers and is asked to change, as plain values.
 
-Nothing here knows a database. A new backend implements `interface.py` over these values and passes the
-same suite (tests/store). Times are unix seconds that the caller brings; the store never reads a clock.
+Nothing here knows a database. A new backend implements `interface.py` over these values and passes
+the same suite (tests/store). Times are unix seconds that the caller brings; the store never reads
+a clock.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from gatehouse.store.errors import StoreError
 
 @dataclass(frozen=True, slots=True)
 class BodyRef:
-    """Where a body lies in the spool; `offset` is that of its record, `length` counts the body alone."""
+    """Where a body lies; `offset` is that of its record, `length` counts the body alone."""
 
     segment: int
     offset: int
@@ -39,7 +40,7 @@ class RecipientState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMessage:
-    """A message that has just been taken on. Recipient ids (RID) are positions in `envelope.recipients`."""
+    """A message just taken on. Recipient ids (RID) are positions in `envelope.recipients`."""
 
     mid: int
     icid: int
@@ -122,14 +123,14 @@ Selection = Messages | Destination | Everything
 
 @dataclass(frozen=True, slots=True)
 class AddMessage:
-    """Take a message on. Answered with `Added`, or `Failed` when its MID is taken or its body is not durable."""
+    """Take a message on: `Added`, or `Failed` when its MID is taken or its body not durable."""
 
     message: NewMessage
 
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Write down what a delivery attempt brought, and the reports that it causes, together or not at all.
+    """Write down what an attempt brought, and the reports it causes, together or not at all.
 
     When no recipient waits any more the message is finished: its rows go in the same transaction.
     """
@@ -180,7 +181,7 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The outcomes are written; `finished`: it was the last waiting recipient and the message is gone."""
+    """The outcomes are written; `finished`: no recipient waits, the message is gone."""
 
     mid: int
     finished: bool
@@ -217,8 +218,8 @@ Result = Added | Settled | Changed | NotThere | Failed
 class Cursor:
     """How far a reader of due recipients has come.
 
-    Start with `Cursor()`. `retries_again()` begins a new pass over the retries: do so about once a minute,
-    since a retry that was written late can lie behind the cursor.
+    Start with `Cursor()`. `retries_again()` begins a new pass over the retries: do so about once a
+    minute, since a retry that was written late can lie behind the cursor.
     """
 
     seq: int = 0

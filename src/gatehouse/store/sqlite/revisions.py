@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration revisions: append-only, the last one is in force.
+
+A rollback appends the old text anew.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from gatehouse.store.sql import load_queries
+from gatehouse.store.sqlite.connection import Database
+from gatehouse.store.sqlite.place import SQL
+from gatehouse.store.values import Revision
+
+_QUERIES = load_queries(SQL / "revisions.sql")
+_BEYOND = 2**62  # larger than any revision number
+
+
+class SqliteRevisions:
+    """The table `revision`, which triggers keep from being changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, *, text: str, operator: str, comment: str, committed_at: float) -> int:
+        """Keep a configuration and make it the current one."""
+        with self._database.transaction() as connection:
+            row = (committed_at, operator, comment, text)
+            ((number,),) = connection.execute(_QUERIES["append"], row)
+        return int(number)
+
+    def current(self) -> Revision | None:
+        """The configuration in force."""
+        return next(iter(self._read("current", ())), None)
+
+    def get(self, number: int) -> Revision | None:
+        """One revision."""
+        return next(iter(self._read("get", (number,))), None)
+
+    def history(self, limit: int, before: int | None = None) -> tuple[Revision, ...]:
+        """Revisions, the newest first."""
+        return self._read("history", (_BEYOND if before is None else before, limit))
+
+    def _read(self, query: str, values: tuple[int, ...]) -> tuple[Revision, ...]:
+        with self._database.reading() as connection:
+            rows: Iterable[tuple[Any, ...]] = connection.execute(_QUERIES[query], values)
+            return tuple(
+                Revision(
+                    number=row[0], committed_at=row[1], operator=row[2], comment=row[3], text=row[4]
+                )
+                for row in rows
+            )

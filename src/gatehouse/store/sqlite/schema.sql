@@ -1,0 +1,79 @@
+-- The schema as all migrations together make it. A test compares the two.
+CREATE TABLE message (
+    mid             INTEGER PRIMARY KEY,
+    seq             INTEGER NOT NULL UNIQUE,    -- order of commits; a reader's cursor
+    recipients      INTEGER NOT NULL,           -- how many there were at first
+    held            INTEGER NOT NULL,
+    kind            INTEGER NOT NULL,           -- 0 ordinary, 1 DSN
+    parent          INTEGER,
+    icid            INTEGER NOT NULL,
+    listener        TEXT NOT NULL,
+    received_at     REAL NOT NULL,
+    expires_at      REAL NOT NULL,
+    sender          TEXT,                       -- NULL: the null sender
+    sender_domain   TEXT NOT NULL,
+    eight_bit       INTEGER NOT NULL,
+    smtputf8        INTEGER NOT NULL,
+    ret             INTEGER,                    -- 0 FULL, 1 HDRS
+    envid           TEXT,
+    requiretls      INTEGER NOT NULL,
+    size            INTEGER NOT NULL,
+    segment         INTEGER NOT NULL,
+    body_offset     INTEGER NOT NULL,
+    body_length     INTEGER NOT NULL,
+    message_id      TEXT NOT NULL,
+    subject         TEXT NOT NULL,
+    client_ip       TEXT NOT NULL,
+    helo            TEXT NOT NULL,
+    tls_in          TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE recipient (
+    mid             INTEGER NOT NULL REFERENCES message (mid) ON DELETE CASCADE,
+    rid             INTEGER NOT NULL,
+    address         TEXT NOT NULL,
+    domain          TEXT NOT NULL,
+    notify          INTEGER,                    -- bits: 1 NEVER, 2 SUCCESS, 4 FAILURE, 8 DELAY
+    orcpt           TEXT,
+    state           INTEGER NOT NULL,           -- 0 waiting, 1 delivered, 2 bounced
+    tries           INTEGER NOT NULL,
+    next_at         REAL,                       -- NULL: due at once, done, or held
+    last_reply      TEXT NOT NULL,
+    last_enhanced   TEXT NOT NULL,
+    last_tried_at   REAL,
+    delay_notified  INTEGER NOT NULL,
+    PRIMARY KEY (mid, rid)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX recipient_retry ON recipient (next_at, mid, rid) WHERE next_at IS NOT NULL;
+
+CREATE TABLE number (
+    kind            TEXT PRIMARY KEY,
+    next            INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE revision (
+    number          INTEGER PRIMARY KEY,
+    committed_at    REAL NOT NULL,
+    operator        TEXT NOT NULL,
+    comment         TEXT NOT NULL,
+    text            TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER revision_stays BEFORE UPDATE ON revision
+BEGIN SELECT RAISE(ABORT, 'a revision is never changed'); END;
+
+CREATE TRIGGER revision_is_kept BEFORE DELETE ON revision
+BEGIN SELECT RAISE(ABORT, 'a revision is never removed'); END;
+
+CREATE TABLE secret (
+    name            TEXT PRIMARY KEY,
+    sealed          BLOB NOT NULL,
+    updated_at      REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE schema_version (
+    number          INTEGER NOT NULL,
+    phase           TEXT NOT NULL,              -- pre: before the new code runs, post: after it
+    PRIMARY KEY (number, phase)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The store of one machine: queue, numbers, revisions and secrets in SQLite, bodies in the spool.
+
+The order of a commit is the promise of the 250: first the bodies are flushed, then the rows that
+name them are committed, then the writer lets go of them. A crash between the steps leaves bodies
+without rows, which `reclaim` removes, never rows without bodies.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from gatehouse.store.directory import DataDirectory
+from gatehouse.store.errors import StoreCorrupt, StoreError, StoreUnavailable
+from gatehouse.store.files import Files
+from gatehouse.store.interface import BodyWriter
+from gatehouse.store.spool import Spool, is_shared
+from gatehouse.store.spool_writer import SpoolWriter
+from gatehouse.store.sqlite.connection import Database, SqliteSettings
+from gatehouse.store.sqlite.ids import SqliteIds
+from gatehouse.store.sqlite.migrate import migrate
+from gatehouse.store.sqlite.queue import SqliteQueue
+from gatehouse.store.sqlite.revisions import SqliteRevisions
+from gatehouse.store.sqlite.secrets import SqliteSecrets
+from gatehouse.store.values import (
+    AddMessage,
+    BodyRef,
+    Failed,
+    Operation,
+    QueuedMessage,
+    Result,
+    Settle,
+)
+
+# A segment of which less than this part is still needed is worth emptying.
+_WORTH_COMPACTING = 0.25
+
+
+class SqliteStore:
+    """See `interface.Store`. One per process."""
+
+    def __init__(
+        self,
+        directory: DataDirectory,
+        settings: SqliteSettings | None = None,
+        files: Files | None = None,
+    ) -> None:
+        self._database = Database(directory.database, settings)
+        migrate(self._database)
+        self.ids = SqliteIds(self._database)
+        self.queue = SqliteQueue(self._database, self.ids)
+        self.revisions = SqliteRevisions(self._database)
+        self.secrets = SqliteSecrets(self._database, directory.master_key)
+        self.spool = Spool(directory.spool, files)
+
+    def body_writer(self) -> SpoolWriter:
+        """The writer of bodies for this process."""
+        return SpoolWriter(self.spool, lambda: self.ids.next("segment"))
+
+    def commit_batch(self, writer: BodyWriter, batch: Sequence[Operation]) -> tuple[Result, ...]:
+        """Make the bodies durable, then the operations."""
+        bodies = [ref for operation in batch for ref in _bodies(operation)]
+        try:
+            failure: StoreError | None = None
+            try:
+                writer.sync()
+            except StoreError as error:
+                failure = error
+            if failure is None and all(map(writer.is_durable, bodies)):
+                return self.queue.write(batch)
+            return self._write_durable(writer, batch, failure)
+        finally:
+            for ref in bodies:
+                writer.settle(ref)
+
+    def _write_durable(
+        self, writer: BodyWriter, batch: Sequence[Operation], failure: StoreError | None
+    ) -> tuple[Result, ...]:
+        """Write the operations whose bodies are durable; the others have failed."""
+        error = failure or StoreUnavailable("The body was lost by an earlier fault")
+        fit = [all(map(writer.is_durable, _bodies(operation))) for operation in batch]
+        written = iter(self.queue.write([op for op, good in zip(batch, fit, strict=True) if good]))
+        return tuple(next(written) if good else Failed(error) for good in fit)
+
+    def free(self, message: QueuedMessage) -> None:
+        """Give back the space of a finished message now, if its body has a file of its own."""
+        if not is_shared(message.body.segment) and self.queue.load(message.mid) is None:
+            self.spool.reclaim_one(message.body.segment)
+
+    def reclaim(self) -> int:
+        """Remove segments that hold no queued body and belong to no writer."""
+
+        def live(_asked: Iterable[int]) -> set[int]:
+            return set(self.queue.live_segments())
+
+        return self.spool.reclaim(live)
+
+    def compact(self, writer: BodyWriter, max_bytes: int) -> int:
+        """Move up to `max_bytes` of bodies out of mostly dead segments; how many were moved."""
+        moved = 0
+        for segment, octets in sorted(self.queue.live_segments().items(), key=lambda item: item[1]):
+            if octets > max_bytes:
+                break
+            if octets < self.spool.size(segment) * _WORTH_COMPACTING and self._is_closed(segment):
+                moved += self._move(writer, segment)
+                max_bytes -= octets
+        return moved
+
+    def close(self) -> None:
+        """Let go of all files."""
+        self.spool.close()
+        self._database.close()
+
+    def _is_closed(self, segment: int) -> bool:
+        return is_shared(segment) and not self.spool.is_owned(segment)
+
+    def _move(self, writer: BodyWriter, segment: int) -> int:
+        moves: list[tuple[int, BodyRef, BodyRef]] = []
+        try:
+            for mid, old in self.queue.bodies_in(segment):
+                new = self._copy(writer, old)
+                if new is not None:
+                    moves.append((mid, old, new))
+            writer.sync()
+            moves = [move for move in moves if writer.is_durable(move[2])]
+            self.queue.move_bodies(moves)
+        finally:
+            for _, _, new in moves:
+                writer.settle(new)
+        return len(moves)
+
+    def _copy(self, writer: BodyWriter, ref: BodyRef) -> BodyRef | None:
+        """A second copy of a body; None when it is damaged: it then stays where it is."""
+        body = writer.begin()
+        try:
+            for chunk in self.spool.read(ref):
+                body.write(chunk)
+            return body.finish()
+        except StoreCorrupt:
+            body.abort()
+            return None
+        except BaseException:
+            body.abort()
+            raise
+
+
+def open_store(
+    directory: DataDirectory, settings: SqliteSettings | None = None, files: Files | None = None
+) -> SqliteStore:
+    """The store of a data directory, made or brought up to date if need be."""
+    directory.prepare()
+    return SqliteStore(directory, settings, files)
+
+
+def _bodies(operation: Operation) -> tuple[BodyRef, ...]:
+    match operation:
+        case AddMessage(message):
+            return (message.body,)
+        case Settle(generated=generated) if generated:
+            return tuple(message.body for message in generated)
+        case _:
+            return ()
