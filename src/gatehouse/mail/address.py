@@ -128,7 +128,7 @@ def parse_domain(text: str) -> str | None:
     One trailing dot is allowed here (operators and DNS write absolute names), not in a mailbox.
     """
     name = text[:-1] if text.endswith(".") else text
-    if not name or len(name) > MAX_DOMAIN:
+    if not name or len(name) > MAX_DOMAIN or text.endswith("]."):
         return None
     try:
         return _canonical_domain(name)
