@@ -11,28 +11,24 @@ whatever it can send is counted and capped before it is kept.
 GREETING_TIMEOUT = 300.0  # §4.5.3.2.1, initial 220 message: 5 minutes
 HELLO_TIMEOUT = 300.0  # EHLO is not named by the RFC; it gets what a MAIL gets, 5 minutes
 STARTTLS_TIMEOUT = 300.0  # RFC 3207 names none; the same 5 minutes
-HANDSHAKE_TIMEOUT = (
-    60.0  # nobody names one; a handshake is two round trips, and the driver may be stricter
-)
+# Nobody names one; a handshake is two round trips, and the driver may be stricter.
+HANDSHAKE_TIMEOUT = 60.0
 MAIL_TIMEOUT = 300.0  # §4.5.3.2.2, 5 minutes
 RCPT_TIMEOUT = 300.0  # §4.5.3.2.3, 5 minutes
 DATA_TIMEOUT = 120.0  # §4.5.3.2.4, DATA initiation: 2 minutes
 DATA_BLOCK_TIMEOUT = 180.0  # §4.5.3.2.5, each block while the body flows: 3 minutes
-END_OF_DATA_TIMEOUT = (
-    600.0  # §4.5.3.2.6, DATA termination: 10 minutes, "since it may be delivering"
-)
+# §4.5.3.2.6, DATA termination: 10 minutes, for the server may deliver before it answers.
+END_OF_DATA_TIMEOUT = 600.0
 RESET_TIMEOUT = 20.0  # not in the RFC; RSET has nothing to wait for, as Postfix's smtp_rset_timeout
 QUIT_TIMEOUT = 10.0  # not in the RFC; nothing is lost when the 221 never comes
 # §4.5.3.2.7: a server waits at least 5 minutes for the next command, so longer is pointless
 IDLE_TIMEOUT = 300.0
 
 # Reading replies.
-MAX_REPLY_LINE = (
-    2048  # RFC 5321 §4.5.3.1.5 says 512; large providers exceed it with links; Postfix reads 2048
-)
-MAX_REPLY_LINES = (
-    128  # EHLO lists of real servers stay below 30; a reply that explains itself below 10
-)
+# RFC 5321 §4.5.3.1.5 says 512; large providers exceed it with links; Postfix reads 2048.
+MAX_REPLY_LINE = 2048
+# EHLO lists of real servers stay below 30; a reply that explains itself below 10.
+MAX_REPLY_LINES = 128
 MAX_REPLY_OCTETS = 65_536  # a whole reply; far above any that was meant for a reader
 
 # Reading the EHLO list.
@@ -42,7 +38,6 @@ MAX_AUTH_MECHANISMS = 32  # the SASL registry has fewer in use; a list of sixty 
 MAX_MECHANISM_NAME = 20  # RFC 4422 §3.1, sasl-mech = 1*20mech-char
 
 # Writing.
-MAX_GROUP_OCTETS = (
-    16_384  # one pipelined group; fits the smallest usual send buffer (RFC 2920 §3.1: no deadlock)
-)
+# One pipelined group; fits the smallest usual send buffer (RFC 2920 §3.1: no deadlock).
+MAX_GROUP_OCTETS = 16_384
 MAX_ORCPT = 500  # RFC 3461 §4.2, the parameter including its name is at most 500 characters

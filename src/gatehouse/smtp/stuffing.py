@@ -9,7 +9,7 @@ where content becomes wire, because a way in that forgets must not become a way 
 
 Whole chunks, C speed: the newline decoder of `io` is used as a scanner, which sees every kind of
 line end in one pass and keeps a CR at the end of a chunk in mind. Counting CR, LF and CRLF costs
-five times as much.
+four times as much.
 """
 
 import io
@@ -30,9 +30,7 @@ class Stuffer:
     __slots__ = ("_last", "_scanner")
 
     def __init__(self) -> None:
-        self._last = (
-            b"\n"  # the byte before the next one; content begins at the beginning of a line
-        )
+        self._last = b"\n"  # the byte before the next one; content begins at a line's beginning
         self._scanner = io.IncrementalNewlineDecoder(None, translate=False)
 
     def stuff(self, chunk: bytes) -> bytes:
