@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Outbound TLS: what each level does in each situation, as one table, and who may share a connection.
+"""Outbound TLS: what each level does in each situation, as one table; who may share a connection.
 
 The rule that machine-translated manuals state the wrong way round: a preferred level goes on in
 clear when TLS fails *before* the 220 to STARTTLS, and never *after* it. A required level never

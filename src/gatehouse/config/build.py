@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`Document` → `Running`: inheritance resolved, names replaced by values, tables compiled.
+
+Precedence of a mail flow policy's field: its own section, the built-in values of its name, the
+section "default", the factory value. A document with errors among its findings must not come here;
+what the checks let through builds (a ValueError or KeyError is a fault of the checks).
+"""
+
+from typing import Any
+
+from gatehouse.config import builtin, running, schema
+from gatehouse.mail import address
+from gatehouse.policy import access, destinations, mail_flow, recipients, retry, routes
+
+
+def build(document: schema.Document) -> running.Running:
+    """Make the running values of a document that was checked."""
+    interfaces = {name: _interface(document, name) for name in document.interfaces}
+    return running.Running(
+        hostname=document.system.hostname,
+        interfaces=interfaces,
+        listeners=tuple(
+            _listener(document, name, interfaces[section.interface])
+            for name, section in document.listeners.items()
+        ),
+        routes=routes.RouteTable(_routes(document)),
+        destinations=_destinations(document),
+        bounce_profiles=_bounce_profiles(document),
+        delivery=_delivery(document, interfaces),
+        ourselves=_ourselves(document, interfaces),
+        notification_relay=_relay(document.smtp_configuration),
+        logs=running.LogSettings(
+            rollover_size=document.logs.rollover_size, keep=document.logs.keep
+        ),
+        queue=running.QueueSettings(
+            disk_reserve=document.queue.disk_reserve,
+            max_received_hops=document.queue.max_received_hops,
+        ),
+        processes=running.ProcessSettings(receivers=document.processes.receivers),
+    )
+
+
+def policy(document: schema.Document, name: str) -> mail_flow.MailFlowPolicy:
+    """One mail flow policy with every field decided; KeyError for a name nobody knows."""
+    written = document.mail_flow_policies.get(name)
+    if written is None and name not in builtin.POLICIES and name != schema.DEFAULT_POLICY:
+        raise KeyError(name)
+    values: dict[str, Any] = {}
+    values |= _set_fields(document.mail_flow_policies.get(schema.DEFAULT_POLICY))
+    values |= builtin.POLICIES.get(name, {})
+    values |= _set_fields(written)
+    return mail_flow.MailFlowPolicy(name=name, **values)
+
+
+def access_table(document: schema.Document, listener: schema.Listener) -> access.HostAccessTable:
+    """The compiled host access table of a listener."""
+    return access.HostAccessTable(
+        access.SenderGroup(
+            # The closing group has no name in the log: "SG None match ALL".
+            name=None if group.name.upper() == builtin.ALL else group.name,
+            members=tuple(group.members),
+            policy=policy(document, group.policy),
+        )
+        for group in builtin.sender_groups(listener)
+    )
+
+
+def canonical_domain(text: str) -> str | None:
+    """The form in which tables of domains are asked: "default" and "." stay, names are folded."""
+    if text in (".", schema.DEFAULT_DESTINATION):
+        return text
+    if text.startswith("."):
+        name = address.parse_domain(text[1:])
+        return None if name is None or name.startswith("[") else f".{name}"
+    return address.parse_domain(text)
+
+
+def _set_fields(section: schema.Section | None) -> dict[str, Any]:
+    if section is None:
+        return {}
+    return {
+        name: value
+        for name in type(section).model_fields
+        if (value := getattr(section, name)) is not None
+    }
+
+
+def _interface(document: schema.Document, name: str) -> running.Interface:
+    section = document.interfaces[name]
+    return running.Interface(
+        name=name,
+        address=section.address,
+        hostname=section.hostname or document.system.hostname,
+    )
+
+
+def _listener(
+    document: schema.Document, name: str, interface: running.Interface
+) -> running.Listener:
+    section = document.listeners[name]
+    kind = running.ListenerType(section.type)
+    return running.Listener(
+        name=name,
+        type=kind,
+        interface=interface,
+        port=section.port,
+        tls_mode=running.TlsMode(section.tls_mode),
+        certificate=section.certificate,
+        max_concurrency=section.max_concurrency,
+        access=access_table(document, section),
+        recipients=_recipients(section) if kind is running.ListenerType.PUBLIC else None,
+        delayed_reject=section.delayed_reject,
+        idle_timeout=section.idle_timeout,
+        connection_timeout=section.connection_timeout,
+    )
+
+
+def _recipients(listener: schema.Listener) -> recipients.RecipientAccessTable:
+    return recipients.RecipientAccessTable(
+        recipients.RecipientEntry(
+            recipient=entry.recipient,
+            accept=entry.access == "accept",
+            code=entry.code,
+            text=entry.text,
+        )
+        for entry in listener.recipient_access
+    )
+
+
+def _routes(document: schema.Document) -> dict[str, list[routes.RouteHost]]:
+    table: dict[str, list[routes.RouteHost]] = {}
+    for written, hosts in document.smtp_routes.items():
+        domain = canonical_domain(written)
+        if domain is None:
+            raise ValueError(f"no domain: {written!r}")
+        table[domain] = [_route_host(text) for text in hosts]
+    return table
+
+
+def _route_host(text: str) -> routes.RouteHost:
+    host = routes.parse_route_host(text)
+    if isinstance(host, routes.RouteFault):
+        raise ValueError(f"{host.reason}: {text!r}")
+    return host
+
+
+def _destinations(document: schema.Document) -> destinations.DestinationTable:
+    default = _set_fields(document.destination_controls.get(schema.DEFAULT_DESTINATION))
+    factory = {"alert_on_required_tls_failure": document.delivery.alert_on_required_tls_failure}
+    controls = []
+    for written, section in document.destination_controls.items():
+        domain = canonical_domain(written)
+        if domain is None:
+            raise ValueError(f"no domain: {written!r}")
+        if domain != schema.DEFAULT_DESTINATION:
+            controls.append(_control(domain, factory | default | _set_fields(section)))
+    return destinations.DestinationTable(
+        _control(schema.DEFAULT_DESTINATION, factory | default), controls
+    )
+
+
+def _control(domain: str, values: dict[str, Any]) -> destinations.DestinationControl:
+    known = {name: value for name, value in values.items() if name != "dane"}
+    return destinations.DestinationControl(domain=domain, **known)
+
+
+def _bounce_profiles(document: schema.Document) -> dict[str, retry.BounceProfile]:
+    default = _set_fields(document.bounce_profiles.get(schema.DEFAULT_PROFILE))
+    profiles = {schema.DEFAULT_PROFILE: retry.BounceProfile(**default)}
+    for name, section in document.bounce_profiles.items():
+        profiles[name] = retry.BounceProfile(**(default | _set_fields(section) | {"name": name}))
+    return profiles
+
+
+def _delivery(
+    document: schema.Document, interfaces: dict[str, running.Interface]
+) -> running.DeliverySettings:
+    section = document.delivery
+    first = next(iter(interfaces.values()), None)
+    chosen = interfaces[section.interface] if section.interface else first
+    return running.DeliverySettings(
+        certificate=section.certificate,
+        interface=section.interface,
+        hostname=chosen.hostname if chosen else document.system.hostname,
+        alert_on_required_tls_failure=section.alert_on_required_tls_failure,
+        dns_servers=tuple(_server(text) for text in section.dns_servers),
+        smtp_port=section.smtp_port,
+        max_connections=section.max_connections,
+        connect_timeout=section.connect_timeout,
+        dns_timeout=section.dns_timeout,
+        idle_timeout=section.idle_timeout,
+        transaction_timeout=section.transaction_timeout,
+    )
+
+
+def _server(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _ourselves(
+    document: schema.Document, interfaces: dict[str, running.Interface]
+) -> routes.Ourselves:
+    return routes.Ourselves(
+        names=frozenset({document.system.hostname, *(one.hostname for one in interfaces.values())}),
+        endpoints=frozenset(
+            (interfaces[section.interface].address, section.port)
+            for section in document.listeners.values()
+        ),
+        addresses=frozenset(one.address for one in interfaces.values()),
+    )
+
+
+def _relay(section: schema.SmtpConfiguration | None) -> running.NotificationRelay | None:
+    if section is None:
+        return None
+    return running.NotificationRelay(
+        server=section.server,
+        port=section.port,
+        encryption=running.RelayEncryption(section.encryption),
+        from_email=section.from_email,
+        username=section.username,
+    )

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration as it runs: complete values, nothing to look up, nothing to inherit.
+
+Services take what they need from here. No value holds a secret, and none refers to the schema.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gatehouse.policy.access import HostAccessTable
+from gatehouse.policy.destinations import DestinationTable
+from gatehouse.policy.recipients import RecipientAccessTable
+from gatehouse.policy.retry import BounceProfile
+from gatehouse.policy.routes import Ourselves, RouteTable
+
+
+class ListenerType(enum.Enum):
+    """Which side of the gateway a listener faces."""
+
+    PUBLIC = "public"  # strangers; the recipient access table applies
+    PRIVATE = "private"  # the inside
+
+
+class TlsMode(enum.Enum):
+    """When TLS begins on a listener."""
+
+    STARTTLS = "starttls"  # in the dialogue, if the policy of the client says so
+    IMPLICIT = "implicit"  # with the first byte (RFC 8314 §3.3)
+
+
+class RelayEncryption(enum.Enum):
+    """How the connection to the notification relay is protected."""
+
+    STARTTLS = "starttls"  # in the dialogue; without it nothing is sent
+    SMTPS = "smtps"  # with the first byte
+    NONE = "none"  # in clear
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """An address of this machine and the name it greets by."""
+
+    name: str
+    address: str
+    hostname: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A place where mail comes in."""
+
+    name: str
+    type: ListenerType
+    interface: Interface
+    port: int
+    tls_mode: TlsMode
+    certificate: str
+    max_concurrency: int
+    access: HostAccessTable
+    recipients: RecipientAccessTable | None  # None: private, every recipient is fine
+    delayed_reject: bool
+    idle_timeout: int
+    connection_timeout: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """What all outgoing connections have in common."""
+
+    certificate: str
+    interface: str | None
+    hostname: str  # said in EHLO
+    alert_on_required_tls_failure: bool
+    dns_servers: tuple[tuple[str, int], ...]  # (address, port); none: the system's resolver
+    smtp_port: int
+    max_connections: int
+    connect_timeout: int
+    dns_timeout: int
+    idle_timeout: int
+    transaction_timeout: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationRelay:
+    """The relay that notifications go through; its password is kept elsewhere."""
+
+    server: str
+    port: int
+    encryption: RelayEncryption
+    from_email: str
+    username: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """When a log file is rolled over, and how many are kept."""
+
+    rollover_size: int
+    keep: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings:
+    """Limits of what is kept on disk."""
+
+    disk_reserve: int
+    max_received_hops: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSettings:
+    """How the work is shared out; 0 receivers stands for one per processor."""
+
+    receivers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """One complete configuration."""
+
+    hostname: str
+    interfaces: Mapping[str, Interface]
+    listeners: tuple[Listener, ...]
+    routes: RouteTable
+    destinations: DestinationTable
+    bounce_profiles: Mapping[str, BounceProfile]  # "default" is always there
+    delivery: DeliverySettings
+    ourselves: Ourselves
+    notification_relay: NotificationRelay | None
+    logs: LogSettings
+    queue: QueueSettings
+    processes: ProcessSettings
+
+    @property
+    def certificates(self) -> frozenset[str]:
+        """Names of all certificates that are in use."""
+        return frozenset(one.certificate for one in self.listeners) | {self.delivery.certificate}
+
+    def bounce_profile(self, name: str) -> BounceProfile:
+        """A profile by name; a name that is gone stands for the default."""
+        return self.bounce_profiles.get(name) or self.bounce_profiles["default"]

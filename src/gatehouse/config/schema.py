@@ -1,0 +1,414 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every section and field of the configuration, declared once: type, bounds, default, help.
+
+The parser, the messages, the text form and the reference manual are made from these declarations.
+A field that is None was not set, and inherits: a mail flow policy from the default policy, a
+destination from the default entry, a bounce profile from the default profile. Unknown fields are
+refused, never skipped: a misspelt `tls` must not become a default.
+"""
+
+import enum
+import ipaddress
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from gatehouse.config import units
+from gatehouse.mail import address
+from gatehouse.policy import destinations, mail_flow, outbound_tls, retry
+
+FORMAT = 1
+MAX_ENTRIES = 200_000  # our own: entries of one table
+MAX_TEXT = 400  # RFC 5321 §4.5.3.1.5: a reply line has 512 octets, codes and line end included
+DEFAULT_CERTIFICATE = "Demo"
+DEFAULT_POLICY = "default"  # [mail_flow_policies.default]
+DEFAULT_DESTINATION = "default"  # [destination_controls.default]
+DEFAULT_PROFILE = "default"  # [bounce_profiles.default]
+
+
+def _ip(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("an IPv4 or IPv6 address") from None
+
+
+def _host(value: str) -> str:
+    name = address.parse_domain(value)
+    if name is None or name.startswith("["):
+        raise ValueError("a host name")
+    return name
+
+
+def _host_or_nothing(value: str) -> str:
+    return _host(value) if value else value
+
+
+def _mailbox(value: str) -> str:
+    parsed = address.parse_mailbox(value.encode("utf-8", "surrogatepass"))
+    if isinstance(parsed, address.AddressFault):
+        raise ValueError(f"a mail address ({parsed.reason})")
+    return value
+
+
+def _endpoint(value: str) -> str:
+    """host:port or [address]:port of a DNS server; the port may be left out."""
+    host, colon, port = value.rpartition(":")
+    if value.endswith("]") or not colon:
+        host, port = value, "53"
+    elif ":" in host and not host.startswith("["):
+        host, port = value, "53"  # a bare IPv6 address
+    if not port.isdecimal() or len(port) > 5 or not 1 <= int(port) <= 65_535:
+        raise ValueError("an address, or address:port with a port from 1 to 65535")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        ip = ipaddress.ip_address(bare)
+    except ValueError:
+        raise ValueError("an address, or address:port") from None
+    return f"[{ip}]:{port}" if ip.version == 6 else f"{ip}:{port}"
+
+
+def _reply_text(value: str) -> str:
+    # A control character in a reply would let the text end our line and begin one of its own.
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("printable ASCII text in one line")
+    return value
+
+
+def _choice(kind: type[enum.Enum]) -> BeforeValidator:
+    """The members of an enumeration by their words, in any case."""
+    words = {str(one.value).lower(): one for one in kind}
+
+    def read(value: object) -> object:
+        if isinstance(value, kind):
+            return value
+        chosen = words.get(value.lower()) if isinstance(value, str) else None
+        if chosen is None:
+            raise ValueError(", ".join(words))
+        return chosen
+
+    return BeforeValidator(read)
+
+
+def _policy_name(value: str) -> str:
+    """The appliance writes $ACCEPTED; here both forms name the same policy."""
+    return value.removeprefix("$")
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+PolicyName = Annotated[
+    str, Field(pattern=r"^\$?[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"), AfterValidator(_policy_name)
+]
+Size = Annotated[int, BeforeValidator(units.parse_size), "size"]
+Duration = Annotated[int, BeforeValidator(units.parse_duration), "duration"]
+Host = Annotated[str, Field(max_length=255), AfterValidator(_host)]
+HostOrNothing = Annotated[str, Field(max_length=255), AfterValidator(_host_or_nothing)]
+Ip = Annotated[str, Field(max_length=64), AfterValidator(_ip)]
+Mailbox = Annotated[str, Field(max_length=320), AfterValidator(_mailbox)]
+DnsServer = Annotated[str, Field(max_length=80), AfterValidator(_endpoint)]
+ReplyText = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_reply_text)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+RefusalCode = Annotated[int, Field(ge=400, le=599)]
+Behavior = Annotated[mail_flow.Behavior, _choice(mail_flow.Behavior)]
+TlsDemand = Annotated[mail_flow.TlsDemand, _choice(mail_flow.TlsDemand)]
+TlsLevel = Annotated[outbound_tls.OutboundTlsLevel, _choice(outbound_tls.OutboundTlsLevel)]
+IpPreference = Annotated[destinations.IpPreference, _choice(destinations.IpPreference)]
+
+
+class Section(BaseModel):
+    """What all sections have in common: no guessing of types, no unknown fields, no change."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class System(Section):
+    """[system]: the machine."""
+
+    hostname: Host = Field(
+        default="localhost.localdomain",
+        description="Names the machine in log headers and message ids; no part of TLS identity.",
+    )
+
+
+class Interface(Section):
+    """[interfaces.NAME]: an address of this machine, with the name it greets by."""
+
+    address: Ip = Field(description="IPv4 or IPv6 address to listen on and to deliver from.")
+    hostname: Host | None = Field(
+        default=None,
+        description="Name in greeting and EHLO; should be in the listener's certificate. "
+        "Not set: system.hostname.",
+    )
+
+
+class RecipientAccess(Section):
+    """One entry of recipient_access; the first that fits decides."""
+
+    recipient: str = Field(
+        max_length=320, description="domain, .domain, user@, user@domain, [address] or ALL."
+    )
+    access: Literal["accept", "reject"] = Field(description="Take mail for it, or refuse it.")
+    code: RefusalCode | None = Field(default=None, description="Reply code of the refusal: 550.")
+    text: ReplyText | None = Field(default=None, description="Text of the refusal.")
+
+
+class SenderGroup(Section):
+    """One group of the host access table; the first that matches wins."""
+
+    name: Name = Field(description="Name of the group, as the log prints it; ALL is the last.")
+    members: list[str] = Field(
+        default_factory=list,
+        max_length=MAX_ENTRIES,
+        description="Addresses, partial addresses, ranges, CIDR blocks, host names, .domain, ALL.",
+    )
+    policy: PolicyName = Field(description="Name of the mail flow policy.")
+    comment: str | None = Field(default=None, max_length=500, description="For people.")
+
+
+class Listener(Section):
+    """[listeners.NAME]: a place where mail comes in."""
+
+    type: Literal["public", "private"] = Field(
+        description="public: faces strangers, has a recipient table; private: takes from inside."
+    )
+    interface: Name = Field(description="Name of the interface it listens on.")
+    port: Port = Field(default=25, description="TCP port.")
+    tls_mode: Literal["starttls", "implicit"] = Field(
+        default="starttls", description="STARTTLS in the dialogue, or TLS from the first byte."
+    )
+    certificate: str = Field(
+        default=DEFAULT_CERTIFICATE, min_length=1, max_length=128, description="Certificate name."
+    )
+    max_concurrency: Count = Field(default=1000, description="Connections at the same time.")
+    recipient_access: list[RecipientAccess] = Field(
+        default_factory=list,
+        max_length=MAX_ENTRIES,
+        description="Whom mail is taken for; what no entry fits is refused. Public only.",
+    )
+    sender_groups: list[SenderGroup] = Field(
+        default_factory=list,
+        max_length=MAX_ENTRIES,
+        description="The host access table. None: the usual groups of the listener's type.",
+    )
+    delayed_reject: bool = Field(
+        default=False,
+        description="Refuse REJECT clients at RCPT TO, so that sender and recipient are logged.",
+    )
+    idle_timeout: Duration = Field(
+        default=300, ge=10, le=3600, description="Silence before a client is disconnected."
+    )
+    connection_timeout: Duration = Field(
+        default=900, ge=30, le=86_400, description="Whole time that one connection may take."
+    )
+
+
+class MailFlowPolicy(Section):
+    """[mail_flow_policies.NAME]: what clients of a group may do and must offer."""
+
+    behavior: Behavior | None = Field(
+        default=None, description="accept, relay, reject, tcprefuse or continue."
+    )
+    tls: TlsDemand | None = Field(default=None, description="off, preferred or required.")
+    verify_client_certificate: bool | None = Field(
+        default=None, description="Ask for a client certificate and verify it."
+    )
+    max_message_size: Size | None = Field(
+        default=None, ge=1024, le=2**40, description="Largest message; announced as SIZE."
+    )
+    max_messages_per_connection: Count | None = Field(
+        default=None, description="Messages before 421."
+    )
+    max_recipients_per_message: Count | None = Field(
+        default=None, description="Recipients before 452."
+    )
+    max_connections_per_client: Count | None = Field(
+        default=None, description="Connections at the same time from one address."
+    )
+    banner_code: Annotated[int, Field(ge=200, le=299)] | None = Field(
+        default=None, description="Code of the greeting: 220."
+    )
+    banner_text: ReplyText | None = Field(
+        default=None,
+        description="Text behind the host name; $Group, $Hostname, $RemoteIP, $HATEntry expand.",
+    )
+    banner_host: HostOrNothing | None = Field(
+        default=None, description="Host name in the greeting; empty: none."
+    )
+    reject_code: RefusalCode | None = Field(default=None, description="Code of a refusal: 554.")
+    reject_text: ReplyText | None = Field(default=None, description="Text of a refusal.")
+
+
+class Delivery(Section):
+    """[delivery]: what all outgoing connections have in common."""
+
+    certificate: str = Field(
+        default=DEFAULT_CERTIFICATE,
+        min_length=1,
+        max_length=128,
+        description="Client certificate for all outgoing TLS.",
+    )
+    interface: Name | None = Field(
+        default=None,
+        description="Interface whose host name is said in EHLO. Not set: the first one.",
+    )
+    alert_on_required_tls_failure: bool = Field(
+        default=True, description="Alert when a required TLS connection fails."
+    )
+    dns_servers: list[DnsServer] = Field(
+        default_factory=list,
+        max_length=16,
+        description="address:port of each DNS server; none: the system's resolver.",
+    )
+    smtp_port: Port = Field(default=25, description="Port of the hosts that MX records name.")
+    max_connections: Count = Field(default=500, description="Connections at the same time.")
+    connect_timeout: Duration = Field(
+        default=30, ge=1, le=600, description="Wait for a TCP connection."
+    )
+    dns_timeout: Duration = Field(default=10, ge=1, le=120, description="Wait for a DNS answer.")
+    idle_timeout: Duration = Field(
+        default=5, ge=0, le=300, description="How long an open connection waits for more mail."
+    )
+    transaction_timeout: Duration = Field(
+        default=3600, ge=60, le=86_400, description="Whole time that one message may take."
+    )
+
+
+class DestinationControl(Section):
+    """[destination_controls."DOMAIN"]: what delivery must and may do towards a domain."""
+
+    tls: TlsLevel | None = Field(
+        default=None,
+        description="none, preferred, required, preferred-verify, required-verify or "
+        "required-verify-hosted.",
+    )
+    dane: Literal["none", "opportunistic", "mandatory"] | None = Field(
+        default=None, description="Use of TLSA records."
+    )
+    max_connections: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        default=None, description="Connections at the same time."
+    )
+    max_messages_per_connection: Count | None = Field(
+        default=None, description="Messages before a connection is closed."
+    )
+    max_recipients_per_message: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        default=None, description="Recipients in one transaction."
+    )
+    ip_preference: IpPreference | None = Field(
+        default=None, description="prefer-v6, prefer-v4, require-v6 or require-v4."
+    )
+    bounce_profile: Name | None = Field(default=None, description="Name of the bounce profile.")
+    alert_on_required_tls_failure: bool | None = Field(
+        default=None, description="Overrides the switch of [delivery] for this domain."
+    )
+
+
+class BounceProfile(Section):
+    """[bounce_profiles.NAME]: how long and how often delivery is tried, and who is told."""
+
+    max_retries: Annotated[int, Field(ge=0, le=100_000)] | None = Field(
+        default=None, description=f"Tries after the first: {retry.DEFAULT_MAX_RETRIES}."
+    )
+    max_time: Duration | None = Field(
+        default=None, ge=1, le=2_592_000, description="Time in the queue before a bounce: 3d."
+    )
+    initial_wait: Duration | None = Field(
+        default=None, ge=1, le=86_400, description="Wait after the first failure: 60s; it doubles."
+    )
+    max_wait: Duration | None = Field(
+        default=None, ge=1, le=604_800, description="The longest wait: 1h."
+    )
+    send_bounces: bool | None = Field(default=None, description="Tell the sender of a bounce.")
+    delay_warnings: bool | None = Field(
+        default=None, description="Tell the sender that a message is late."
+    )
+    delay_warning_interval: Duration | None = Field(
+        default=None, ge=60, le=2_592_000, description="Wait between two warnings: 4h."
+    )
+    max_delay_warnings: Annotated[int, Field(ge=0, le=100)] | None = Field(
+        default=None, description="Warnings for one recipient: 1."
+    )
+    max_bounce_copy: Size | None = Field(
+        default=None, ge=0, le=2**20, description="Larger originals return as headers only: 10K."
+    )
+    max_time_tls: Duration | None = Field(
+        default=None, ge=1, le=2_592_000, description="Shorter limit while required TLS fails."
+    )
+
+
+class SmtpConfiguration(Section):
+    """[smtp_configuration]: the relay that notifications go through; its password is set apart."""
+
+    server: Host = Field(description="Host name of the relay.")
+    port: Port = Field(default=587, description="587 for STARTTLS, 465 for TLS from the start.")
+    encryption: Literal["starttls", "smtps", "none"] = Field(
+        default="starttls", description="How the connection is protected."
+    )
+    from_email: Mailbox = Field(description="Sender of the notifications.")
+    username: str | None = Field(
+        default=None, min_length=1, max_length=256, description="User name at the relay."
+    )
+
+
+class Logs(Section):
+    """[logs]: the mail log and the JSON lines."""
+
+    rollover_size: Size = Field(
+        default=10 * mail_flow.MEBIBYTE,
+        ge=4096,
+        le=10 * 2**30,
+        description="Size at which a log file is closed and the next one begins.",
+    )
+    keep: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=10, description="How many closed files of each log are kept."
+    )
+
+
+class Queue(Section):
+    """[queue]: limits of what is kept on disk."""
+
+    disk_reserve: Size = Field(
+        default=256 * mail_flow.MEBIBYTE,
+        ge=0,
+        le=2**50,
+        description="Free disk space below which new mail is answered with 452.",
+    )
+    # RFC 5321 §6.3: the limit SHOULD be at least 100 Received fields.
+    max_received_hops: Annotated[int, Field(ge=10, le=1000)] = Field(
+        default=100, description="Received fields at which a message is a loop."
+    )
+
+
+class Processes(Section):
+    """[processes]: how the work is shared out."""
+
+    receivers: Annotated[int, Field(ge=0, le=256)] = Field(
+        default=0, description="Receiver processes; 0: one for each processor."
+    )
+
+
+class Document(Section):
+    """The whole file. Its order is the order of the canonical text."""
+
+    format: Literal[1] = Field(description="Version of this text form: 1.")
+    system: System = Field(default_factory=System)
+    interfaces: dict[Name, Interface] = Field(default_factory=dict)
+    listeners: dict[Name, Listener] = Field(default_factory=dict)
+    mail_flow_policies: dict[Name, MailFlowPolicy] = Field(default_factory=dict)
+    smtp_routes: dict[str, Annotated[list[str], Field(min_length=1, max_length=100)]] = Field(
+        default_factory=dict,
+        max_length=MAX_ENTRIES,
+        description='Domain, ".domain" or "." (all others) to a list of host:port.',
+    )
+    delivery: Delivery = Field(default_factory=Delivery)
+    destination_controls: dict[str, DestinationControl] = Field(
+        default_factory=dict, max_length=MAX_ENTRIES
+    )
+    bounce_profiles: dict[Name, BounceProfile] = Field(default_factory=dict)
+    smtp_configuration: SmtpConfiguration | None = Field(default=None)
+    logs: Logs = Field(default_factory=Logs)
+    queue: Queue = Field(default_factory=Queue)
+    processes: Processes = Field(default_factory=Processes)
+
+
+Values = dict[str, Any]

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The text form: bytes of a TOML file to plain values, with line numbers for the messages.
+
+The file may be hostile or merely broken: it is bounded before it is parsed (size, number of keys,
+depth of nesting, length of dotted keys, which the parser would handle in quadratic time), and
+every fault is a finding. `tomllib` tells no positions of values, so a scan of our own finds the
+line of a path; it is tolerant, runs only when there is something to report, and decides nothing.
+"""
+
+import codecs
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gatehouse.config import findings
+
+MAX_BYTES = 4 * 1024 * 1024  # our own: 10,000 sender group members are about 250 KB
+MAX_KEYS = 200_000  # our own: two for each of 50,000 recipients, and room
+MAX_VALUES = 400_000  # our own: commas, which is elements of lists
+MAX_DEPTH = 16  # our own: the schema is five deep
+MAX_KEY_PARTS = 12  # our own: a dotted key of the schema has five parts
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+    (codecs.BOM_UTF8, "UTF-8 with a byte order mark"),
+)
+_AT_LINE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
+# Strings and comments, so that what stands in them is not taken for structure. Linear: every
+# alternative begins with another text and repeats single characters without overlap.
+_OPAQUE = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*"""'
+    r"|'''(?:[^']|'(?!''))*'''"
+    r'|"(?:[^"\\\n]|\\[^\n])*"'
+    r"|'[^'\n]*'"
+    r"|#[^\n]*",
+    re.DOTALL,
+)
+_VISIBLE = re.compile(r"[^\n]")
+_BRACKET = re.compile(r"[\[\]{}]")
+_LONG_KEY = re.compile(rf"(?:[A-Za-z0-9_-]+[ \t]*\.[ \t]*){{{MAX_KEY_PARTS}}}")
+_TOKEN = re.compile(r"[\[\]{},=\n]|[^\s\[\]{},=]+")
+_KEY_PART = re.compile(r'"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|([A-Za-z0-9_-]+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The plain values of a file, and its text for the line numbers."""
+
+    values: dict[str, Any]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The file is no TOML that we read."""
+
+    findings: tuple[findings.Finding, ...]
+
+
+def parse(data: bytes) -> Parsed | Unreadable:
+    """Read the bytes of a configuration file."""
+    text = _decode(data)
+    if isinstance(text, findings.Finding):
+        return Unreadable((text,))
+    too_much = _bounds(text)
+    if too_much:
+        return Unreadable((too_much,))
+    try:
+        return Parsed(tomllib.loads(text), text)
+    except tomllib.TOMLDecodeError as fault:
+        return Unreadable((_syntax(str(fault), text),))
+    except (ValueError, RecursionError, OverflowError) as fault:
+        # An integer of thousands of digits, a date that does not exist: not wrapped by tomllib.
+        return Unreadable((findings.error((), "a value cannot be read", found=str(fault)),))
+
+
+def locate(found: Iterable[findings.Finding], text: str) -> tuple[findings.Finding, ...]:
+    """Give each finding the line of its path, or of the nearest section above it; sort by line."""
+    wanted = list(found)
+    if not wanted:
+        return ()
+    lines = _Lines(text)
+    placed = [one if one.line else replace(one, line=lines.of(one.path) or None) for one in wanted]
+    return tuple(sorted(placed, key=lambda one: one.line or 0))
+
+
+def _decode(data: bytes) -> str | findings.Finding:
+    if len(data) > MAX_BYTES:
+        return findings.error(
+            (), f"the file is too large: {len(data)} bytes", hint=f"at most {MAX_BYTES} are read"
+        )
+    for mark, name in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return findings.error((), f"the file is {name}", hint="save it as plain UTF-8")
+    nul = data.find(b"\0")
+    if nul >= 0:
+        return _at(data, nul, "the file holds a NUL byte", "save it as plain UTF-8 text")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        return _at(data, fault.start, "the file is not valid UTF-8", "save it as plain UTF-8 text")
+
+
+def _at(data: bytes, offset: int, what: str, hint: str) -> findings.Finding:
+    return replace(findings.error((), what, hint=hint), line=data.count(b"\n", 0, offset) + 1)
+
+
+def _bounds(text: str) -> findings.Finding | None:
+    """Refuse what would make the parser slow or deep, before it runs."""
+    plain = _masked(text)
+    for many, limit, what in (
+        (plain.count("="), MAX_KEYS, "keys"),
+        (plain.count(","), MAX_VALUES, "values"),
+    ):
+        if many > limit:
+            return findings.error((), f"the file has {many} {what}", hint=f"at most {limit}")
+    long_key = _LONG_KEY.search(plain)
+    if long_key:
+        line = plain.count("\n", 0, long_key.start()) + 1
+        what = f"a dotted key has more than {MAX_KEY_PARTS} parts"
+        return replace(findings.error((), what), line=line)
+    depth = 0
+    for bracket in _BRACKET.finditer(plain):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > MAX_DEPTH:
+            line = plain.count("\n", 0, bracket.start()) + 1
+            return replace(findings.error((), f"nested deeper than {MAX_DEPTH} levels"), line=line)
+    return None
+
+
+def _masked(text: str) -> str:
+    """The text with strings and comments blotted out, every character in its place.
+
+    A quoted part of a key becomes letters, so that it still counts as a part.
+    """
+    return _OPAQUE.sub(
+        lambda found: _VISIBLE.sub(" " if found[0][0] == "#" else "x", found[0]), text
+    )
+
+
+def _syntax(message: str, text: str) -> findings.Finding:
+    position = _AT_LINE.search(message)
+    what = _AT_LINE.sub("", message)
+    line = int(position[1]) if position and position[1] else text.count("\n") + 1
+    column = f" (column {position[2]})" if position and position[2] else " (end of the file)"
+    escaped = what[:200].encode("ascii", "backslashreplace").decode()
+    return replace(findings.error((), f"not valid TOML: {escaped}{column}"), line=line)
+
+
+class _Lines:
+    """Path → line, by a tolerant scan of a text that tomllib has accepted."""
+
+    def __init__(self, text: str) -> None:
+        self._known: dict[findings.Path, int] = {}
+        self._text = text
+        self._arrays: dict[findings.Path, int] = {}
+        self._section: findings.Path = ()
+        self._scan(_masked(text))
+
+    def of(self, path: findings.Path) -> int:
+        """The line of a path, or of the nearest one above it; 0 when there is none."""
+        while path:
+            if path in self._known:
+                return self._known[path]
+            path = path[:-1]
+        return 0
+
+    def _scan(self, plain: str) -> None:
+        offset = 0
+        line = 1
+        size = len(plain)
+        while offset < size:
+            end = plain.find("\n", offset)
+            end = size if end < 0 else end
+            stripped = plain[offset:end].strip()
+            if stripped.startswith("["):
+                self._header(self._text[offset:end].strip(), line)
+            elif "=" in stripped:
+                end = self._statement(plain, offset, line)
+            line += plain.count("\n", offset, end + 1)
+            offset = end + 1
+
+    def _header(self, header: str, line: int) -> None:
+        path = self._resolve(_key_parts(header))
+        if header.startswith("[["):
+            number = self._arrays.get(path, -1) + 1
+            self._arrays[path] = number
+            self._known.setdefault(path, line)
+            path = (*path, number)
+        self._section = path
+        self._known.setdefault(path, line)
+
+    def _resolve(self, names: list[str]) -> findings.Path:
+        """A header below an array of tables means its latest element."""
+        path: findings.Path = ()
+        for number, name in enumerate(names):
+            path = (*path, name)
+            if path in self._arrays and number < len(names) - 1:
+                path = (*path, self._arrays[path])
+        return path
+
+    def _statement(self, plain: str, offset: int, line: int) -> int:
+        """One key with its value, which may go over many lines; returns where it ends."""
+        stack: list[tuple[str, findings.Path, int]] = [("{", self._section, 0)]
+        key_start = offset
+        expecting = False
+        path = self._section
+        for token in _TOKEN.finditer(plain, offset):
+            text = token[0]
+            kind, base, index = stack[-1]
+            if text == "\n":
+                line += 1
+                if len(stack) == 1:
+                    return token.start()
+                continue
+            if expecting and text != "]":
+                self._known.setdefault((*base, index), line)
+                path, expecting = (*base, index), False
+            if text == "=":
+                path = (*base, *_key_parts(self._text[key_start : token.start()]))
+                self._known.setdefault(path, line)
+            elif text in "[{":
+                stack.append((text, path, 0))
+                key_start, expecting = token.end(), text == "["
+            elif text in "]}" and len(stack) > 1:
+                stack.pop()
+            elif text == ",":
+                stack[-1] = (kind, base, index + 1)
+                key_start, expecting = token.end(), kind == "["
+        return len(plain)
+
+
+def _key_parts(text: str) -> list[str]:
+    """The names of a dotted key; escapes in quoted names are left as they are."""
+    return [found[1] or found[2] or found[3] or "" for found in _KEY_PART.finditer(text)]
