@@ -103,8 +103,10 @@ def server_table(
 def client_context(settings: ClientTlsSettings, *, on_verify: VerifyCallback) -> SSL.Context:
     """The context of one policy."""
     context = _base(SSL.TLS_CLIENT_METHOD, settings)
-    # The driver keeps the sessions, by destination and policy; OpenSSL keeps none.
-    context.set_session_cache_mode(SSL.SESS_CACHE_CLIENT | SSL.SESS_CACHE_NO_INTERNAL)
+    # The driver keeps the sessions, by destination and policy. With its own cache on, OpenSSL makes a
+    # TLS 1.3 ticket unusable after one use (RFC 8446 appendix C.4, against tracking of people);
+    # between mail servers that would cost a full handshake for every parallel connection.
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     _trust(context, settings.trust)
     context.set_verify(SSL.VERIFY_PEER, on_verify)
     if settings.certificate is not None:

@@ -38,12 +38,6 @@ __all__ = (
 # Bytes of a peer before its handshake is done. OpenSSL itself allows a certificate message of
 # 100 KiB; two flights of that size leave room. (hostile-input: 1 MB certificates.)
 HANDSHAKE_LIMIT = 256 * 1024
-# One TLS record at its largest, RFC 8446 §5.2 (2^14 + 256) and header 5. OpenSSL's memory buffers
-# grow with what they are fed and never shrink, so they are fed and emptied in such pieces.
-_PIECE = 16 * 1024 + 261
-_PLAIN_PIECE = 16 * 1024  # RFC 8446 §5.1: plaintext of one record
-_OUTPUT_PIECE = 64 * 1024
-
 # RFC 6066 §3: an ASCII host name without trailing dot. Underscores occur in the field.
 _HOST_NAME = re.compile(rb"(?=[^\0]{1,253}\Z)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,126}")
 
@@ -157,6 +151,7 @@ class TlsSession:
         "_notes",
         "_outbox",
         "_owner",
+        "_records",
         "_report",
         "_talked",
         "done",
@@ -169,6 +164,7 @@ class TlsSession:
     ) -> None:
         connection.set_app_data(notes)
         self._connection = connection
+        self._records = binding.Records(connection)
         self._notes = notes
         self._owner = owner
         self._inbox: deque[bytes | memoryview] = deque()
@@ -186,14 +182,23 @@ class TlsSession:
         self.eof = False  # nothing more will come: close_notify, or the wire ended
         self.truncated = False  # the wire ended without close_notify (RFC 8446 §6.1)
 
+    def __del__(self) -> None:
+        # OpenSSL makes the session of a connection unusable that is freed without a close_notify
+        # (ssl_clear_bad_session). That guarded against truncation in SSLv2; TLS 1.1 dropped the
+        # rule (RFC 4346 §7.2.1), and a peer that resets after QUIT should not cost a handshake.
+        if getattr(self, "done", False) and self._failure is None:
+            self._connection.set_shutdown(SSL.SENT_SHUTDOWN)
+
     def receive(self, data: bytes) -> None:
         """Take bytes from the wire."""
-        if len(data) <= _PIECE:
-            if data:
+        if len(data) <= binding.RECORD_PIECE:
+            if data and not self.eof:
                 self._inbox.append(data)
             return
         view = memoryview(data)
-        self._inbox.extend(view[at : at + _PIECE] for at in range(0, len(view), _PIECE))
+        self._inbox.extend(
+            view[at : at + binding.RECORD_PIECE] for at in range(0, len(view), binding.RECORD_PIECE)
+        )
 
     def receive_eof(self) -> None:
         """The wire has ended. `handshake` and `read` first use up what came before."""
@@ -231,22 +236,19 @@ class TlsSession:
             raise self._failure
         self._require_done()
         plain: list[bytes] = []
-        receive = self._connection.recv
-        self._feed()
-        while not self.eof:
-            try:
-                plain.append(receive(_PLAIN_PIECE))
-            except SSL.WantReadError:
-                if not self._feed():
+        try:
+            while not self.eof:
+                self._feed()
+                if not self._records.decrypt(plain):
+                    self.eof = True
+                if not self._inbox:
                     break
-            except SSL.ZeroReturnError:
-                self.eof = True
-            except SSL.Error as error:
-                # What was read before is good and goes out first; the failure comes next time.
-                self._failure = _failure_of(error)
-                self.eof = True
-                if not plain:
-                    raise self._failure from None
+        except SSL.Error as error:
+            # What was read before is good and goes out first; the failure comes next time.
+            self._failure = _failure_of(error)
+            self.eof = True
+            if not plain:
+                raise self._failure from None
         if self._lower_eof and not self.eof:
             self.eof = self.truncated = True
         if plain:
@@ -258,18 +260,18 @@ class TlsSession:
         self._require_done()
         if self._failure is not None:
             raise self._failure
-        if len(data) <= _PLAIN_PIECE:
+        if len(data) <= binding.PLAIN_PIECE:
             if data:
                 self._send(data)
             return
         view = memoryview(data)
-        for start in range(0, len(view), _PLAIN_PIECE):
-            self._send(view[start : start + _PLAIN_PIECE])
-            self._drain()
+        for start in range(0, len(view), binding.PLAIN_PIECE):
+            self._send(view[start : start + binding.PLAIN_PIECE])
+            self._records.take(self._outbox)
 
     def output(self) -> bytes:
         """All bytes for the wire."""
-        self._drain()
+        self._records.take(self._outbox)
         outbox = self._outbox
         if not outbox:
             return b""
@@ -320,7 +322,7 @@ class TlsSession:
         if not inbox:
             return False
         piece = inbox.popleft()
-        self._connection.bio_write(piece)
+        self._records.put(piece)
         if not self.done:
             self._heard_bytes += len(piece)
             if self._heard is not None:
@@ -329,19 +331,9 @@ class TlsSession:
 
     def _send(self, piece: bytes | memoryview) -> None:
         try:
-            self._connection.send(piece)
+            self._records.encrypt(piece)
         except SSL.Error as error:
             self._fail(_failure_of(error))
-
-    def _drain(self) -> None:
-        while True:
-            try:
-                piece = self._connection.bio_read(_OUTPUT_PIECE)
-            except SSL.WantReadError:
-                return
-            self._outbox.append(piece)
-            if len(piece) < _OUTPUT_PIECE:
-                return
 
     def _fail(self, failure: TlsFailure) -> NoReturn:
         self._failure = failure
