@@ -65,6 +65,22 @@ def access_table(document: schema.Document, listener: schema.Listener) -> access
     )
 
 
+def bounce_profile(document: schema.Document, name: str) -> retry.BounceProfile:
+    """One bounce profile with every field decided."""
+    default = _set_fields(document.bounce_profiles.get(schema.DEFAULT_PROFILE))
+    written = _set_fields(document.bounce_profiles.get(name))
+    return retry.BounceProfile(name=name, **(default | written))
+
+
+def own_endpoints(document: schema.Document) -> frozenset[tuple[str, int]]:
+    """Address and port of every listener whose interface exists."""
+    return frozenset(
+        (interface.address, section.port)
+        for section in document.listeners.values()
+        if (interface := document.interfaces.get(section.interface)) is not None
+    )
+
+
 def canonical_domain(text: str) -> str | None:
     """The form in which tables of domains are asked: "default" and "." stay, names are folded."""
     if text in (".", schema.DEFAULT_DESTINATION):
@@ -165,11 +181,8 @@ def _control(domain: str, values: dict[str, Any]) -> destinations.DestinationCon
 
 
 def _bounce_profiles(document: schema.Document) -> dict[str, retry.BounceProfile]:
-    default = _set_fields(document.bounce_profiles.get(schema.DEFAULT_PROFILE))
-    profiles = {schema.DEFAULT_PROFILE: retry.BounceProfile(**default)}
-    for name, section in document.bounce_profiles.items():
-        profiles[name] = retry.BounceProfile(**(default | _set_fields(section) | {"name": name}))
-    return profiles
+    names = (schema.DEFAULT_PROFILE, *document.bounce_profiles)
+    return {name: bounce_profile(document, name) for name in names}
 
 
 def _delivery(
@@ -203,10 +216,7 @@ def _ourselves(
 ) -> routes.Ourselves:
     return routes.Ourselves(
         names=frozenset({document.system.hostname, *(one.hostname for one in interfaces.values())}),
-        endpoints=frozenset(
-            (interfaces[section.interface].address, section.port)
-            for section in document.listeners.values()
-        ),
+        endpoints=own_endpoints(document),
         addresses=frozenset(one.address for one in interfaces.values()),
     )
 

@@ -84,6 +84,23 @@ class HostAccessTable:
             place = min(place, self._place_of_host(host))
         return self._answers[place]
 
+    def hidden_members(self) -> frozenset[tuple[str | None, str]]:
+        """(group, member) of all entries that never decide, since wider ones come first."""
+        visible = self._v4.visible | self._v6.visible | {self._everything}
+        visible |= {
+            place for name, place in self._hosts.items() if self._place_of_host(name) == place
+        }
+        visible |= {
+            place
+            for domain, place in self._suffixes.items()
+            if self._place_of_host(f"*.{domain}") == place  # "*" is in no member: only suffixes
+        }
+        return frozenset(
+            (answer.group, answer.match)
+            for place, answer in enumerate(self._answers)
+            if place not in visible
+        )
+
     def _add(
         self, group: SenderGroup, text: str, spans: dict[int, list[tuple[int, int, int]]]
     ) -> None:
@@ -145,6 +162,11 @@ class _Segments:
             if not self._places or self._places[-1] != place:
                 self._starts.append(edge)
                 self._places.append(place)
+
+    @property
+    def visible(self) -> set[int]:
+        """The places that decide for at least one address."""
+        return set(self._places)
 
     def place(self, number: int) -> int:
         index = bisect.bisect_right(self._starts, number) - 1

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of what goes out: delivery, routes, destination controls, bounce profiles, the relay.
+
+Pure functions from a document to findings. What this version cannot keep is refused and not
+promised: a level that verifies certificates must not run as one that does not.
+"""
+
+from collections.abc import Iterator
+
+from gatehouse.config import build, schema
+from gatehouse.config.findings import Finding, error, warning
+from gatehouse.config.listener_checks import unknown_name
+from gatehouse.policy import outbound_tls, retry, routes
+
+SMTPS_PORT = 465  # RFC 8314 §3.3: TLS from the first byte
+
+
+def check(document: schema.Document, certificates: frozenset[str]) -> Iterator[Finding]:
+    """All findings about delivering. `certificates` are the names of those that exist."""
+    delivery = document.delivery
+    yield from unknown_name(
+        ("delivery", "interface"), delivery.interface, document.interfaces, "interface"
+    )
+    yield from unknown_name(
+        ("delivery", "certificate"), delivery.certificate, certificates, "certificate"
+    )
+    yield from _routes(document)
+    yield from _destinations(document)
+    yield from _bounce_profiles(document)
+    yield from _relay(document)
+
+
+def _routes(document: schema.Document) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    own = build.own_endpoints(document)
+    for domain, hosts in document.smtp_routes.items():
+        path = ("smtp_routes", domain)
+        yield from _domain(path, domain, seen, special=".")
+        for index, text in enumerate(hosts):
+            host = routes.parse_route_host(text)
+            if isinstance(host, routes.RouteFault):
+                yield error((*path, index), "is no host", hint=host.reason, found=text)
+            elif host.host == routes.USE_DNS and len(hosts) > 1:
+                yield error((*path, index), "USEDNS stands alone", found=text)
+            elif (host.host, host.port or document.delivery.smtp_port) in own:
+                yield error(
+                    (*path, index), "is a listener of this gateway: mail would go round", found=text
+                )
+
+
+def _domain(
+    path: tuple[str, ...], written: str, seen: dict[str, str], *, special: str
+) -> Iterator[Finding]:
+    domain = build.canonical_domain(written)
+    other = {".", schema.DEFAULT_DESTINATION} - {special}
+    if domain is None or domain in other:
+        hint = f'allowed: domain, ".domain", an address in brackets, or "{special}"'
+        yield error(path, "is no domain", hint=hint, found=written)
+    elif domain in seen:
+        yield error(path, f"is the same domain as {seen[domain]!r}", found=written)
+    else:
+        seen[domain] = written
+
+
+def _destinations(document: schema.Document) -> Iterator[Finding]:
+    controls = document.destination_controls
+    default = controls.get(schema.DEFAULT_DESTINATION)
+    if default is None or default.tls is None:
+        yield warning(
+            ("destination_controls", schema.DEFAULT_DESTINATION, "tls"),
+            "is not set: mail goes out in clear",
+            hint='set tls = "preferred" to use TLS wherever it is offered',
+        )
+    seen: dict[str, str] = {}
+    profiles = {schema.DEFAULT_PROFILE, *document.bounce_profiles}
+    for domain, control in controls.items():
+        path = ("destination_controls", domain)
+        yield from _domain(path, domain, seen, special=schema.DEFAULT_DESTINATION)
+        if control.tls is not None and outbound_tls.verifies(control.tls):
+            yield error(
+                (*path, "tls"),
+                "verification of certificates is not available in this version",
+                hint="none, preferred and required are",
+                found=control.tls.value,
+            )
+        if control.dane not in (None, "none"):
+            yield error(
+                (*path, "dane"),
+                "DANE is not available in this version",
+                hint='allowed: "none"',
+                found=control.dane,
+            )
+        yield from unknown_name(
+            (*path, "bounce_profile"), control.bounce_profile, profiles, "bounce profile"
+        )
+
+
+def _bounce_profiles(document: schema.Document) -> Iterator[Finding]:
+    for name, section in document.bounce_profiles.items():
+        profile: retry.BounceProfile = build.bounce_profile(document, name)
+        path = ("bounce_profiles", name)
+        if profile.initial_wait > profile.max_wait:
+            yield error(
+                (*path, "initial_wait"),
+                "is longer than max_wait",
+                hint=f"max_wait is {profile.max_wait:g} s",
+                found=f"{profile.initial_wait:g} s",
+            )
+        if profile.initial_wait >= profile.max_time:
+            yield warning((*path, "max_time"), "ends before the second try")
+        if section.max_time_tls is not None and section.max_time_tls >= profile.max_time:
+            yield warning((*path, "max_time_tls"), "has no effect: it is not below max_time")
+
+
+def _relay(document: schema.Document) -> Iterator[Finding]:
+    relay = document.smtp_configuration
+    if relay is None:
+        return
+    path = ("smtp_configuration", "encryption")
+    if relay.encryption == "none" and relay.username is not None:
+        yield error(path, "a user name needs encryption", hint="the password would travel in clear")
+    if (relay.port == SMTPS_PORT) != (relay.encryption == "smtps"):
+        usual = "smtps" if relay.port == SMTPS_PORT else "starttls"
+        yield warning(path, f"is unusual with port {relay.port}", hint=f"usual is {usual}")

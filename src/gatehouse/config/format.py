@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`Document` → canonical TOML text, that reads back to exactly the same document.
+
+Only what was set is written, in the order of the schema, so that two texts differ only where the
+configurations differ. The schema has no field for a secret, so no secret can be in the text.
+"""
+
+import enum
+import re
+import typing
+from collections.abc import Iterator
+
+from gatehouse.config import schema, units
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+# TOML 1.0: quote, backslash and control characters other than tab must be escaped.
+_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
+_SHORT_LIST = 72  # characters; a longer list gets a line for each value
+
+
+def format_document(document: schema.Document) -> str:
+    """The whole configuration as text."""
+    return "\n".join(_section((), document)).strip("\n") + "\n"
+
+
+def _section(path: tuple[str, ...], section: schema.Section) -> Iterator[str]:
+    """Plain fields first, then sections below: TOML's own order."""
+    below: list[tuple[str, object]] = []
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if name not in section.model_fields_set or value is None:
+            continue
+        if isinstance(value, schema.Section | dict) or _has_sections(value):
+            below.append((name, value))
+        else:
+            unit = _unit((field.annotation, *field.metadata))
+            yield f"{_key(name)} = {_value(value, unit)}"
+    for name, value in below:
+        yield from _below((*path, name), value)
+
+
+def _below(path: tuple[str, ...], value: object) -> Iterator[str]:
+    if isinstance(value, schema.Section):
+        yield from ("", f"[{_keys(path)}]")
+        yield from _section(path, value)
+    elif isinstance(value, dict):
+        if not all(isinstance(one, schema.Section) for one in value.values()):
+            yield from ("", f"[{_keys(path)}]")
+            for name, one in value.items():
+                yield f"{_key(name)} = {_value(one)}"
+            return
+        for name, one in value.items():
+            yield from _below((*path, name), one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from ("", f"[[{_keys(path)}]]")
+            yield from _section(path, one)
+
+
+def _has_sections(value: object) -> bool:
+    """A list of sections that are too rich for one line each."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], schema.SenderGroup)
+
+
+def _value(value: object, unit: str | None = None) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return _number(value, unit)
+    if isinstance(value, enum.Enum):
+        return _text(str(value.value).lower())
+    if isinstance(value, list):
+        return _list([_value(one) for one in value])
+    if isinstance(value, schema.Section):
+        fields = type(value).model_fields
+        written = [
+            f"{_key(name)} = {_value(one)}"
+            for name in fields
+            if name in value.model_fields_set and (one := getattr(value, name)) is not None
+        ]
+        return "{ " + ", ".join(written) + " }"
+    return _text(str(value))
+
+
+def _number(value: int, unit: str | None) -> str:
+    if unit == "size":
+        written = units.format_size(value)
+    elif unit == "duration":
+        written = units.format_duration(value)
+    else:
+        written = value
+    return str(written) if isinstance(written, int) else _text(written)
+
+
+def _list(values: list[str]) -> str:
+    line = "[" + ", ".join(values) + "]"
+    if len(line) <= _SHORT_LIST:
+        return line
+    return "[\n" + "".join(f"    {one},\n" for one in values) + "]"
+
+
+def _text(value: str) -> str:
+    return '"' + _ESCAPED.sub(_escape, value) + '"'
+
+
+def _escape(found: re.Match[str]) -> str:
+    if found[0] in '"\\':
+        return "\\" + found[0]
+    return f"\\u{ord(found[0]):04x}"
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else _text(name)
+
+
+def _keys(path: tuple[str, ...]) -> str:
+    return ".".join(_key(name) for name in path)
+
+
+def _unit(kinds: tuple[object, ...]) -> str | None:
+    """The marker "size" or "duration" in a field's declaration, however deep it stands."""
+    for kind in kinds:
+        if kind in ("size", "duration"):
+            return str(kind)
+        found = _unit(typing.get_args(kind))
+        if found:
+            return found
+    return None
