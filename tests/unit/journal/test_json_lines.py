@@ -25,7 +25,7 @@ def test_the_line_begins_with_time_type_and_moment() -> None:
 
 @pytest.mark.parametrize("kind", all_types())
 def test_every_fact_comes_back_as_it_was_whatever_its_texts(kind: type) -> None:
-    for text in ("x", "Grüße", HOSTILE):
+    for text in ("x", "Grüße", "\x7f", "\x85", HOSTILE):
         fact = specimen(kind, text)
         line = encode(fact)
         assert decode(line) == fact

@@ -217,6 +217,10 @@ def test_a_file_that_somebody_moved_or_emptied_begins_anew_with_a_header(tmp_pat
     log.append(b"b\n", NOW)
     assert (tmp_path / "taken").read_bytes() == b"head\na\n"
     assert current.read_bytes() == b"head\nb\n"
+    current.rename(tmp_path / "taken too")
+    current.touch()
+    log.append(b"b\n", NOW)
+    assert current.read_bytes() == b"head\nb\n"
     current.write_bytes(b"")
     log.append(b"c\n", NOW)
     assert current.read_bytes() == b"head\nc\n"
