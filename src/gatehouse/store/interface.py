@@ -92,6 +92,9 @@ class Queue(Protocol):
     def load(self, mid: int) -> QueuedMessage | None:
         """A message with its waiting recipients; None when it is gone."""
 
+    def load_many(self, mids: Sequence[int]) -> tuple[QueuedMessage, ...]:
+        """The same for several, at much less cost for each; those that are gone are missing."""
+
     def show(self, mid: int) -> QueuedMessage | None:
         """A message with all its recipients, also those that are done."""
 

@@ -4,18 +4,22 @@
 Nothing here knows a database. A new backend implements `interface.py` over these values and passes
 the same suite (tests/store). Times are unix seconds that the caller brings; the store never reads
 a clock.
+
+What is made for every message is a msgspec struct: frozen like the dataclasses, but building one
+with 24 fields takes a microsecond instead of twenty.
 """
 
 from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from gatehouse.mail.address import Address
 from gatehouse.mail.envelope import BodyType, Envelope, Recipient, Ret
 from gatehouse.store.errors import StoreError
 
 
-@dataclass(frozen=True, slots=True)
-class BodyRef:
+class BodyRef(msgspec.Struct, frozen=True):
     """Where a body lies; `offset` is that of its record, `length` counts the body alone."""
 
     segment: int
@@ -38,8 +42,7 @@ class RecipientState(Enum):
     BOUNCED = 2  # given up; the sender was told, or must not be told
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewMessage:
+class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message just taken on. Recipient ids (RID) are positions in `envelope.recipients`."""
 
     mid: int
@@ -63,8 +66,7 @@ class NewMessage:
 # --- outcomes of one delivery attempt ------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(msgspec.Struct, frozen=True):
     """The next host took the recipient over."""
 
     rid: int
@@ -121,15 +123,13 @@ class Everything:
 Selection = Messages | Destination | Everything
 
 
-@dataclass(frozen=True, slots=True)
-class AddMessage:
+class AddMessage(msgspec.Struct, frozen=True):
     """Take a message on: `Added`, or `Failed` when its MID is taken or its body not durable."""
 
     message: NewMessage
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(msgspec.Struct, frozen=True):
     """Write down what an attempt brought, and the reports it causes, together or not at all.
 
     When no recipient waits any more the message is finished: its rows go in the same transaction.
@@ -171,16 +171,14 @@ class Delete:
 Operation = AddMessage | Settle | Hold | Release | RetryNow | Delete
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(msgspec.Struct, frozen=True):
     """The message is queued; `seq` is its place in the order of commits."""
 
     mid: int
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """The outcomes are written; `finished`: no recipient waits, the message is gone."""
 
     mid: int
@@ -232,8 +230,7 @@ class Cursor:
         return Cursor(seq=self.seq)
 
 
-@dataclass(frozen=True, slots=True)
-class DueRecipient:
+class DueRecipient(msgspec.Struct, frozen=True):
     """One recipient that may be tried now."""
 
     mid: int
@@ -250,8 +247,7 @@ class DuePage:
     more: bool  # the limit was reached: ask again at once
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueuedRecipient:
+class QueuedRecipient(msgspec.Struct, frozen=True, kw_only=True):
     """One recipient as the queue knows it; `next_at` None means never tried, or due at once."""
 
     rid: int
@@ -265,8 +261,7 @@ class QueuedRecipient:
     delay_notified: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueuedMessage:
+class QueuedMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message in the queue. `load` brings the waiting recipients only, `show` all of them."""
 
     mid: int

@@ -16,6 +16,8 @@ from gatehouse.store.sqlite.place import SQL
 _QUERIES = load_queries(SQL / "ids.sql")
 # An ICID, MID or DCID skipped by a crash leaves a gap in the log, so blocks are small.
 BLOCK = 64
+# Blocks kept in hand: a batch can use up more than one before the next transaction.
+_SPARE = 3
 
 Grants = list[tuple[str, int, int]]
 
@@ -38,12 +40,12 @@ class SqliteIds:
         return number
 
     def top_up(self, connection: apsw.Connection) -> Grants:
-        """Reserve, in this transaction, a spare block for each kind that has none left.
+        """Reserve, in this transaction, a spare block for each kind that has few left.
 
         The numbers may be used only after the commit: hand the result to `grant` then.
         """
         with self._lock:
-            low = [kind for kind, blocks in self._blocks.items() if len(blocks) < 2]
+            low = [kind for kind, blocks in self._blocks.items() if len(blocks) < _SPARE]
         return [self._reserve(connection, kind) for kind in low]
 
     def grant(self, grants: Grants) -> None:

@@ -84,7 +84,7 @@ class SqliteQueue:
 
     def _due_new(self, after: int, limit: int) -> tuple[list[DueRecipient], int, bool]:
         found: list[DueRecipient] = []
-        with self._database.reading() as connection:
+        with self._database.snapshot() as connection:
             newest = next(connection.execute(QUERIES["newest_seq"]))[0] or 0
             if newest <= after:
                 return found, after, False
@@ -107,18 +107,25 @@ class SqliteQueue:
 
     def load(self, mid: int) -> QueuedMessage | None:
         """A message with its waiting recipients."""
-        return self._message(mid, _WAITING)
+        return next(iter(self._messages((mid,), _WAITING)), None)
+
+    def load_many(self, mids: Sequence[int]) -> tuple[QueuedMessage, ...]:
+        """Messages with their waiting recipients."""
+        return self._messages(mids, _WAITING)
 
     def show(self, mid: int) -> QueuedMessage | None:
         """A message with all its recipients."""
-        return self._message(mid, QUERIES["all_recipients"])
+        return next(iter(self._messages((mid,), QUERIES["all_recipients"])), None)
 
-    def _message(self, mid: int, recipients: str) -> QueuedMessage | None:
-        with self._database.reading() as connection:
-            row = next(connection.execute(_MESSAGE, (mid,)), None)
-            if row is None:
-                return None
-            return queued_message(row, connection.execute(recipients, (mid,)))
+    def _messages(self, mids: Sequence[int], recipients: str) -> tuple[QueuedMessage, ...]:
+        found = []
+        with self._database.snapshot() as connection:
+            for mid in mids:
+                row = next(connection.execute(_MESSAGE, (mid,)), None)
+                if row is not None:
+                    rows = connection.execute(recipients, (mid,))
+                    found.append(queued_message(row, rows))
+        return tuple(found)
 
     def next_retry_at(self) -> float | None:
         """The earliest time at which a deferred recipient falls due."""
@@ -147,7 +154,7 @@ class SqliteQueue:
 
     def totals(self) -> QueueTotals:
         """The whole queue in four numbers."""
-        with self._database.reading() as connection:
+        with self._database.snapshot() as connection:
             messages, held, octets = next(connection.execute(QUERIES["totals"]))
             (recipients,) = next(connection.execute(QUERIES["waiting_total"]))
         return QueueTotals(messages, recipients, int(held), int(octets))

@@ -97,7 +97,7 @@ def queued_message(row: Row, recipients: Iterable[Row]) -> QueuedMessage:
         client_ip=row[22],
         helo=row[23],
         tls_in=row[24],
-        recipients=tuple(map(_queued_recipient, recipients)),
+        recipients=tuple(map(_queued_recipient, sorted(recipients))),
     )
 
 
