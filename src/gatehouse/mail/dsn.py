@@ -215,7 +215,7 @@ def _recipient_words(each: RecipientReport, utf8: bool) -> list[str]:
 def _message_fields(report: DsnReport, utf8: bool) -> list[str]:
     """RFC 3464 §2.2."""
     fields = []
-    if report.envid is not None:
+    if report.envid:
         fields.append(f"Original-Envelope-Id: {_value(report.envid, utf8)}")
     fields.append(f"Reporting-MTA: dns; {_value(report.hostname, utf8)}")
     if report.arrival is not None:
