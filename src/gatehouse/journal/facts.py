@@ -484,10 +484,33 @@ class StatusSnapshot(HappenedAt, frozen=True, kw_only=True):
     values: dict[str, int | str]
 
 
+class LogFileStarted(HappenedAt, frozen=True, kw_only=True):
+    """A new pair of log files began; the first line of each event log.
+
+    `grammar` is that of the text lines, and the switches say which of its variants are written
+    from here on. `utc_offset`, in seconds, is that of the text log's stamps.
+    """
+
+    grammar: str
+    version: str
+    serial: str
+    utc_offset: int
+    tls_for_domain: bool
+    hat_country: bool
+    subject_quotes: str
+
+
 class LogLinesLost(HappenedAt, frozen=True, kw_only=True):
     """`count` facts were dropped because their way to the log was full."""
 
     count: int
+
+
+class InternalFault(HappenedAt, frozen=True, kw_only=True):
+    """A fault of our own: `where` names the part, `what` the error with its place."""
+
+    where: str
+    what: str
 
 
 class ResourcesLow(HappenedAt, frozen=True, kw_only=True):
@@ -548,7 +571,9 @@ Fact = (
     | ProcessDied
     | ConfigurationCommitted
     | StatusSnapshot
+    | LogFileStarted
     | LogLinesLost
+    | InternalFault
     | ResourcesLow
     | ResourcesRecovered
 )

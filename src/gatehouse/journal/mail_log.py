@@ -20,6 +20,9 @@ from gatehouse.journal.escape import clean, quoted, reply_tuple, rid_list
 from gatehouse.journal.facts import Fact
 
 
+GRAMMAR = "mail-log/1"
+
+
 class Level(enum.StrEnum):
     """How much a line wants to be read; Info is the default level of a log."""
 
@@ -371,12 +374,14 @@ _SPECIAL: dict[type, Callable[[Any, Switches, StampOf], tuple[str, ...]]] = {
 # The grammar has no line for these, and new lines are not invented.
 JSON_ONLY: frozenset[type] = frozenset(
     {
+        facts.InternalFault,
         facts.ProtocolViolated,
         facts.GatewayStarted,
         facts.GatewayStopped,
         facts.ProcessStarted,
         facts.ProcessDied,
         facts.ConfigurationCommitted,
+        facts.LogFileStarted,
         facts.LogLinesLost,
         facts.ResourcesLow,
         facts.ResourcesRecovered,

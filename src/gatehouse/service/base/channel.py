@@ -59,11 +59,14 @@ class Ask(msgspec.Struct, frozen=True, tag=True):
     what: str
 
 
+Value = dict[str, int | float | str | None]
+
+
 class Told(msgspec.Struct, frozen=True, tag=True):
     """Child to supervisor: the answer to `Ask` with the same number, as JSON values."""
 
     number: int
-    value: dict[str, int | float | str | None | list[dict[str, int | float | str | None]]]
+    value: Value
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):

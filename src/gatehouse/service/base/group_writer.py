@@ -54,7 +54,12 @@ class GroupWriter:
     async def write(self, operation: Operation) -> Result:
         """Commit and wait; raises StoreError when the commit failed."""
         future: asyncio.Future[Result | StoreError] = self._loop.create_future()
-        self.submit(operation, lambda result: future.done() or future.set_result(result))
+
+        def done(result: Result | StoreError) -> None:
+            if not future.done():
+                future.set_result(result)
+
+        self.submit(operation, done)
         result = await future
         if isinstance(result, StoreError):
             raise result

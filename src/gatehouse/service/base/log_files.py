@@ -24,8 +24,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatehouse.journal.log_frame import END_OF_FILE, header_lines
-from gatehouse.journal.mail_log import Line
+from gatehouse.journal.json_lines import encode
+from gatehouse.journal.log_frame import END_OF_FILE, first_event, header_lines
+from gatehouse.journal.mail_log import DEFAULT_SWITCHES, Line, Switches
 from gatehouse.journal.stamp import STAMP_LENGTH, format_stamp
 from gatehouse.service.base.channel import LogBlock
 from gatehouse.service.base.clock import SYSTEM_CLOCK, Clock
@@ -244,15 +245,17 @@ class LogWriter:
         self,
         settings: LogSettings,
         *,
+        switches: Switches = DEFAULT_SWITCHES,
         on_trouble: OnTrouble | None = None,
         clock: Clock = SYSTEM_CLOCK,
         local_time: LocalTimeOf = time.localtime,
     ) -> None:
+        self.switches = switches  # for the record only; lines arrive rendered
         self._settings = settings
         self._clock = clock
         self._local_time = local_time
         self.mail = LogFile(settings.mail, head=self._head, foot=self._foot, on_trouble=on_trouble)
-        self.events = LogFile(settings.events, on_trouble=on_trouble)
+        self.events = LogFile(settings.events, head=self._events_head, on_trouble=on_trouble)
         self._turn_to(self._last_written())
 
     @property
@@ -303,6 +306,16 @@ class LogWriter:
     def _head(self) -> bytes:
         lines = header_lines(self._settings.version, self._settings.serial, self._now.tm_gmtoff)
         return b"".join(self._line(line) for line in lines)
+
+    def _events_head(self) -> bytes:
+        started = first_event(
+            float(self._second),
+            self._settings.version,
+            self._settings.serial,
+            utc_offset=self._now.tm_gmtoff,
+            switches=self.switches,
+        )
+        return encode(started) + b"\n"
 
     def _foot(self) -> bytes:
         return self._line(END_OF_FILE)

@@ -95,23 +95,12 @@ def read_hosts(text: str) -> tuple[dict[str, list[str]], dict[str, str]]:
     return forward, backward
 
 
-def parse_server(text: str) -> tuple[str, int]:
-    """`"192.0.2.1"`, `"192.0.2.1:5353"` or `"[2001:db8::1]:53"` → (address, port)."""
-    if text.startswith("["):
-        address, _, rest = text[1:].partition("]")
-        return address, int(rest[1:] or "53") if rest else 53
-    if text.count(":") == 1:
-        address, _, port = text.partition(":")
-        return address, int(port)
-    return text, 53
-
-
 class Resolver:
     """A caching stub resolver. `servers` empty means the system's own configuration."""
 
     def __init__(
         self,
-        servers: tuple[str, ...],
+        servers: tuple[tuple[str, int], ...],
         monotonic: Callable[[], float],
         hosts_file: Path | None = HOSTS_FILE,
     ) -> None:
@@ -132,14 +121,14 @@ class Resolver:
             return {}, {}
 
     @staticmethod
-    def _make(servers: tuple[str, ...]) -> dns.asyncresolver.Resolver | None:
+    def _make(servers: tuple[tuple[str, int], ...]) -> dns.asyncresolver.Resolver | None:
         try:
             resolver = dns.asyncresolver.Resolver(configure=not servers)
         except dns.resolver.NoResolverConfiguration:
             return None
         if servers:
             resolver.nameservers = [
-                dns.nameserver.Do53Nameserver(*parse_server(text)) for text in servers
+                dns.nameserver.Do53Nameserver(address, port) for address, port in servers
             ]
         resolver.lifetime = LOOKUP_SECONDS
         resolver.timeout = LOOKUP_SECONDS / 3

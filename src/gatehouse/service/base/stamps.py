@@ -1,21 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dates for header fields, made once per second (RFC 5322 §3.3)."""
+"""The date of header fields, made once per second."""
 
-import time
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = (
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-)  # fmt: skip
-
-
-def header_date(at: float) -> bytes:
-    """`Sun, 02 Mar 2025 06:00:00 +0000` for a unix time: UTC, English whatever the locale."""
-    t = time.gmtime(at)
-    return (
-        f"{_DAYS[t.tm_wday]}, {t.tm_mday:02d} {_MONTHS[t.tm_mon - 1]} {t.tm_year} "
-        f"{t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d} +0000"
-    ).encode("ascii")
+from gatehouse.mail.dates import header_date
 
 
 class HeaderDate:
@@ -26,9 +12,9 @@ class HeaderDate:
         self._text = b""
 
     def text(self, at: float) -> bytes:
-        """The date of a unix time."""
+        """The date of a unix time (RFC 5322 §3.3)."""
         second = int(at)
         if second != self._second:
             self._second = second
-            self._text = header_date(at)
+            self._text = header_date(at).encode("ascii")
         return self._text

@@ -87,7 +87,7 @@ class ConnectTools:
 
     clock: Clock
     dice: Callable[[], float]
-    record: Callable[[facts.HappenedAt], None]
+    record: Callable[[facts.Fact], None]
     resolver: dns.Resolver
     ids: Ids
     tls: ClientTls
@@ -95,6 +95,13 @@ class ConnectTools:
 
 class Connector:
     """Opens connections under one configuration."""
+
+    def keep_session(self, connected: Connected, control: DestinationControl) -> None:
+        """Remember the TLS session of a connection that ends, for the same host and level."""
+        link = connected.link
+        if link.encrypted and link.alive:
+            key = (connected.host, link.peer_ip, link.peer_port, control.tls)
+            self._tools.tls.keep(key, link)
 
     def __init__(self, rules: DeliveryRules, tools: ConnectTools) -> None:
         self._rules = rules

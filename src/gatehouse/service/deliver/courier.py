@@ -8,7 +8,7 @@ the group writer the moment the server's reply is there, before anything else is
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gatehouse.journal import facts
@@ -43,7 +43,7 @@ class CourierTools:
     queue: Queue
     bodies: BodyReader
     wall: Callable[[], float]
-    record: Callable[[facts.HappenedAt], None]
+    record: Callable[[facts.Fact], None]
     settler: Settler
     lists: ReadyLists
 
@@ -256,7 +256,7 @@ class Courier:
             elif transaction.take(event):
                 return
 
-    def _body(self, message: QueuedMessage) -> "list[bytes] | object":
+    def _body(self, message: QueuedMessage) -> Iterable[bytes]:
         ref = message.body
         if ref.length <= SMALL_BODY:
             try:

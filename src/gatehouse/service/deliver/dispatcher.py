@@ -39,6 +39,7 @@ class Dispatcher:
         wall: Callable[[], float],
         tasks: TaskSupervisor,
         courier: Callable[[Destination], Coroutine[Any, Any, None]],
+        blocked: Callable[[], bool],
     ) -> None:
         self.lists = ReadyLists()
         self.table: DestinationTable | None = None
@@ -48,21 +49,31 @@ class Dispatcher:
         self._wall = wall
         self._tasks = tasks
         self._courier = courier
+        self._blocked = blocked  # marks are owed to the store: nothing new may begin
         self._couriers = 0
         self._cursor = Cursor()
         self._woken = asyncio.Event()
         self._pass_started = 0.0
 
-    def wake(self) -> None:
-        """There may be something new in the store."""
+    def wake(self, *, look_again: bool = False) -> None:
+        """There may be something new; `look_again`: also among what was looked at before."""
+        if look_again:
+            self._pass_started = 0.0
         self._woken.set()
+
+    def finish(self) -> None:
+        """Let couriers that wait for work go; nothing new is started."""
+        self.suspended = True
+        for destination in self.lists.destinations.values():
+            destination.ready.clear()
+            destination.dismiss()
 
     async def run(self) -> None:
         """Look, start, wait; for ever."""
         while True:
             self._woken.clear()
             more = False
-            if not self.suspended:
+            if not self.suspended and not self._blocked():
                 try:
                     more = self._fill()
                 except StoreError:
@@ -92,7 +103,7 @@ class Dispatcher:
 
     def serve(self, destination: Destination) -> None:
         """Give a destination's work to idle couriers, then start more as far as the limits go."""
-        if self.suspended or self.table is None:
+        if self.suspended or self.table is None or self._blocked():
             return
         destination.wake()
         limit = self.table.lookup(destination.domain).max_connections

@@ -58,6 +58,8 @@ class Link(asyncio.Protocol):
         self._lost: LinkLost | None = None
         self._tls_failure: TlsFailure | None = None
         self.local_ip = ""
+        self.peer_ip = ""
+        self.peer_port = 0
         self.report: HandshakeReport | None = None
         self.messages = 0
         self.idle_since = 0.0
@@ -73,6 +75,7 @@ class Link(asyncio.Protocol):
         try:
             async with asyncio.timeout(timeout):
                 await loop.create_connection(lambda: link, ip, port)
+            link.peer_ip, link.peer_port = ip, port
         except TimeoutError:
             raise LinkLost("timeout", errno_=errno.ETIMEDOUT) from None
         except OSError as error:

@@ -36,6 +36,14 @@ class Destination:
                 waiter.set_result(None)
 
 
+    def dismiss(self) -> None:
+        """Send idle couriers home."""
+        while self.idle:
+            waiter = self.idle.pop()
+            if not waiter.done():
+                waiter.set_result(None)
+
+
 class ReadyLists:
     """All destinations that have work."""
 

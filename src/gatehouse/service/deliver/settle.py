@@ -74,7 +74,7 @@ class Settler:
     def __init__(
         self,
         wall: Callable[[], float],
-        record: Callable[[facts.HappenedAt], None],
+        record: Callable[[facts.Fact], None],
         writer: GroupWriter,
         reporter: Reporter,
         dice: Callable[[], float],
@@ -224,7 +224,7 @@ class Settler:
                 lines=fate.lines,
             )
         )
-        bounced.append(Entry(recipient, fate.enhanced, _diagnostic(fate), fate.host, tls=fate.tls))
+        bounced.append(_entry(recipient, fate, None))
 
     def _defer(
         self,
@@ -287,9 +287,7 @@ class Settler:
         work.again.setdefault(step.at, []).append(recipient.rid)
         if warn:
             until = retry.expires_at(profile, message.received_at)
-            late.append(
-                Entry(recipient, fate.enhanced, _diagnostic(fate), fate.host, until, tls=fate.tls)
-            )
+            late.append(_entry(recipient, fate, until))
 
     def _report(
         self,
@@ -299,9 +297,7 @@ class Settler:
         now: float,
         work: _Work,
     ) -> None:
-        report = self._reporter.report(kind, message, entries, now)
-        if report is not None:
-            work.reports.append(report)
+        work.reports.extend(self._reporter.reports(kind, message, entries, now))
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -344,6 +340,20 @@ class Settler:
             self._reporter.announce(report, at)
         if isinstance(result, values.Settled) and result.finished:
             self._record(facts.MessageFinished(at=at, mid=mid, outcome="done"))
+
+
+def _entry(
+    recipient: values.QueuedRecipient, fate: Failed, retry_until: float | None
+) -> Entry:
+    return Entry(
+        recipient,
+        fate.enhanced,
+        _diagnostic(fate),
+        fate.host,
+        retry_until,
+        tls=fate.tls,
+        replied=fate.code != "000",
+    )
 
 
 def _diagnostic(fate: Failed) -> tuple[str, ...]:

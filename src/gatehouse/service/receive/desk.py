@@ -1,40 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """A desk: one listener with everything decided that can be decided before a client comes.
 
-When a new revision is applied, new desks take the place of the old ones; sessions that are open
-keep theirs and end under the rules with which they began. Only the TLS context of a desk may be
-exchanged on its own: the next handshake serves the new certificate, running sessions go on.
+When a new revision is applied, new receivers with new desks take the place of the old ones; sessions
+that are open keep theirs and end under the rules with which they began.
 """
 
-from dataclasses import replace
-
-from gatehouse.config.build import ListenerRules
+from gatehouse.config.running import Listener, ListenerType, TlsMode
 from gatehouse.policy.mail_flow import MailFlowPolicy, TlsDemand
-from gatehouse.smtp.server import ServerSettings
+from gatehouse.smtp.server_settings import ServerSettings
 from gatehouse.tls.engine import ServerContext
 
 
 class Desk:
     """What a session needs to know about the listener it came in by."""
 
-    def __init__(self, rules: ListenerRules, context: ServerContext | None) -> None:
-        self.name = rules.name
-        self.public = rules.public
-        self.interface = rules.interface
-        self.interface_ip = rules.address
-        self.hat = rules.hat
-        self.rat = rules.rat
-        self.implicit_tls = rules.implicit_tls
-        self.command_timeout = rules.command_timeout
-        self.max_connections = rules.max_concurrency
+    def __init__(self, listener: Listener, context: ServerContext | None) -> None:
+        self.name = listener.name
+        self.public = listener.type is ListenerType.PUBLIC
+        self.interface = listener.interface.name
+        self.interface_ip = listener.interface.address
+        self.hostname = listener.interface.hostname
+        self.hat = listener.access
+        self.rat = listener.recipients
+        self.delayed_reject = listener.delayed_reject
+        self.implicit_tls = listener.tls_mode is TlsMode.IMPLICIT
+        self.idle_timeout = float(listener.idle_timeout)
+        self.connection_timeout = float(listener.connection_timeout)
+        self.max_connections = listener.max_concurrency
         self.context = context
         self.connections = 0
         self._by_policy: dict[str, ServerSettings] = {}
+        # Until the host access table has decided, nothing is promised.
         self.settings = ServerSettings(
-            hostname=rules.hostname,
-            max_message_size=0,
-            offer_starttls=False,
-            require_tls=False,
+            hostname=self.hostname, max_message_size=1, offer_starttls=False, require_tls=False
         )
 
     @property
@@ -47,8 +45,8 @@ class Desk:
         settings = self._by_policy.get(policy.name)
         if settings is None:
             starttls = policy.tls is not TlsDemand.OFF and not self.implicit_tls
-            settings = replace(
-                self.settings,
+            settings = ServerSettings(
+                hostname=self.hostname if policy.banner_host is None else policy.banner_host,
                 max_message_size=policy.max_message_size,
                 max_recipients=policy.max_recipients_per_message,
                 offer_starttls=starttls,

@@ -9,6 +9,7 @@ protocol.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
@@ -17,14 +18,16 @@ from gatehouse.mail.received import received_header
 from gatehouse.mail.reply import Reply
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.base.group_writer import GroupWriter
-from gatehouse.service.base.resolver import Resolver
+from gatehouse.service.base.resolver import Resolver, ReverseName
 from gatehouse.service.base.stamps import HeaderDate
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
-from gatehouse.service.receive.session import BUSY, LOOP, NOT_NOW, STOPPING, Session
+from gatehouse.service.receive.desk import Desk
+from gatehouse.service.receive.replies import BUSY, LOOP, NOT_NOW, STOPPING
 from gatehouse.service.receive.transaction import Transaction
 from gatehouse.store.errors import StoreError, StoreFull
 from gatehouse.store.interface import BodyWriter, Ids, OpenBody
-from gatehouse.store.values import AddMessage, Added, Failed, NewMessage, Result
+from gatehouse.store.values import Added, AddMessage, Failed, NewMessage, Result
+from gatehouse.tls.engine import HandshakeReport
 
 # How often deadlines are looked at. A timeout of 300 s may come two seconds late.
 SWEEP_SECONDS = 2.0
@@ -32,12 +35,36 @@ SWEEP_SECONDS = 2.0
 Stored = Callable[[Transaction, Exception | None], None]
 
 
+class Client(Protocol):
+    """What the office needs to know of a connection."""
+
+    desk: Desk
+    icid: int
+    client_ip: str
+    helo: str
+    extended: bool
+    host: ReverseName
+    report: HandshakeReport | None
+    connected_at: float
+    deadline: float
+
+    @property
+    def busy(self) -> bool:
+        """A message of this client is being committed."""
+
+    def time_out(self, *, total: bool) -> None:
+        """Its time is up."""
+
+    def dismiss(self, reply: Reply = STOPPING) -> None:
+        """Say good-bye and close."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """What a process of any role has at hand."""
 
     clock: Clock
-    record: Callable[[facts.HappenedAt], None]
+    record: Callable[[facts.Fact], None]
     resolver: Resolver
     tasks: TaskSupervisor
     ids: Ids
@@ -51,7 +78,6 @@ class IntakeRules:
 
     max_received: int
     queue_lifetime: float
-    max_connection_seconds: float
 
 
 class Office:
@@ -68,7 +94,7 @@ class Office:
         self.resolver = tools.resolver
         self.tasks = tools.tasks
         self.ids = tools.ids
-        self.sessions: set[Session] = set()
+        self.sessions: set[Client] = set()
         self.full = False
         self._wake = wake_deliverer
         self._date = HeaderDate()
@@ -84,7 +110,7 @@ class Office:
             facts.InternalFault(at=self.wall(), where=where, what=describe(error))
         )
 
-    def forget(self, session: Session) -> None:
+    def forget(self, session: Client) -> None:
         """A connection ended."""
         self.sessions.discard(session)
         session.desk.connections -= 1
@@ -95,7 +121,7 @@ class Office:
         """Room in the spool for one body."""
         return self.tools.bodies.begin()
 
-    def received_line(self, session: Session, transaction: Transaction) -> bytes:
+    def received_line(self, session: Client, transaction: Transaction) -> bytes:
         """Our trace field for one message (RFC 5321 §4.4)."""
         recipients = transaction.recipients
         at = transaction.started_at
@@ -122,7 +148,7 @@ class Office:
             return "Message loop", LOOP
         return None
 
-    def store_message(self, session: Session, transaction: Transaction, stored: Stored) -> None:
+    def store_message(self, session: Client, transaction: Transaction, stored: Stored) -> None:
         """Commit a message with whatever else waits; `stored` hears when it is safe, or why not."""
         try:
             body = transaction.finish()
@@ -162,7 +188,7 @@ class Office:
 
         self.tools.writer.submit(AddMessage(message), committed)
 
-    def _queued(self, session: Session, transaction: Transaction, message: NewMessage) -> None:
+    def _queued(self, session: Client, transaction: Transaction, message: NewMessage) -> None:
         at = self.wall()
         sender = "" if transaction.sender is None else transaction.sender.text
         self.record(
@@ -199,11 +225,10 @@ class Office:
     def sweep_once(self) -> None:
         """One look at all deadlines."""
         now = self.now
-        oldest = now - self.rules.max_connection_seconds
-        for session in [s for s in self.sessions if s.deadline < now or s.connected_at < oldest]:
-            if session.busy:
-                continue  # its commit is running; the client waits for us, not we for it
-            session.time_out(total=session.connected_at < oldest)
+        for session in list(self.sessions):
+            too_long = now - session.connected_at > session.desk.connection_timeout
+            if (too_long or session.deadline < now) and not session.busy:
+                session.time_out(total=too_long)
 
     async def close(self, within: float) -> None:
         """Say 421 to everybody, but let commits end first; at most `within` seconds."""

@@ -27,6 +27,7 @@ class Transaction:
         "_head",
         "_head_done",
         "committing",
+        "eight_bit",
         "failed",
         "facts",
         "mid",
@@ -48,6 +49,7 @@ class Transaction:
         self.size = 0
         self.failed: StoreError | None = None
         self.committing = False
+        self.eight_bit = False
         self.facts: headers.HeaderFacts | None = None
         self._body: OpenBody | None = None
         self._head: list[bytes] = []
@@ -70,6 +72,8 @@ class Transaction:
         """The next octets of the content."""
         if not self._head_done:
             self._look(chunk)
+        if not chunk.isascii():
+            self.eight_bit = True
         try:
             assert self._body is not None
             self._body.write(chunk)
@@ -99,7 +103,9 @@ class Transaction:
         return Envelope(
             sender=self.sender,
             recipients=tuple(self.recipients),
-            body=params.body or BodyType.SEVEN_BIT,
+            # What the content is decides, not what was announced: an ASCII message that came as
+            # 8BITMIME can go to any server, an 8-bit one that came unannounced cannot.
+            body=BodyType.EIGHT_BIT if self.eight_bit else BodyType.SEVEN_BIT,
             smtputf8=params.smtputf8,
             ret=params.ret,
             envid=params.envid,

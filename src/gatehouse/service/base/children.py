@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Child processes: started with a line to us, watched, and started again when they die.
+
+Each child is this very program in another role. It inherits one end of a socket pair and, if it
+needs them, listening sockets. A child that ends without having been told to is a fact and a new
+child; one that keeps dying is started more and more slowly, so that a broken machine is not busy
+with nothing.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from gatehouse.service.base import channel as line
+
+# The wait before a child that died is started again: doubled for each death in a row.
+FIRST_WAIT = 0.1
+LONGEST_WAIT = 30.0
+# A child that lived this long did not die of its start.
+HEALTHY_SECONDS = 60.0
+
+
+@dataclass(slots=True, eq=False)
+class Child:
+    """One process."""
+
+    role: str
+    revision: int
+    sockets: Mapping[str, socket.socket]
+    process: asyncio.subprocess.Process
+    channel: line.Channel | None = None
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: bool = False
+    started_at: float = 0.0
+    gauges: dict[str, int] = field(default_factory=dict)
+
+    def send(self, message: line.Message) -> bool:
+        """Say something to it."""
+        return self.channel is not None and self.channel.send(message)
+
+    def stop(self, within: float) -> None:
+        """Ask it to finish; it is not started again."""
+        self.stopping = True
+        self.send(line.Stop(within))
+
+    def kill(self) -> None:
+        """End it now."""
+        try:
+            self.process.kill()
+        except ProcessLookupError:
+            pass
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What the owner of the children wants to hear."""
+
+    message: Callable[[Child, line.Message], None]
+    started: Callable[[Child], None]
+    died: Callable[[Child, int], None]
+
+
+class Children:
+    """All child processes of the supervisor."""
+
+    def __init__(
+        self, command: Callable[[str, int, int, Mapping[str, int]], list[str]], calls: Callbacks
+    ) -> None:
+        self._command = command
+        self._calls = calls
+        self.all: set[Child] = set()
+        self._watchers: set[asyncio.Task[None]] = set()
+        self._waits: dict[str, float] = {}
+
+    async def start(
+        self, role: str, revision: int, sockets: Mapping[str, socket.socket]
+    ) -> Child:
+        """Start a process in a role; returns when it runs, `Child.ready` tells when it serves."""
+        ours, theirs = socket.socketpair()
+        fds = {name: sock.fileno() for name, sock in sockets.items()}
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command(role, theirs.fileno(), revision, fds),
+                pass_fds=(theirs.fileno(), *fds.values()),
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        finally:
+            theirs.close()
+        child = Child(role, revision, sockets, process)
+        child.started_at = asyncio.get_running_loop().time()
+        child.channel = await line.Channel.open(ours, lambda m: self._message(child, m))
+        self.all.add(child)
+        watcher = asyncio.get_running_loop().create_task(self._watch(child))
+        self._watchers.add(watcher)
+        watcher.add_done_callback(self._watchers.discard)
+        self._calls.started(child)
+        return child
+
+    def _message(self, child: Child, message: line.Message) -> None:
+        if isinstance(message, line.Ready):
+            child.ready.set()
+        self._calls.message(child, message)
+
+    async def _watch(self, child: Child) -> None:
+        status = await child.process.wait()
+        self.all.discard(child)
+        child.ready.set()  # nobody waits for the dead
+        if child.channel is not None:
+            child.channel.close()
+        if child.stopping:
+            return
+        self._calls.died(child, status)
+        lived = asyncio.get_running_loop().time() - child.started_at
+        wait = FIRST_WAIT if lived > HEALTHY_SECONDS else self._waits.get(child.role, FIRST_WAIT)
+        self._waits[child.role] = min(wait * 2, LONGEST_WAIT)
+        await asyncio.sleep(wait)
+        if not child.stopping:
+            await self.start(child.role, child.revision, child.sockets)
+
+    def of(self, role: str) -> list[Child]:
+        """The children in a role that are not on their way out."""
+        return [child for child in self.all if child.role == role and not child.stopping]
+
+    async def stop(self, within: float) -> None:
+        """Stop all; whoever is not gone in time is killed."""
+        for child in self.all:
+            child.stop(within)
+        for watcher in list(self._watchers):
+            if not any(child.process.returncode is None for child in self.all):
+                break
+        leaving = [asyncio.ensure_future(child.process.wait()) for child in self.all]
+        if leaving:
+            await asyncio.wait(leaving, timeout=within + 2.0)
+        for child in list(self.all):
+            child.kill()
+        if leaving:
+            await asyncio.wait(leaving, timeout=5.0)
+        for watcher in list(self._watchers):
+            watcher.cancel()
+
+
+def program(*arguments: str) -> list[str]:
+    """The command line that runs this very program."""
+    return [sys.executable, "-m", "gatehouse", *arguments]
+
+
+def exit_status(status: int) -> str:
+    """How a process ended, in words."""
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return f"exit status {os.waitstatus_to_exitcode(status) if status > 255 else status}"

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The role of the deliverer process: whatever is due goes out, by couriers, under the running rules.
+
+A new revision is applied in place: couriers that are under way finish with the rules with which they
+began, the next ones get the new rules, and TLS sessions of the old ones are not resumed.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass
+
+from gatehouse.config.running import Running
+from gatehouse.service.base.revision import load_running
+from gatehouse.policy.retry import BounceProfile
+from gatehouse.service.base import channel as line
+from gatehouse.service.base.resolver import Resolver
+from gatehouse.service.base.supervisor import describe
+from gatehouse.service.base.worker import Worker
+from gatehouse.service.deliver.connect import Connector, ConnectTools, DeliveryRules
+from gatehouse.service.deliver.courier import Courier, CourierTools
+from gatehouse.service.deliver.dispatcher import Dispatcher
+from gatehouse.service.deliver.ready import Destination
+from gatehouse.service.deliver.reports import Reporter
+from gatehouse.service.deliver.settle import Settler
+from gatehouse.service.deliver.tls_sessions import ClientTls
+from gatehouse.service.trust.keyring import client_settings
+
+# Segments without living mail are looked for this often; one is 64 MB.
+RECLAIM_SECONDS = 5.0
+COMPACT_SECONDS = 60.0
+# What one round of compaction may move, so that it never competes with delivery for long.
+COMPACT_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """One revision, ready to deliver by."""
+
+    running: Running
+    connector: Connector
+
+
+class Deliverer:
+    """Owns the dispatcher."""
+
+    def __init__(self, worker: Worker, running: Running) -> None:
+        self._worker = worker
+        self._bodies = worker.store.body_writer()
+        self._writer = worker.writer(self._bodies)
+        self._dice = random.SystemRandom().random
+        record, wall = worker.recorder.record, worker.clock.wall
+        reporter = Reporter(worker.store.ids, self._bodies, worker.store.spool, record)
+        self._reporter = reporter
+        self._settler = Settler(wall, record, self._writer, reporter, self._dice)
+        self._dispatcher = Dispatcher(
+            worker.store.queue, wall, worker.tasks, self._carry, lambda: self._settler.owing > 0
+        )
+        self._tools = CourierTools(
+            queue=worker.store.queue,
+            bodies=worker.store.spool,
+            wall=wall,
+            record=record,
+            settler=self._settler,
+            lists=self._dispatcher.lists,
+        )
+        self._rules = self._apply(running)
+
+    def _apply(self, running: Running) -> _Rules:
+        worker = self._worker
+        delivery = running.delivery
+        tools = ConnectTools(
+            clock=worker.clock,
+            dice=self._dice,
+            record=worker.recorder.record,
+            resolver=Resolver(delivery.dns_servers, worker.clock.monotonic),
+            ids=worker.store.ids,
+            tls=ClientTls(client_settings(worker.store, delivery.certificate)),
+        )
+        rules = DeliveryRules(
+            hostname=delivery.hostname,
+            smtp_port=delivery.smtp_port,
+            routes=running.routes,
+            ourselves=running.ourselves,
+            connect_timeout=delivery.connect_timeout,
+        )
+        self._settler.profile_of = self._profile_of
+        self._reporter.hostname = delivery.hostname
+        self._reporter.lifetime = running.bounce_profile("default").max_time
+        self._dispatcher.table = running.destinations
+        self._dispatcher.max_couriers = delivery.max_connections
+        self._dispatcher.suspended = delivery.suspended
+        return _Rules(running, Connector(rules, tools))
+
+    def _profile_of(self, domain: str) -> BounceProfile:
+        running = self._rules.running
+        return running.bounce_profile(running.destinations.lookup(domain).bounce_profile)
+
+    async def _carry(self, destination: Destination) -> None:
+        rules = self._rules
+        control = rules.running.destinations.lookup(destination.domain)
+        await Courier(destination, rules.connector, control, self._tools).run()
+
+    async def start(self) -> None:
+        """Begin with what the queue holds."""
+        self._worker.tasks.start(self._dispatcher.run(), "dispatcher")
+        self._worker.tasks.start(self._upkeep(), "spool upkeep")
+
+    def message(self, message: line.Message) -> None:
+        """New mail, a changed queue, a new revision."""
+        match message:
+            case line.Wake() | line.QueueChanged():
+                self._dispatcher.wake(look_again=isinstance(message, line.QueueChanged))
+            case line.Apply(revision):
+                self._worker.send(line.Applied(revision, self._try_apply(revision)))
+            case _:
+                pass
+
+    def _try_apply(self, revision: int) -> str | None:
+        """Run by another revision; the reason if that cannot be, and then nothing has changed."""
+        try:
+            self._rules = self._apply(load_running(self._worker.store, revision))
+        except Exception as error:  # whatever it is, the old revision goes on
+            return describe(error)
+        self._dispatcher.wake(look_again=True)
+        return None
+
+    async def _upkeep(self) -> None:
+        """Give space back: segments without mail at once, mostly dead ones by moving what lives."""
+        loop = asyncio.get_running_loop()
+        rounds = 0
+        while True:
+            await asyncio.sleep(RECLAIM_SECONDS)
+            rounds += 1
+            try:
+                await loop.run_in_executor(None, self._worker.store.reclaim)
+                if rounds % int(COMPACT_SECONDS / RECLAIM_SECONDS) == 0:
+                    await loop.run_in_executor(
+                        None, self._worker.store.compact, self._bodies, COMPACT_BYTES
+                    )
+            except Exception as error:
+                self._worker.report("spool upkeep", error)
+
+    def gauges(self) -> dict[str, int]:
+        """Connections and destinations."""
+        return {
+            "CrtCncOut": self._dispatcher.couriers,
+            "DstInMem": len(self._dispatcher.lists.destinations),
+        }
+
+    def tell(self, what: str) -> line.Value:
+        """Numbers about this process."""
+        return {
+            "connections": self._dispatcher.couriers,
+            "destinations": len(self._dispatcher.lists.destinations),
+            "in hand": len(self._dispatcher.lists),
+            "commits": self._writer.commits,
+            "operations": self._writer.operations,
+        }
+
+    async def stop(self, within: float) -> None:
+        """Start nothing new; give deliveries in flight the time, then let them go."""
+        self._dispatcher.suspended = True
+        self._dispatcher.finish()
+        ends = self._worker.clock.monotonic() + within
+        while self._dispatcher.couriers and self._worker.clock.monotonic() < ends:
+            await asyncio.sleep(0.02)
+        await self._writer.drain()
+        self._writer.close()
+        self._bodies.close()

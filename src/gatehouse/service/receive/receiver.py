@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The role of a receiver process: accept on the shared listening sockets, keep what comes.
+
+The sockets are the supervisor's and are shared by all receivers, so a receiver that dies takes no
+waiting connection with it, and one that is replaced because of a new revision refuses nobody. A
+receiver runs one revision from start to end: its open transactions end under the rules with which
+they began.
+"""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+
+from gatehouse.config.running import Running
+from gatehouse.journal import facts
+from gatehouse.service.base import channel as line
+from gatehouse.service.base.resolver import Resolver
+from gatehouse.service.base.worker import Worker
+from gatehouse.service.receive.desk import Desk
+from gatehouse.service.receive.office import IntakeRules, Office, Tools
+from gatehouse.service.receive.session import Session
+from gatehouse.service.trust.keyring import server_context
+
+# Postfix and the appliance keep 50 to 128 connections waiting in the kernel.
+BACKLOG = 511
+# How often free space is looked at; between two looks less than this can come in: the reserve is
+# larger than what two cores can receive in half a second.
+SPACE_SECONDS = 0.5
+# A receiver that was told to stop because a newer one serves gives its clients this long at most.
+DRAIN_SECONDS = 900.0
+
+
+class Receiver:
+    """Listens, and owns the office."""
+
+    def __init__(
+        self, worker: Worker, running: Running, sockets: Mapping[str, socket.socket]
+    ) -> None:
+        self._worker = worker
+        self._running = running
+        self._sockets = sockets
+        self._servers: list[asyncio.Server] = []
+        self._wake_due = False
+        self._bodies = worker.store.body_writer()
+        tools = Tools(
+            clock=worker.clock,
+            record=worker.recorder.record,
+            resolver=Resolver(running.delivery.dns_servers, worker.clock.monotonic),
+            tasks=worker.tasks,
+            ids=worker.store.ids,
+            writer=worker.writer(self._bodies),
+            bodies=self._bodies,
+        )
+        rules = IntakeRules(
+            max_received=running.queue.max_received_hops,
+            queue_lifetime=running.bounce_profile("default").max_time,
+        )
+        self.office = Office(tools, rules, self._wake)
+        self._tools = tools
+
+    async def start(self) -> None:
+        """Open the desks."""
+        self._look_at_space()
+        loop = asyncio.get_running_loop()
+        for listener in self._running.listeners:
+            desk = Desk(listener, server_context(self._worker.store, listener.certificate))
+            server = await loop.create_server(
+                lambda desk=desk: Session(desk, self.office),  # type: ignore[misc]
+                sock=self._sockets[listener.name],
+                backlog=BACKLOG,
+            )
+            self._servers.append(server)
+        self._worker.tasks.start(self.office.sweep(), "sweep")
+        self._worker.tasks.start(self._watch_space(), "free space")
+
+    def _wake(self) -> None:
+        """New mail is committed: the deliverer hears it once for each group, after its facts."""
+        if not self._wake_due:
+            self._wake_due = True
+            asyncio.get_running_loop().call_soon(self._send_wake)
+
+    def _send_wake(self) -> None:
+        self._wake_due = False
+        self._worker.send(line.Wake())
+
+    async def _watch_space(self) -> None:
+        while True:
+            await asyncio.sleep(SPACE_SECONDS)
+            self._look_at_space()
+
+    def _look_at_space(self) -> None:
+        """Refuse new mail before the disk is full, so that what is promised can still be kept."""
+        space = self._worker.directory.space(self._running.queue.disk_reserve)
+        at = self._worker.clock.wall()
+        if not space.enough and not self.office.full:
+            detail = (
+                f"{space.free_bytes} bytes and {space.free_inodes_percent:.0f} per cent of "
+                "inodes are free"
+            )
+            self._worker.recorder.record(
+                facts.ResourcesLow(at=at, resource="queue space", detail=detail)
+            )
+        elif space.enough and self.office.full:
+            self._worker.recorder.record(
+                facts.ResourcesRecovered(at=at, resource="queue space")
+            )
+        self.office.full = not space.enough
+
+    def message(self, message: line.Message) -> None:
+        """Nothing is said to a receiver but what every worker understands."""
+
+    def gauges(self) -> dict[str, int]:
+        """Open connections."""
+        return {"CrtCncIn": len(self.office.sessions)}
+
+    def tell(self, what: str) -> line.Value:
+        """Numbers about this process."""
+        writer = self._tools.writer
+        return {
+            "connections": len(self.office.sessions),
+            "commits": writer.commits,
+            "operations": writer.operations,
+        }
+
+    async def stop(self, within: float) -> None:
+        """No new clients; those that are there finish, or hear 421 when the time is up."""
+        for server in self._servers:
+            server.close()
+        ends = self._worker.clock.monotonic() + max(0.0, within - 5.0)
+        while self.office.sessions and self._worker.clock.monotonic() < ends:
+            await asyncio.sleep(0.05)
+        await self.office.close(min(within, 5.0))
+        await self._tools.writer.drain()
+        self._tools.writer.close()
+        self._bodies.close()
