@@ -19,7 +19,6 @@ from gatehouse.journal.counters import STATUS_KEYS
 from gatehouse.journal.escape import clean, quoted, reply_tuple, rid_list
 from gatehouse.journal.facts import Fact
 
-
 GRAMMAR = "mail-log/1"
 
 

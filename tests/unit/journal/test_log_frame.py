@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from gatehouse.journal.log_frame import END_OF_FILE, header_lines, serial_number
-from gatehouse.journal.mail_log import Level
+from gatehouse.journal.log_frame import END_OF_FILE, first_event, header_lines, serial_number
+from gatehouse.journal.mail_log import Level, SubjectQuotes, Switches
 
 
 def test_the_header_is_what_readers_insist_on() -> None:
@@ -27,3 +27,11 @@ def test_a_serial_number_has_the_physical_form_and_follows_the_dice() -> None:
 def test_too_few_dice_are_refused() -> None:
     with pytest.raises(ValueError, match="13 random octets, not 12"):
         serial_number(bytes(12))
+
+
+def test_the_first_event_names_grammar_and_switches() -> None:
+    started = first_event(
+        1.5, "1.0", "SN", utc_offset=3600, switches=Switches(subject_quotes=SubjectQuotes.DOUBLE)
+    )
+    assert (started.grammar, started.utc_offset) == ("mail-log/1", 3600)
+    assert (started.subject_quotes, started.hat_country) == ("double", False)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gatehouse.journal.mail_log import SubjectQuotes, Switches
 from gatehouse.journal.stamp import format_stamp
 from gatehouse.service.base.channel import LogBlock
 from gatehouse.service.base.clock import Clock
@@ -18,6 +19,13 @@ HEADER = (
     "Mon Mar  3 06:00:00 2025 Info: Begin Logfile\n"
     "Mon Mar  3 06:00:00 2025 Info: Version: 1.0.0-001 SN: 0A1B2C3D4E5F-7G8H9J0\n"
     "Mon Mar  3 06:00:00 2025 Info: Time offset from UTC: 0 seconds\n"
+)
+
+
+EVENTS_HEADER = (
+    '{"time":"2025-03-03T06:00:00.000Z","fact":"log_file_started","at":1740981600.0,'
+    '"grammar":"mail-log/1","version":"1.0.0-001","serial":"0A1B2C3D4E5F-7G8H9J0",'
+    '"utc_offset":0,"tls_for_domain":false,"hat_country":false,"subject_quotes":"single"}\n'
 )
 
 
@@ -76,7 +84,9 @@ def test_a_new_file_begins_with_the_header_and_the_events_lie_beside_it(
     log.close()
     header = HEADER.replace("06:00:00", "06:00:01")
     assert mail(tmp_path).read_text() == f"{header}Mon Mar  3 06:00:01 2025 Info: ICID 1 close\n"
-    assert events(tmp_path).read_text() == '{"text":"ICID 1 close"}\n'
+    started, event = events(tmp_path).read_text().splitlines()
+    assert '"fact":"log_file_started"' in started
+    assert event == '{"text":"ICID 1 close"}'
 
 
 def test_a_restart_goes_on_in_the_same_file(tmp_path: Path, clock: PretendClock) -> None:
@@ -119,7 +129,20 @@ def test_rollover_ends_the_file_names_it_by_local_time_and_begins_a_new_one(
     assert old.startswith(HEADER)
     assert old.endswith("Info: a\nMon Mar  3 06:00:00 2025 Info: End Logfile\n")
     assert mail(tmp_path).read_text() == f"{HEADER}Mon Mar  3 06:00:00 2025 Info: b\n"
-    assert events(tmp_path).read_text() == '{"text":"b"}\n'
+    assert events(tmp_path).read_text() == f'{EVENTS_HEADER}{{"text":"b"}}\n'
+
+
+def test_the_event_log_says_first_which_variants_the_mail_log_is_written_in(
+    tmp_path: Path, clock: PretendClock
+) -> None:
+    log = writer(tmp_path, clock)
+    log.append(block(clock, SECOND, "a"))
+    log.switches = Switches(tls_for_domain=True, subject_quotes=SubjectQuotes.NONE)
+    log.rollover()
+    log.close()
+    text = events(tmp_path).read_text()
+    assert '"tls_for_domain":true,"hat_country":false,"subject_quotes":"none"' in text
+    assert "tls_for_domain" not in mail(tmp_path).read_text()
 
 
 def test_two_rollovers_in_one_second_have_two_names(tmp_path: Path, clock: PretendClock) -> None:
@@ -178,7 +201,7 @@ def test_a_line_that_a_crash_cut_off_is_ended_in_text_and_removed_in_json(
         "Mon Mar  3 06:00:00 2025 Info: MID 1 que",
         "Mon Mar  3 06:00:00 2025 Info: b",
     ]
-    assert events(tmp_path).read_text() == '{"text":"a"}\n{"text":"b"}\n'
+    assert events(tmp_path).read_text() == f'{EVENTS_HEADER}{{"text":"a"}}\n{{"text":"b"}}\n'
 
 
 def settings(directory: Path, max_bytes: int = 100, keep: int = 2) -> LogFileSettings:
