@@ -11,13 +11,14 @@ from gatehouse.smtp import limits
 class CommandReader:
     """Bytes in order of arrival. Content is taken from the same place, by `take`."""
 
-    __slots__ = ("_buffer", "_skipped", "_skipped_head", "_start", "longest")
+    __slots__ = ("_buffer", "_skipped", "_skipped_head", "_start", "length", "longest")
 
     def __init__(self) -> None:
         self._buffer = b""
         self._start = 0  # the offset of the first unused octet
         self._skipped = 0  # octets dropped of the line that we are in
         self._skipped_head = b""
+        self.length = 0  # octets of the last line, with its CRLF
         self.longest = limits.UNTERMINATED_LINE  # AUTH needs more (RFC 4954 §4.3)
 
     @property
@@ -38,22 +39,28 @@ class CommandReader:
         self._buffer = b""
         self._start = self._skipped = 0
 
-    def line(self) -> tuple[bytes, int] | None:
-        """The next line without CRLF, and its length with it; None when it is not complete.
+    def line(self) -> bytes | None:
+        """The next line without CRLF; None when it is not complete. `length` is its length.
 
         Of an overlong line only the beginning is returned; the length is the true one.
         """
         buffer, start = self._buffer, self._start
+        if not buffer:
+            return None
         end = buffer.find(b"\r\n", start)
         if end < 0:
             self._drop_overlong()
             return None
-        self._start = end + 2
+        self._start = behind = end + 2
+        self.length = behind - start
+        if behind == len(buffer):
+            self._buffer = b""
+            self._start = 0
         if not self._skipped:
-            return buffer[start:end], end + 2 - start
-        length = self._skipped + end + 2 - start
+            return buffer[start:end]
+        self.length += self._skipped
         self._skipped = 0
-        return self._skipped_head, length
+        return self._skipped_head
 
     def starts_with(self, prefix: bytes) -> bool:
         """True when the unfinished line begins with `prefix`."""

@@ -7,7 +7,7 @@ server would take for an end of data must not pass through us (SMTP smuggling, C
 its sisters). Impure content is read to its true end and given up.
 
 How: what could be the beginning of CRLF.CRLF at the end of the bytes seen is held back, at most
-four octets; so each piece is complete in itself, and whole pieces are searched, counted and replaced.
+four octets; so each piece is complete in itself, and is searched, counted and replaced as a whole.
 Lines longer than 1000 octets (§4.5.3.1.6) are taken as they are; who sends them on decides.
 """
 
@@ -35,27 +35,29 @@ class DataReader:
         """
         held = self._held
         window = held + data
-        end = window.find(END)
+        end = first = window.find(b"\r\n.")  # of most messages the only one, and the end
+        if first >= 0 and window[first : first + 5] != END:
+            end = window.find(END, first)
         if end >= 0:
             piece = window[: end + 2]  # the first CRLF of the mark ends the last line
             behind = end + len(END) - len(held)
         else:
-            keep = _could_begin_end(window)
-            cut = len(window) - keep
+            cut = len(window) - _could_begin_end(window)
             piece = window[:cut]
             self._held = window[cut:]
             behind = -1
         if piece:
-            piece = self._clean(piece)
+            piece = self._clean(piece, stuffed=first != end)
         return piece, behind
 
-    def _clean(self, piece: bytes) -> bytes:
+    def _clean(self, piece: bytes, *, stuffed: bool) -> bytes:
         if self.impure:
             return b""
         if not is_pure(piece):
             self.impure = True
             return b""
-        piece = piece.replace(b"\r\n.", b"\r\n")  # RFC 5321 §4.5.2
+        if stuffed:
+            piece = piece.replace(b"\r\n.", b"\r\n")  # RFC 5321 §4.5.2
         if self._first:
             self._first = False
             piece = piece[2:]
@@ -69,7 +71,7 @@ class DataReader:
 def is_pure(piece: bytes) -> bool:
     """True when CR and LF occur only as CRLF, and NUL nowhere; `piece` must not cut a CRLF."""
     pairs = piece.count(b"\r\n")
-    return piece.count(b"\n") == pairs == piece.count(b"\r") and b"\x00" not in piece
+    return piece.count(b"\n") == pairs == piece.count(b"\r") and 0 not in piece
 
 
 def _could_begin_end(window: bytes) -> int:
