@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from gatehouse.journal.facts import Fact, LogLinesLost
 from gatehouse.journal.json_lines import encode
-from gatehouse.journal.mail_log import DEFAULT_SWITCHES, Level, Switches, render
+from gatehouse.journal.mail_log import DEFAULT_SWITCHES, Level, StampOf, Switches, render
 from gatehouse.journal.stamp import format_stamp
 from gatehouse.service.base.channel import LogBlock
 from gatehouse.service.base.clock import SYSTEM_CLOCK, Clock
@@ -46,7 +46,6 @@ class Recorder:
         self.switches = switches  # a commit may change it at any time
         self._send = send
         self._clock = clock
-        self._local_time = local_time
         self._max_bytes = max_bytes
         self._readers: tuple[Callable[[Fact], None], ...] = ()
         self._second = 0
@@ -54,8 +53,9 @@ class Recorder:
         self._text: list[str] = []
         self._events: list[bytes] = []
         self._sealed: deque[LogBlock] = deque()
-        self._size = 0  # of everything that waits, in characters and octets
+        self._size = 0  # of everything that waits, text and JSON
         self._lost = 0
+        self._stamp_of: StampOf = lambda at: format_stamp(local_time(at))
 
     def record(self, fact: Fact) -> None:
         """Put a fact into the log and tell the readers."""
@@ -83,13 +83,12 @@ class Recorder:
         if second != self._second:
             self._turn_to(second)
         event = encode(fact)
-        size = len(event)
-        for level, text in render(fact, self.switches, self._stamp_of):
-            line = f"{self._heads[level]}{text}\n"
-            size += len(line)
-            self._text.append(line)
         self._events.append(event)
-        self._size += size
+        heads = self._heads
+        for level, text in render(fact, self.switches, self._stamp_of):
+            self._text.append(heads[level] + text)
+        # The text says the same in less: counting the JSON twice is a bound, and cheap.
+        self._size += 2 * len(event)
 
     def _turn_to(self, second: int) -> None:
         if self._second - CLOCK_SET_BACK <= second < self._second:
@@ -103,7 +102,7 @@ class Recorder:
         """Close the block of the current second."""
         if not self._events:
             return
-        text = "".join(self._text).encode()
+        text = "".join([line + "\n" for line in self._text]).encode()
         events = b"\n".join(self._events) + b"\n"
         self._sealed.append(LogBlock(second=self._second, text=text, events=events))
         self._text.clear()
@@ -116,6 +115,3 @@ class Recorder:
                 return
             self._sealed.popleft()
         self._size = 0
-
-    def _stamp_of(self, at: float) -> str:
-        return format_stamp(self._local_time(at))
