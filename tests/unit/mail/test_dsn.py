@@ -5,7 +5,7 @@ import dataclasses
 import email
 import email.policy
 from email.message import Message
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -67,15 +67,13 @@ def parts_of(content: bytes) -> tuple[Message, list[Message]]:
     assert content.count(b"\r\n") == content.count(b"\r") == content.count(b"\n")
     assert b"\0" not in content
     payload = message.get_payload()
-    assert isinstance(payload, list)
-    return message, payload
+    return message, cast(list[Message], payload)
 
 
 def status_groups(content: bytes) -> list[dict[str, str]]:
     """The groups as other readers see them; they do not know the UTF-8 form, so we split that."""
     part = parts_of(content)[1][1]
-    groups = part.get_payload()
-    assert isinstance(groups, list)
+    groups = cast(list[Message], part.get_payload())
     if part.get_content_type() == "message/global-delivery-status":
         body = content.split(b"\r\n--3f2b9c7e1d")[2].partition(b"\r\n\r\n")[2]
         groups = [email.message_from_bytes(group) for group in body.split(b"\r\n\r\n")]
@@ -363,7 +361,7 @@ def test_a_report_travels_without_sender_and_asks_for_no_report() -> None:
     sent = envelope(asked, build(asked))
     assert sent.sender is None
     assert [each.address for each in sent.recipients] == [ANN]
-    assert sent.recipients[0].notify == {Notify.NEVER}
+    assert sent.recipients[0].notify == frozenset({Notify.NEVER})
     assert (sent.body, sent.smtputf8) == (BodyType.SEVEN_BIT, False)
 
 
