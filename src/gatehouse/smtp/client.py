@@ -82,7 +82,7 @@ class ClientEngine:
     @property
     def idle(self) -> bool:
         """Whether `begin()` is allowed now."""
-        return self._state is State.READY or self._state is State.STALE
+        return Happening.CALL_BEGIN in TRANSITIONS[self._state]
 
     @property
     def in_doubt(self) -> bool:
@@ -103,10 +103,7 @@ class ClientEngine:
         if self.closing:
             return
         self._reader.feed(data)
-        while not self.closing:
-            reply = self._reader.next_reply()
-            if reply is None:
-                return
+        while (reply := self._reader.next_reply()) is not None:
             if isinstance(reply, Malformed):
                 self._breach(reply.what)
             else:
@@ -132,8 +129,9 @@ class ClientEngine:
         output = self._output
         if not output:
             return b""
-        self._output = []
-        return output[0] if len(output) == 1 else b"".join(output)
+        wire = output[0] if len(output) == 1 else b"".join(output)
+        output.clear()
+        return wire
 
     def hello_fallback(self) -> None:
         """After `HelloRefused` with `fallback`: go on with HELO, without any extension."""
@@ -164,11 +162,12 @@ class ClientEngine:
         `utf8_headers`: whether the header may hold UTF-8; it counts only if the envelope came with
         SMTPUTF8.
         """
+        if not self.idle:
+            raise WrongStep(f"begin() in state {self._state.value}")
         stale = self._state is State.STALE
         content = Content(size=size, eight_bit=eight_bit, utf8_headers=utf8_headers)
         plan = plan_commands(envelope, content, self.capabilities, tls_active=self._tls_active)
         if isinstance(plan, events.Refused):
-            self._must_allow(Happening.CALL_BEGIN)
             return plan
         self._move(Happening.CALL_BEGIN)
         commands = [RSET, *plan.commands] if stale else plan.commands
@@ -176,7 +175,7 @@ class ClientEngine:
         for index, reply in plan.unreachable:
             self._events.append(events.RecipientResult(index, reply))
         self._send(self._transaction.next_group(pipelining=self.capabilities.pipelining))
-        return events.Begun(dsn_passed_on=self.capabilities.dsn)
+        return _BEGUN[self.capabilities.dsn]
 
     def body(self, data: bytes) -> None:
         """Content, unstuffed, lines ending with CRLF. Ignored once the session has ended."""
@@ -292,7 +291,7 @@ class ClientEngine:
             self._give_up(reply)
         elif self._transaction.wanted:
             self._move(Happening.BODY_WANTED)
-            self._events.append(events.SendBody())
+            self._events.append(_SEND_BODY)
         elif self._settings.lmtp:
             # RFC 2033 §4.2: DATA must fail here; and no recipient means no reply to count the end
             # of data by.
@@ -346,14 +345,11 @@ class ClientEngine:
 
     # How states change and end.
 
-    def _must_allow(self, happening: Happening) -> State:
+    def _move(self, happening: Happening) -> None:
         following = TRANSITIONS[self._state].get(happening)
         if following is None:
             raise WrongStep(f"{happening.value} in state {self._state.value}")
-        return following
-
-    def _move(self, happening: Happening) -> None:
-        self._state = self._must_allow(happening)
+        self._state = following
 
     def _breach(self, what: str) -> None:
         if self._state is State.LEAVING:  # whatever a server says instead of 221, we are gone
@@ -372,6 +368,11 @@ class ClientEngine:
         self._expected.clear()
         self._untaken = 0
         self._output.clear()
+        self._reader = ReplyReader()  # what it still holds is not believed
+
+
+_BEGUN = {passed_on: events.Begun(passed_on) for passed_on in (False, True)}
+_SEND_BODY = events.SendBody()
 
 
 def _mailbox_busy(reply: Reply) -> Reply:

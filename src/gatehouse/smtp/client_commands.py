@@ -36,7 +36,7 @@ class ImpureCommand(Exception):
     """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: made for each message, and never leaves here
 class Content:
     """What the caller knows of the message beside its envelope."""
 
@@ -45,7 +45,7 @@ class Content:
     utf8_headers: bool  # its header may hold UTF-8; counts only where the envelope says SMTPUTF8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # as above
 class Plan:
     """The commands in their order, and the recipients that this server cannot be told of."""
 

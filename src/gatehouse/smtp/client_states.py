@@ -21,7 +21,16 @@ class WrongStep(Exception):
     """
 
 
-class State(Enum):
+class _Key(Enum):
+    """Members are keys of the tables, and each is one object: its identity is hash enough.
+
+    Enum's own hash is a call into Python for every look-up, several per reply.
+    """
+
+    __hash__ = object.__hash__
+
+
+class State(_Key):
     """Where the dialogue is."""
 
     GREETING = "greeting"  # connected, the server speaks first
@@ -41,7 +50,7 @@ class State(Enum):
     CLOSED = "closed"  # nothing more is read, written or believed
 
 
-class Happening(Enum):
+class Happening(_Key):
     """What moves the dialogue: calls of the driver, what replies amount to, and ends."""
 
     CALL_HELO = "hello_fallback()"
@@ -131,7 +140,7 @@ TRANSITIONS: dict[State, dict[Happening, State]] = {
 }
 
 
-class Step(Enum):
+class Step(_Key):
     """What we wait for; every command that is sent puts one of these into the queue of expected
     replies.
     """

@@ -22,6 +22,11 @@ from dataclasses import dataclass
 from gatehouse.mail.reply import Reply
 from gatehouse.smtp import client_limits
 
+# What nearly every reply is: one line of printable text, short, with or without an enhanced code.
+# A short cut only; whatever it does not match is read by the rules below, with the same result.
+_COMMON = re.compile(
+    rb"([2-5])([0-9][0-9]) (?:(?!3)\1(\.[0-9]{1,3}\.[0-9]{1,3}) )?(?![0-9]\.)([ -~]{1,400})\r\n"
+)
 _CODE = re.compile(rb"[2-5][0-9][0-9](?=[ -]|\Z)")
 _ENHANCED = re.compile(r"([245])\.[0-9]{1,3}\.[0-9]{1,3}(?= |\Z)")
 
@@ -62,6 +67,13 @@ class ReplyReader:
 
     def next_reply(self) -> Reply | Malformed | None:
         """The next whole reply. After Malformed, ask no more: the place in the stream is lost."""
+        if not self._lines:
+            common = _COMMON.match(self._buffer, self._position)
+            if common is not None:
+                self._position = common.end()
+                digit, rest, detail, text = common.groups()
+                enhanced = None if detail is None else (digit + detail).decode()
+                return Reply(int(digit + rest), enhanced, (text.decode(),))
         while True:
             end = self._buffer.find(
                 b"\n", self._position, self._position + client_limits.MAX_REPLY_LINE

@@ -2,13 +2,14 @@
 """Replies: which bytes are one, which are none, and that nothing in them can act."""
 
 import itertools
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatehouse.mail.reply import Reply
-from gatehouse.smtp import client_limits
+from gatehouse.smtp import client_limits, reply_reader
 from gatehouse.smtp.reply_reader import Malformed, ReplyReader
 
 
@@ -164,3 +165,21 @@ def test_cutting_the_bytes_changes_no_reply(parts: list[bytes], cuts: list[int])
     for reply in whole:
         if isinstance(reply, Reply):
             assert all(line.isascii() and line.isprintable() for line in reply.lines)
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(["250", "354", "450", "550", "221"]),
+    st.sampled_from(
+        ["", " ", " 2.1.5", " 4.1.5 ", " 5.1.1 ", " 3.0.0 ", " 2.1.5555 ", " 2.1", " 5."]
+    ),
+    st.text(
+        st.characters(min_codepoint=9, max_codepoint=255, exclude_characters="\r\n"), max_size=8
+    ),
+)
+def test_the_short_cut_reads_what_the_rules_read(code: str, status: str, text: str) -> None:
+    line = f"{code}{status}{text}\r\n".encode("latin-1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reply_reader, "_COMMON", re.compile(rb"(?!)"))
+        by_the_rules = read(line)
+    assert read(line) == by_the_rules
