@@ -55,6 +55,8 @@ class WriterTurn:
 
     def close(self) -> None:
         """End the waiting thread, if there is one that is idle."""
+        if self._closed:
+            return
         self._closed = True
         self._asked.release()
         if self._thread is not None and not self._pending:
