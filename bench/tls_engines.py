@@ -2,7 +2,8 @@
 """Standard library `ssl` against our engine on pyOpenSSL: cost of handshakes, bytes and sessions.
 
 Both run over memory buffers in one process, in turns, and the median of the rounds counts, so
-that the ratio holds on a busy machine. CPU time, not wall time. Judged in docs/adr/0002-tls-engine.md.
+that the ratio holds on a busy machine. CPU time, not wall time. docs/adr/0002-tls-engine.md has
+the figures that decided.
 
     PYTHONPATH=src python bench/tls_engines.py            # all figures
     PYTHONPATH=src python bench/tls_engines.py --rounds 9 --seconds 0.5

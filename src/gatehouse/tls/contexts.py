@@ -103,8 +103,8 @@ def server_table(
 def client_context(settings: ClientTlsSettings, *, on_verify: VerifyCallback) -> SSL.Context:
     """The context of one policy."""
     context = _base(SSL.TLS_CLIENT_METHOD, settings)
-    # The driver keeps the sessions, by destination and policy. With its own cache on, OpenSSL makes a
-    # TLS 1.3 ticket unusable after one use (RFC 8446 appendix C.4, against tracking of people);
+    # The driver keeps the sessions, by destination and policy. With its own cache on, OpenSSL makes
+    # a TLS 1.3 ticket unusable after one use (RFC 8446 appendix C.4, against tracking of people);
     # between mail servers that would cost a full handshake for every parallel connection.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     _trust(context, settings.trust)
@@ -125,7 +125,7 @@ def _base(method: int, settings: ServerTlsSettings | ClientTlsSettings) -> SSL.C
     context.set_max_proto_version(settings.max_version.number)
     # CRIME and RFC 9325 §3.3; renegotiation: RFC 9325 §3.5, CVE-2009-3555 and its DoS.
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
-    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # 34 KB less for each idle session
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # measured: 24 KB less for each idle session
     context.set_verify_depth(_MOST_CERTIFICATES)
     ciphers = profiles.cipher_string(settings.ciphers, settings.min_version)
     try:
