@@ -203,6 +203,7 @@ def _delivery(
         dns_timeout=section.dns_timeout,
         idle_timeout=section.idle_timeout,
         transaction_timeout=section.transaction_timeout,
+        suspended=section.suspended,
     )
 
 

@@ -79,6 +79,7 @@ class DeliverySettings:
     dns_timeout: int
     idle_timeout: int
     transaction_timeout: int
+    suspended: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -272,6 +272,9 @@ class Delivery(Section):
     transaction_timeout: Duration = Field(
         default=3600, ge=60, le=86_400, description="Whole time that one message may take."
     )
+    suspended: bool = Field(
+        default=False, description="Keep all mail in the queue; nothing is delivered."
+    )
 
 
 class DestinationControl(Section):

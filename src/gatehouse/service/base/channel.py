@@ -13,6 +13,7 @@ itself: nobody would collect its log, restart it or stop it.
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 
@@ -121,8 +122,7 @@ class Channel(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio calls this when the socket is attached."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop has classes of its own
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio calls this at the end of the stream."""

@@ -102,13 +102,14 @@ class Resolver:
         self,
         servers: tuple[tuple[str, int], ...],
         monotonic: Callable[[], float],
+        seconds: float = LOOKUP_SECONDS,
         hosts_file: Path | None = HOSTS_FILE,
     ) -> None:
         self._monotonic = monotonic
         self._cache: OrderedDict[tuple[str, str], tuple[float, Answer]] = OrderedDict()
         self._asked: dict[tuple[str, str], asyncio.Future[Answer]] = {}
         self._reverse: OrderedDict[str, tuple[float, ReverseName]] = OrderedDict()
-        self._resolver = self._make(servers)
+        self._resolver = self._make(servers, seconds)
         self._forward, self._backward = self._hosts(hosts_file)
         self.requests = 0
         self.cache_hits = 0
@@ -121,7 +122,9 @@ class Resolver:
             return {}, {}
 
     @staticmethod
-    def _make(servers: tuple[tuple[str, int], ...]) -> dns.asyncresolver.Resolver | None:
+    def _make(
+        servers: tuple[tuple[str, int], ...], seconds: float
+    ) -> dns.asyncresolver.Resolver | None:
         try:
             resolver = dns.asyncresolver.Resolver(configure=not servers)
         except dns.resolver.NoResolverConfiguration:
@@ -130,8 +133,8 @@ class Resolver:
             resolver.nameservers = [
                 dns.nameserver.Do53Nameserver(address, port) for address, port in servers
             ]
-        resolver.lifetime = LOOKUP_SECONDS
-        resolver.timeout = LOOKUP_SECONDS / 3
+        resolver.lifetime = seconds
+        resolver.timeout = seconds / 3
         resolver.search = []
         resolver.cache = None
         return resolver

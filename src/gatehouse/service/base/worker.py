@@ -143,7 +143,8 @@ class Worker:
 
     def _stats(self, role: Role) -> None:
         if self.channel is not None:
-            self.channel.send(line.Stats(self.counters.take_growth(), role.gauges()))
+            gauges = {**self.counters.gauges(), **role.gauges()}
+            self.channel.send(line.Stats(self.counters.take_growth(), gauges))
 
 
 def run_worker(

@@ -64,7 +64,7 @@ class DeliveryRules:
 
     hostname: str
     smtp_port: int
-    routes: routes.RouteTable
+    route_table: routes.RouteTable
     ourselves: routes.Ourselves
     connect_timeout: float
 
@@ -131,7 +131,7 @@ class Connector:
 
     async def _plan(self, domain: str) -> routes.Plan:
         rules, tools = self._rules, self._tools
-        route = rules.routes.lookup(domain)
+        route = rules.route_table.lookup(domain)
         if route is not None:
             return routes.plan_route(domain, route, smtp_port=rules.smtp_port, dice=tools.dice)
         if domain.startswith("["):
@@ -199,8 +199,6 @@ class Connector:
                     )
                 case dns.NoData() | dns.NoName():
                     texts = ()
-                case other:
-                    assert_never(other)
         if hop.kind is routes.HopKind.ROUTE and texts:
             # An administrator may route to any host, also to this machine's other servers.
             endpoints = self._rules.ourselves.endpoints

@@ -28,8 +28,6 @@ from gatehouse.store.interface import BodyReader, Queue
 from gatehouse.store.values import QueuedMessage, QueuedRecipient
 from gatehouse.tls.failures import TlsFailure
 
-# The appliance keeps an idle delivery connection for five seconds.
-IDLE_SECONDS = 5.0
 # QUIT's answer interests nobody; the socket is not kept for it.
 QUIT_SECONDS = 2.0
 # A body up to this size is read in one piece.
@@ -48,6 +46,14 @@ class CourierTools:
     lists: ReadyLists
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds that a connection waits for more mail, and that one message may take in all."""
+
+    idle: float
+    transaction: float
+
+
 class Courier:
     """Carries mail to one destination until there is none."""
 
@@ -57,11 +63,13 @@ class Courier:
         connector: Connector,
         control: DestinationControl,
         tools: CourierTools,
+        patience: Patience,
     ) -> None:
         self._destination = destination
         self._connector = connector
         self._control = control
         self._tools = tools
+        self._patience = patience
         self._connected: Connected | None = None
 
     async def run(self) -> None:
@@ -90,7 +98,7 @@ class Courier:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._destination.idle.append(waiter)
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout(self._patience.idle):
                 await waiter
         except TimeoutError:
             return bool(self._destination.ready)
@@ -233,7 +241,12 @@ class Courier:
                     at=self._tools.wall(), dcid=link.dcid, mid=message.mid, rids=rids
                 )
             )
-            await self._dialogue(link, message, transaction)
+            # A byte every half minute keeps each step in time: the whole has an end of its own.
+            async with asyncio.timeout(self._patience.transaction):
+                await self._dialogue(link, message, transaction)
+        except TimeoutError:
+            link.close()
+            transaction.lose("timeout")
         except (LinkLost, TlsFailure) as error:
             if reused and not transaction.heard:
                 return None

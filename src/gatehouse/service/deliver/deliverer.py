@@ -17,12 +17,13 @@ from gatehouse.service.base.resolver import Resolver
 from gatehouse.service.base.supervisor import describe
 from gatehouse.service.base.worker import Worker
 from gatehouse.service.deliver.connect import Connector, ConnectTools, DeliveryRules
-from gatehouse.service.deliver.courier import Courier, CourierTools
+from gatehouse.service.deliver.courier import Courier, CourierTools, Patience
 from gatehouse.service.deliver.dispatcher import Dispatcher
 from gatehouse.service.deliver.ready import Destination
 from gatehouse.service.deliver.reports import Reporter
 from gatehouse.service.deliver.settle import Settler
 from gatehouse.service.deliver.tls_sessions import ClientTls
+from gatehouse.service.trust import keyring
 from gatehouse.service.trust.keyring import client_settings
 
 # Segments without living mail are looked for this often; one is 64 MB.
@@ -72,14 +73,16 @@ class Deliverer:
             clock=worker.clock,
             dice=self._dice,
             record=worker.recorder.record,
-            resolver=Resolver(delivery.dns_servers, worker.clock.monotonic),
+            resolver=Resolver(
+                delivery.dns_servers, worker.clock.monotonic, delivery.dns_timeout
+            ),
             ids=worker.store.ids,
             tls=ClientTls(client_settings(worker.store, delivery.certificate)),
         )
         rules = DeliveryRules(
             hostname=delivery.hostname,
             smtp_port=delivery.smtp_port,
-            routes=running.routes,
+            route_table=running.routes,
             ourselves=running.ourselves,
             connect_timeout=delivery.connect_timeout,
         )
@@ -98,7 +101,9 @@ class Deliverer:
     async def _carry(self, destination: Destination) -> None:
         rules = self._rules
         control = rules.running.destinations.lookup(destination.domain)
-        await Courier(destination, rules.connector, control, self._tools).run()
+        delivery = rules.running.delivery
+        patience = Patience(delivery.idle_timeout, delivery.transaction_timeout)
+        await Courier(destination, rules.connector, control, self._tools, patience).run()
 
     async def start(self) -> None:
         """Begin with what the queue holds."""
@@ -117,8 +122,9 @@ class Deliverer:
 
     def _try_apply(self, revision: int) -> str | None:
         """Run by another revision; the reason if that cannot be, and then nothing has changed."""
+        store = self._worker.store
         try:
-            self._rules = self._apply(load_running(self._worker.store, revision))
+            self._rules = self._apply(load_running(store, revision, keyring.names(store)))
         except Exception as error:  # whatever it is, the old revision goes on
             return describe(error)
         self._dispatcher.wake(look_again=True)

@@ -45,7 +45,11 @@ class Receiver:
         tools = Tools(
             clock=worker.clock,
             record=worker.recorder.record,
-            resolver=Resolver(running.delivery.dns_servers, worker.clock.monotonic),
+            resolver=Resolver(
+                running.delivery.dns_servers,
+                worker.clock.monotonic,
+                running.delivery.dns_timeout,
+            ),
             tasks=worker.tasks,
             ids=worker.store.ids,
             writer=worker.writer(self._bodies),

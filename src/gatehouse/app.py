@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The wiring: the only place that knows everybody.
+
+`run_gateway` is the supervisor's main function, `run_role` that of the processes it starts. Nothing
+is decided here; values and callables are put together and handed over.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+import uvloop
+
+from gatehouse.config.defaults import DEFAULT_TEXT
+from gatehouse.journal import facts
+from gatehouse.journal.log_frame import SERIAL_DICE, serial_number
+from gatehouse.service.base.children import program
+from gatehouse.service.base.clock import SYSTEM_CLOCK
+from gatehouse.service.base.log_files import LogWriter, default_settings
+from gatehouse.service.base.recorder import Recorder
+from gatehouse.service.base.revision import load_running
+from gatehouse.service.base.supervisor import TaskSupervisor, describe
+from gatehouse.service.base.worker import Role, Worker, run_worker
+from gatehouse.service.commit.conductor import (
+    DELIVERER,
+    RECEIVER,
+    ApplyFailed,
+    Conductor,
+    ConductorTools,
+)
+from gatehouse.service.deliver.deliverer import Deliverer
+from gatehouse.service.receive.receiver import Receiver
+from gatehouse.service.trust import keyring
+from gatehouse.store.directory import DataDirectory
+from gatehouse.store.errors import StoreError
+from gatehouse.store.sqlite.store import SqliteStore
+
+ROLE_COMMAND = "_role"  # how a process of ours is started; not for people
+_SERIAL = "system/serial"
+
+
+def version() -> str:
+    """The version of the installed distribution."""
+    return metadata.version("mailgatehouse")
+
+
+def open_house(data: Path) -> tuple[DataDirectory, SqliteStore]:
+    """The data directory and its store, made complete where they are new."""
+    directory = DataDirectory(data)
+    directory.prepare()
+    store = SqliteStore(directory)
+    now = SYSTEM_CLOCK.wall()
+    keyring.ensure_demo(store, now)
+    if store.revisions.current() is None:
+        store.revisions.append(
+            text=DEFAULT_TEXT, operator="system", comment="factory settings", committed_at=now
+        )
+    if store.secrets.get(_SERIAL) is None:
+        store.secrets.put(_SERIAL, serial_number(secrets.token_bytes(SERIAL_DICE)).encode("ascii"), now)
+    return directory, store
+
+
+def serial(store: SqliteStore) -> str:
+    """The serial number of this installation."""
+    kept = store.secrets.get(_SERIAL)
+    assert kept is not None
+    return kept.decode("ascii")
+
+
+# --- the supervisor ---------------------------------------------------------------------------
+
+
+def run_gateway(data: Path) -> int:
+    """Run a gateway on a data directory until SIGTERM or SIGINT; the exit status."""
+    try:
+        directory, store = open_house(data)
+        lock = directory.lock()
+    except StoreError as error:
+        print(f"gatehouse: {error}", file=sys.stderr)
+        return 1
+    try:
+        return uvloop.run(_Gateway(directory, store).run())
+    finally:
+        store.close()
+        lock.close()
+
+
+class _Gateway:
+    """The supervisor process."""
+
+    def __init__(self, directory: DataDirectory, store: SqliteStore) -> None:
+        self._directory = directory
+        self._store = store
+        settings = default_settings(directory.path, version(), serial(store))
+        self._log = LogWriter(settings)
+        self._recorder = Recorder(self._log.append)
+        self._tasks = TaskSupervisor(self._report)
+
+    def _report(self, where: str, error: BaseException) -> None:
+        self._recorder.record(
+            facts.InternalFault(at=SYSTEM_CLOCK.wall(), where=where, what=describe(error))
+        )
+
+    def _command(self, role: str, fd: int, revision: int, fds: Mapping[str, int]) -> list[str]:
+        listeners = [f"{name}={number}" for name, number in fds.items()]
+        data = str(self._directory.path)
+        return program(ROLE_COMMAND, role, data, str(fd), str(revision), *listeners)
+
+    async def run(self) -> int:
+        """Start, wait for a signal, stop."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        conductor = Conductor(
+            ConductorTools(
+                store=self._store,
+                clock=SYSTEM_CLOCK,
+                recorder=self._recorder,
+                log=self._log,
+                tasks=self._tasks,
+                command=self._command,
+            )
+        )
+        current = self._store.revisions.current()
+        assert current is not None
+        self._recorder.record(
+            facts.GatewayStarted(
+                at=SYSTEM_CLOCK.wall(), version=version(), serial=serial(self._store)
+            )
+        )
+        try:
+            await conductor.start(current.number)
+        except ApplyFailed as error:
+            print(f"gatehouse: {error}", file=sys.stderr)
+            await conductor.stop()
+            return 1
+        self._announce(conductor)
+        _notify("READY=1")
+        await stop.wait()
+        _notify("STOPPING=1")
+        await conductor.stop()
+        await self._tasks.stop(1.0)
+        self._recorder.flush()
+        self._log.close()
+        return 0
+
+    def _announce(self, conductor: Conductor) -> None:
+        """Tell a person at a terminal where the gateway listens."""
+        running = conductor.running
+        assert running is not None
+        for one in running.listeners:
+            print(
+                f"{one.name}: {one.type.value} listener on {one.interface.address} port {one.port}",
+                flush=True,
+            )
+        print(f"Mail log: {self._log.mail.path}", flush=True)
+
+
+def _notify(state: str) -> None:
+    """Tell systemd (sd_notify(3)); nothing happens where nobody asked."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.sendto(state.encode("ascii"), address)
+        except OSError:
+            pass  # an init system that does not listen is no reason to stop
+
+
+# --- the other processes -------------------------------------------------------------------------
+
+
+def run_role(arguments: list[str]) -> int:
+    """Main function of a process that the supervisor starts: role, data, fd, revision, sockets."""
+    role, data, fd, revision, *listeners = arguments
+    sockets = {
+        name: socket.socket(fileno=int(number))
+        for name, _, number in (text.rpartition("=") for text in listeners)
+    }
+
+    def make(worker: Worker) -> Role:
+        store = worker.store
+        running = load_running(store, int(revision), keyring.names(store))
+        if role == RECEIVER:
+            return Receiver(worker, running, sockets)
+        if role == DELIVERER:
+            return Deliverer(worker, running)
+        raise ValueError(f"no such role: {role}")
+
+    return run_worker(Path(data), role, int(fd), make)

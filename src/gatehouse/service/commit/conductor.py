@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The supervisor's work: sockets, processes, the log, and making a revision run.
+
+A revision is applied by generations. New receivers start with the new rules on the same listening
+sockets, and when all of them serve, the old ones stop accepting and end with their last client: no
+connection is refused meanwhile, and open transactions end under the rules with which they began. If
+the new ones do not come up, they are stopped and the old revision goes on. The deliverer is one
+process and changes its rules in place.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gatehouse.config.running import Listener, Running
+from gatehouse.journal import facts
+from gatehouse.journal.counters import ID_KEYS, status_values
+from gatehouse.service.base import channel as line
+from gatehouse.service.base.children import Callbacks, Child, Children
+from gatehouse.service.base.clock import Clock
+from gatehouse.service.base.log_files import LogWriter
+from gatehouse.service.base.recorder import Recorder
+from gatehouse.service.base.revision import RevisionUnusable, load_running
+from gatehouse.service.base.supervisor import TaskSupervisor, describe
+from gatehouse.service.trust import keyring
+from gatehouse.store.errors import StoreError
+from gatehouse.store.sqlite.store import SqliteStore
+
+RECEIVER = "receiver"
+DELIVERER = "deliverer"
+
+# A process that does not serve after this long will not.
+START_SECONDS = 20.0
+# Old receivers keep their clients this long at most after a new revision runs.
+DRAIN_SECONDS = 900.0
+# What clients and deliveries get when the gateway stops; systemd's default patience is 90 s.
+STOP_SECONDS = 25.0
+BACKLOG = 511  # connections waiting in the kernel, as Postfix and others ask for by default
+FLUSH_SECONDS = 0.1
+STATUS_SECONDS = 60.0  # the appliance writes its Status line every minute
+ANSWER_SECONDS = 5.0
+
+Endpoint = tuple[str, int]
+
+
+class ApplyFailed(Exception):
+    """A revision could not be made to run; the one before it goes on. The text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConductorTools:
+    """What the supervisor process has at hand."""
+
+    store: SqliteStore
+    clock: Clock
+    recorder: Recorder
+    log: LogWriter
+    tasks: TaskSupervisor
+    command: Callable[[str, int, int, Mapping[str, int]], list[str]]
+
+
+class Conductor:
+    """Runs the processes of one gateway."""
+
+    def __init__(self, tools: ConductorTools) -> None:
+        self._tools = tools
+        self._sockets: dict[Endpoint, socket.socket] = {}
+        self._children = Children(
+            tools.command, Callbacks(self._message, self._started, self._died)
+        )
+        self._totals: dict[str, int] = {}
+        self._answers: dict[int, asyncio.Future[line.Value]] = {}
+        self._applied: dict[int, asyncio.Future[str | None]] = {}
+        self._questions = 0
+        self._turn = asyncio.Lock()
+        self.running: Running | None = None
+        self.revision = 0
+
+    # --- start and stop -------------------------------------------------------------------------
+
+    async def start(self, revision: int) -> None:
+        """Bring everything up under a revision; raises ApplyFailed."""
+        running = self._load(revision)
+        sockets = self._bind(running)
+        self._tools.tasks.start(self._flush(), "journal")
+        self._tools.tasks.start(self._status(), "status line")
+        await self._children.start(DELIVERER, revision, {})
+        await self._receivers(running, revision, sockets)
+        self.running, self.revision = running, revision
+
+    async def stop(self) -> None:
+        """Stop accepting, let what is in flight end, stop all processes."""
+        for sock in self._sockets.values():
+            sock.close()
+        self._sockets.clear()
+        await self._children.stop(STOP_SECONDS)
+        self._record(facts.GatewayStopped(at=self._tools.clock.wall()))
+        self._tools.recorder.flush()
+
+    def _load(self, revision: int) -> Running:
+        store = self._tools.store
+        try:
+            return load_running(store, revision, keyring.names(store))
+        except (RevisionUnusable, StoreError) as error:
+            raise ApplyFailed(str(error)) from None
+
+    def _bind(self, running: Running) -> dict[str, socket.socket]:
+        """A listening socket for each listener; what is open already is kept as it is."""
+        by_name: dict[str, socket.socket] = {}
+        for listener in running.listeners:
+            endpoint = (listener.interface.address, listener.port)
+            sock = self._sockets.get(endpoint)
+            if sock is None:
+                sock = self._sockets[endpoint] = _listen(listener)
+            by_name[listener.name] = sock
+        return by_name
+
+    async def _receivers(
+        self, running: Running, revision: int, sockets: Mapping[str, socket.socket]
+    ) -> None:
+        """Start receivers for a revision and wait until all serve; raises ApplyFailed."""
+        wanted = running.processes.receivers or len(os.sched_getaffinity(0))
+        new = [await self._children.start(RECEIVER, revision, sockets) for _ in range(wanted)]
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                for child in new:
+                    await child.ready.wait()
+        except TimeoutError:
+            pass
+        if any(child not in self._children.all or not child.ready.is_set() for child in new):
+            for child in new:
+                child.stopping = True
+                child.kill()
+            raise ApplyFailed("The receivers do not start; the event log has the reason")
+
+    # --- a new revision --------------------------------------------------------------------------
+
+    async def apply(self, revision: int, operator: str, comment: str) -> None:
+        """Make a stored revision run; raises ApplyFailed, and then the old one goes on."""
+        async with self._turn:
+            running = self._load(revision)
+            old = self._children.of(RECEIVER)
+            before = dict(self._sockets)
+            try:
+                sockets = self._bind(running)
+                await self._receivers(running, revision, sockets)
+            except ApplyFailed:
+                self._close_unused(before)
+                raise
+            try:
+                await self._apply_deliverer(revision)
+            except ApplyFailed:
+                for child in self._children.of(RECEIVER):
+                    if child not in old:
+                        child.stop(1.0)
+                self._close_unused(before)
+                raise
+            for child in old:
+                child.stop(DRAIN_SECONDS)
+            self.running, self.revision = running, revision
+            kept = {(one.interface.address, one.port) for one in running.listeners}
+            self._close_unused({e: s for e, s in self._sockets.items() if e in kept})
+            self._record(
+                facts.ConfigurationCommitted(
+                    at=self._tools.clock.wall(),
+                    revision=revision,
+                    operator=operator,
+                    comment=comment,
+                )
+            )
+
+    def _close_unused(self, kept: Mapping[Endpoint, socket.socket]) -> None:
+        for endpoint in [e for e in self._sockets if e not in kept]:
+            self._sockets.pop(endpoint).close()
+
+    async def _apply_deliverer(self, revision: int) -> None:
+        for child in self._children.of(DELIVERER):
+            future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+            self._applied[revision] = future
+            child.revision = revision
+            child.send(line.Apply(revision))
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    error = await future
+            except TimeoutError:
+                error = "it does not answer"
+            finally:
+                self._applied.pop(revision, None)
+            if error is not None:
+                child.revision = self.revision
+                raise ApplyFailed(f"The deliverer does not take the revision: {error}")
+
+    # --- what processes say -------------------------------------------------------------------
+
+    def _message(self, child: Child, message: line.Message) -> None:
+        match message:
+            case line.LogBlock():
+                self._tools.log.append(message)
+            case line.Wake():
+                for deliverer in self._children.of(DELIVERER):
+                    deliverer.send(message)
+            case line.Stats(counters, gauges):
+                child.gauges = gauges
+                for name, grown in counters.items():
+                    self._totals[name] = self._totals.get(name, 0) + grown
+            case line.Told(number, value):
+                answer = self._answers.pop(number, None)
+                if answer is not None and not answer.done():
+                    answer.set_result(value)
+            case line.Applied(revision, error):
+                waiting = self._applied.get(revision)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(error)
+            case _:
+                pass
+
+    def _started(self, child: Child) -> None:
+        self._record(
+            facts.ProcessStarted(
+                at=self._tools.clock.wall(), role=child.role, pid=child.process.pid
+            )
+        )
+
+    def _died(self, child: Child, status: int) -> None:
+        self._record(
+            facts.ProcessDied(
+                at=self._tools.clock.wall(),
+                role=child.role,
+                pid=child.process.pid,
+                status=status,
+            )
+        )
+
+    def _record(self, fact: facts.Fact) -> None:
+        self._tools.recorder.record(fact)
+
+    def queue_changed(self) -> None:
+        """An operator changed the queue: the deliverer looks again."""
+        for deliverer in self._children.of(DELIVERER):
+            deliverer.send(line.QueueChanged())
+
+    async def ask(self, what: str) -> list[tuple[str, int, line.Value]]:
+        """Ask every process; (role, process id, answer) of those that answer in time."""
+        asked: list[tuple[Child, asyncio.Future[line.Value]]] = []
+        for child in list(self._children.all):
+            self._questions += 1
+            future: asyncio.Future[line.Value] = asyncio.get_running_loop().create_future()
+            self._answers[self._questions] = future
+            if child.send(line.Ask(self._questions, what)):
+                asked.append((child, future))
+        if asked:
+            await asyncio.wait([future for _, future in asked], timeout=ANSWER_SECONDS)
+        return [
+            (child.role, child.process.pid, future.result())
+            for child, future in asked
+            if future.done()
+        ]
+
+    def totals(self) -> dict[str, int | str]:
+        """Counters since the start and gauges now, of all processes together."""
+        gauges: dict[str, int] = {}
+        for child in self._children.all:
+            for name, value in child.gauges.items():
+                known = gauges.get(name, 0)
+                gauges[name] = max(known, value) if name in ID_KEYS else known + value
+        return status_values(self._totals, gauges)
+
+    # --- upkeep -----------------------------------------------------------------------------------
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            self._tools.recorder.flush()
+
+    async def _status(self) -> None:
+        while True:
+            await asyncio.sleep(STATUS_SECONDS)
+            try:
+                values = self.totals()
+            except Exception as error:
+                self._record(
+                    facts.InternalFault(
+                        at=self._tools.clock.wall(), where="status line", what=describe(error)
+                    )
+                )
+                continue
+            self._record(facts.StatusSnapshot(at=self._tools.clock.wall(), values=values))
+
+
+def _listen(listener: Listener) -> socket.socket:
+    """A listening socket; raises ApplyFailed with what an administrator needs to know."""
+    address, port = listener.interface.address, listener.port
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((address, port))
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+        sock.set_inheritable(True)
+    except OSError as error:
+        sock.close()
+        reason = error.strerror or str(error)
+        raise ApplyFailed(
+            f"Listener {listener.name} cannot listen on {address} port {port}: {reason}"
+        ) from None
+    return sock
