@@ -108,6 +108,12 @@ def test_the_most_lines_are_a_reply_and_one_more_is_none() -> None:
     assert isinstance(fault, Malformed)
 
 
+def test_the_bound_is_that_of_one_reply_and_not_of_the_session() -> None:
+    replies = read((b"250-" + b"x" * 1000 + b"\r\n250 x\r\n") * 100)
+    assert len(replies) == 100
+    assert all(isinstance(reply, Reply) for reply in replies)
+
+
 def test_replies_in_one_segment_come_one_by_one_and_the_rest_is_pending() -> None:
     reader = ReplyReader()
     reader.feed(b"250 a\r\n451-b\r\n451 c\r\n25")
