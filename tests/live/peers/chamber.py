@@ -66,6 +66,13 @@ class Chamber:
             place = self.folder / name
             place.write_text(Path("/etc", name).read_text() + more)
             self.mounts[f"/etc/{name}"] = place
+        # No name server but loopback's: a peer that asks the machine's own would measure that one. "lookup file" is
+        # for OpenSMTPD, which reads it as OpenBSD does; glibc takes it for a line it does not know.
+        resolver = Path("/etc/resolv.conf").resolve()
+        if resolver.exists():
+            private = self.folder / "resolv.conf"
+            private.write_text("nameserver 127.0.0.1\nlookup file\noptions timeout:1 attempts:1\n")
+            self.mounts[str(resolver)] = private
 
     def room(self, place: str) -> Path:
         """Give the MTA a private, empty folder in place of one of the machine's."""
