@@ -19,18 +19,18 @@ from tests.unit.tls.pairing import connected
         ("tlsv1 alert unknown ca", 1048),
     ],
 )
-def test_the_library_tells_its_reasons_by_number(reason, number):
+def test_the_library_tells_its_reasons_by_number(reason: str, number: int) -> None:
     assert binding.error_numbers()["SSL routines", reason] == 20 << 23 | number
 
 
-def test_groups_are_taken_or_refused():
+def test_groups_are_taken_or_refused() -> None:
     context = SSL.Context(SSL.TLS_METHOD)
     assert binding.set_groups(context, "X25519:P-256")
     assert not binding.set_groups(context, "X25519:P-999")
     assert SSL.Connection(context).get_cipher_list(), "the refusal left no error behind"
 
 
-def test_pyopenssl_still_keeps_its_handles_where_we_look():
+def test_pyopenssl_still_keeps_its_handles_where_we_look() -> None:
     connection = SSL.Connection(SSL.Context(SSL.TLS_METHOD))
     records = binding.Records(connection)
     connection.set_connect_state()
@@ -42,7 +42,7 @@ def test_pyopenssl_still_keeps_its_handles_where_we_look():
     assert binding.session_reused(connection) is False
 
 
-def test_an_empty_buffer_gives_nothing():
+def test_an_empty_buffer_gives_nothing() -> None:
     client_end, _ = connected()
     records = binding.Records(client_end._connection)
     for method in (records.take, records.decrypt):
@@ -51,7 +51,7 @@ def test_an_empty_buffer_gives_nothing():
         assert parts == []
 
 
-def test_a_buffer_is_emptied_even_where_it_ends_at_a_piece():
+def test_a_buffer_is_emptied_even_where_it_ends_at_a_piece() -> None:
     client_end, server_end = connected()
     ours, theirs = client_end._records, server_end._records
     for size in (binding.RECORD_PIECE - 22, binding.RECORD_PIECE - 23, 1, binding.PLAIN_PIECE):

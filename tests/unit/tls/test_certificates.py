@@ -4,6 +4,7 @@
 import datetime
 import hashlib
 import ssl
+from typing import Any
 
 import pytest
 import trustme
@@ -49,7 +50,7 @@ def encoded(key: certificates.PrivateKey, password: bytes | None = None) -> byte
         for kind in KeyKind
     ],
 )
-def test_every_kind_of_key_makes_a_certificate_that_signs_itself(kind):
+def test_every_kind_of_key_makes_a_certificate_that_signs_itself(kind: KeyKind) -> None:
     certificate = parsed(make(key_kind=kind))
     certificate.verify_directly_issued_by(certificate)
     assert certificate.serial_number == 99
@@ -63,7 +64,7 @@ def test_every_kind_of_key_makes_a_certificate_that_signs_itself(kind):
             assert kind.value == f"p-{public.key_size}"
 
 
-def test_all_subject_fields_are_written():
+def test_all_subject_fields_are_written() -> None:
     subject = Subject(
         common_name="mx.example.com",
         organization="Example Ltd",
@@ -77,7 +78,7 @@ def test_all_subject_fields_are_written():
     assert text == "CN=mx.example.com,OU=Mail,O=Example Ltd,L=Zürich,ST=ZH,C=CH"
 
 
-def test_the_common_name_is_always_among_the_names_if_it_is_a_host_name():
+def test_the_common_name_is_always_among_the_names_if_it_is_a_host_name() -> None:
     assert names(parsed(make())) == ["mx.example.com"]
     several = make(alternative_names=("mx2.example.com", "*.example.net", "192.0.2.1"))
     assert names(parsed(several)) == [
@@ -90,14 +91,14 @@ def test_the_common_name_is_always_among_the_names_if_it_is_a_host_name():
     assert names(parsed(twice)) == ["mx.example.com"]
 
 
-def test_a_common_name_that_is_no_host_name_is_no_alternative_name():
+def test_a_common_name_that_is_no_host_name_is_no_alternative_name() -> None:
     certificate = parsed(make("Example Mail Gateway"))
     with pytest.raises(x509.ExtensionNotFound):
         names(certificate)
     assert certificates.names_of(certificate) == frozenset()
 
 
-def test_it_is_a_leaf_for_both_sides_and_no_authority():
+def test_it_is_a_leaf_for_both_sides_and_no_authority() -> None:
     certificate = parsed(make())
     basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
     assert basic.critical
@@ -121,18 +122,20 @@ def test_it_is_a_leaf_for_both_sides_and_no_authority():
         ({"alternative_names": ("",)}, "Not a host name"),
     ],
 )
-def test_what_cannot_be_a_certificate_is_refused_with_a_reason(fields, word):
+def test_what_cannot_be_a_certificate_is_refused_with_a_reason(
+    fields: dict[str, Any], word: str
+) -> None:
     made = make(**fields)
     assert isinstance(made, CertificateFault)
     assert word in made.text
 
 
-def test_a_country_of_three_letters_is_refused():
+def test_a_country_of_three_letters_is_refused() -> None:
     wanted = SelfSigned(subject=Subject(common_name="a.example", country="CHE"))
     assert isinstance(certificates.create_self_signed(wanted, now=NOW, serial=1), CertificateFault)
 
 
-def test_the_demo_certificate_has_its_name_and_a_key_of_its_own():
+def test_the_demo_certificate_has_its_name_and_a_key_of_its_own() -> None:
     one = certificates.create_demo(now=NOW, serial=1)
     two = certificates.create_demo(now=NOW, serial=2)
     subject = parsed(one).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
@@ -140,7 +143,7 @@ def test_the_demo_certificate_has_its_name_and_a_key_of_its_own():
     assert one.key_pem != two.key_pem
 
 
-def test_a_key_never_shows():
+def test_a_key_never_shows() -> None:
     made = certified()
     secret = made.key_pem.split(b"\n")[1].decode()
     for text in (repr(made), str(made), f"{made}", repr((made,))):
@@ -148,7 +151,7 @@ def test_a_key_never_shows():
         assert "PRIVATE" not in text
 
 
-def test_a_chain_is_loaded_with_its_leaf_first_whatever_the_order():
+def test_a_chain_is_loaded_with_its_leaf_first_whatever_the_order() -> None:
     authority = trustme.CA()
     middle = authority.create_child_ca()
     issued = middle.issue_cert("mx.example.com")
@@ -159,14 +162,14 @@ def test_a_chain_is_loaded_with_its_leaf_first_whatever_the_order():
     assert parsed(loaded) == x509.load_pem_x509_certificate(chain[0])
 
 
-def test_text_and_crlf_around_certificates_do_not_matter():
+def test_text_and_crlf_around_certificates_do_not_matter() -> None:
     pem = certified().chain_pem[0].replace(b"\n", b"\r\n")
     read = certificates.read_certificates(b"Subject: mx\r\n\r\n" + pem + b"\r\ntrailing" + pem)
     assert isinstance(read, tuple)
     assert len(read) == 2
 
 
-def test_the_key_of_another_certificate_is_refused_by_name():
+def test_the_key_of_another_certificate_is_refused_by_name() -> None:
     fault = certificates.load(certified("other.example").key_pem, certified().chain_pem[0])
     assert isinstance(fault, CertificateFault)
     assert fault.text == ("The private key does not belong to the certificate CN=mx.example.com")
@@ -191,7 +194,7 @@ PEM = certified().chain_pem[0]
         (PEM.replace(b"\n", b"") * 1001, "more than 1000"),
     ],
 )
-def test_damaged_certificates_are_never_passed_over(pem, word):
+def test_damaged_certificates_are_never_passed_over(pem: bytes, word: str) -> None:
     fault = certificates.read_certificates(pem)
     assert isinstance(fault, CertificateFault)
     assert word in fault.text
@@ -210,21 +213,23 @@ def test_damaged_certificates_are_never_passed_over(pem, word):
         (b"x" * (certificates.LARGEST_PEM + 1), None, "too large"),
     ],
 )
-def test_keys_that_cannot_be_used_say_why_and_show_nothing(pem, password, word):
+def test_keys_that_cannot_be_used_say_why_and_show_nothing(
+    pem: bytes, password: bytes | None, word: str
+) -> None:
     fault = certificates.read_key(pem, password=password)
     assert isinstance(fault, CertificateFault)
     assert word in fault.text
     assert "BEGIN" not in fault.text
 
 
-def test_an_encrypted_key_is_read_with_its_passphrase():
+def test_an_encrypted_key_is_read_with_its_passphrase() -> None:
     key = ec.generate_private_key(ec.SECP384R1())
     read = certificates.read_key(encoded(key, b"pw"), password=b"pw")
     assert isinstance(read, ec.EllipticCurvePrivateKey)
     assert certificates.pem_of_key(read) == encoded(key)
 
 
-def test_ed25519_is_read_and_other_kinds_are_not():
+def test_ed25519_is_read_and_other_kinds_are_not() -> None:
     assert isinstance(
         certificates.read_key(encoded(ed25519.Ed25519PrivateKey.generate())),
         ed25519.Ed25519PrivateKey,
@@ -234,7 +239,7 @@ def test_ed25519_is_read_and_other_kinds_are_not():
     assert "neither" in fault.text
 
 
-def test_the_fingerprint_is_sha256_in_pairs():
+def test_the_fingerprint_is_sha256_in_pairs() -> None:
     der = ssl.PEM_cert_to_DER_cert(PEM.decode())
     text = certificates.fingerprint(der)
     assert text.replace(":", "").lower() == hashlib.sha256(der).hexdigest()
@@ -262,10 +267,10 @@ def test_the_fingerprint_is_sha256_in_pairs():
         (".".join(["a" * 60] * 5), False),
     ],
 )
-def test_what_looks_like_a_host_name(name, host):
+def test_what_looks_like_a_host_name(name: str, host: bool) -> None:
     assert certificates.is_host_like(name) is host
 
 
-def test_text_from_certificates_is_bounded_and_clean():
+def test_text_from_certificates_is_bounded_and_clean() -> None:
     assert certificates.bounded("a\r\nb\x1b[31m\u202e") == "a??b?[31m?"
     assert len(certificates.bounded("x" * 5000)) == 201

@@ -38,25 +38,25 @@ def issued(authority: trustme.CA, *names: str) -> CertifiedKey:
         ({"certificate": CertifiedKey(ONE.key_pem, ())}, "no certificate"),
     ],
 )
-def test_a_client_that_cannot_be_is_refused(settings, word):
+def test_a_client_that_cannot_be_is_refused(settings: dict[str, object], word: str) -> None:
     with pytest.raises(TlsSetupError, match=word) as caught:
         client(**settings)
     assert "PRIVATE" not in str(caught.value)
 
 
-def test_a_server_without_a_certificate_is_refused():
+def test_a_server_without_a_certificate_is_refused() -> None:
     with pytest.raises(TlsSetupError, match="at least one certificate"):
         engine.ServerContext(engine.ServerTlsSettings(certificates=()))
 
 
-def test_the_key_of_another_certificate_is_refused_before_anything_is_served():
+def test_the_key_of_another_certificate_is_refused_before_anything_is_served() -> None:
     with pytest.raises(
         TlsSetupError, match=r"does not belong to the certificate CN=mx\.example\.com"
     ):
         server(OTHER, CertifiedKey(OTHER.key_pem, ONE.chain_pem))
 
 
-def test_a_key_below_the_security_level_is_refused():
+def test_a_key_below_the_security_level_is_refused() -> None:
     key = rsa.generate_private_key(65537, 1024)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "weak.example.com")])
     weak = (
@@ -74,14 +74,14 @@ def test_a_key_below_the_security_level_is_refused():
         server(CertifiedKey(certificates.pem_of_key(key), (pem,)))
 
 
-def test_a_refused_setting_leaves_nothing_behind_for_the_next_session():
+def test_a_refused_setting_leaves_nothing_behind_for_the_next_session() -> None:
     waiting = server().session()
     with pytest.raises(TlsSetupError):
         client(ciphers="NO-SUCH-CIPHER")
     assert waiting.handshake() is False
 
 
-def test_intermediates_are_sent_and_make_the_chain():
+def test_intermediates_are_sent_and_make_the_chain() -> None:
     root = trustme.CA()
     key = issued(root.create_child_ca(), "mx.example.com")
     anchor = (root.cert_pem.bytes(),)
@@ -91,7 +91,7 @@ def test_intermediates_are_sent_and_make_the_chain():
     assert report.verify_errors == ()
 
 
-def test_a_missing_intermediate_is_told_from_an_unknown_root():
+def test_a_missing_intermediate_is_told_from_an_unknown_root() -> None:
     root = trustme.CA()
     key = issued(root.create_child_ca(), "mx.example.com")
     leaf_only = CertifiedKey(key.key_pem, key.chain_pem[:1])
@@ -105,14 +105,14 @@ def test_a_missing_intermediate_is_told_from_an_unknown_root():
     assert words == [failures.VerifyWord.UNKNOWN_ISSUER]
 
 
-def test_an_intermediate_in_the_trust_store_is_an_anchor():
+def test_an_intermediate_in_the_trust_store_is_an_anchor() -> None:
     middle = trustme.CA().create_child_ca()
     key = issued(middle, "mx.example.com")
     client_end, _ = connected(server(key), client(trust=(middle.cert_pem.bytes(),)))
     assert client_end.report().verify_errors == ()
 
 
-def test_many_anchors_may_stand_in_one_text():
+def test_many_anchors_may_stand_in_one_text() -> None:
     roots = [trustme.CA() for _ in range(3)]
     bundle = b"# ours\n".join(each.cert_pem.bytes() for each in roots)
     client_end, _ = connected(server(issued(roots[2], "mx.example.com")), client(trust=(bundle,)))

@@ -31,7 +31,7 @@ def failure_of(session: engine.TlsSession) -> failures.TlsFailure:
 
 
 @VERSIONS
-def test_both_ends_report_the_same_connection(version):
+def test_both_ends_report_the_same_connection(version: TlsVersion) -> None:
     client_end, server_end = connected(server(max_version=version))
     for report in (client_end.report(), server_end.report()):
         assert report.complete
@@ -44,7 +44,7 @@ def test_both_ends_report_the_same_connection(version):
     assert server_end.report().peer_chain == ()
 
 
-def test_the_post_quantum_group_is_named():
+def test_the_post_quantum_group_is_named() -> None:
     client_end, server_end = connected()
     assert client_end.report().group == "X25519MLKEM768"
     assert server_end.report().group == "X25519MLKEM768"
@@ -59,14 +59,16 @@ def test_the_post_quantum_group_is_named():
         ("ffdhe3072", V13, "ffdhe3072", 3072),
     ],
 )
-def test_groups_can_be_chosen_and_are_named(group, version, name, bits):
+def test_groups_can_be_chosen_and_are_named(
+    group: str, version: TlsVersion, name: str | None, bits: int | None
+) -> None:
     client_end, server_end = connected(server(max_version=version, groups=(group,)))
     assert client_end.report().group == server_end.report().group == name
     assert client_end.report().dh_bits == server_end.report().dh_bits == bits
 
 
 @VERSIONS
-def test_text_goes_both_ways(version):
+def test_text_goes_both_ways(version: TlsVersion) -> None:
     client_end, server_end = connected(server(max_version=version))
     assert talk(server_end, client_end, b"220 mx.example.com\r\n") == b"220 mx.example.com\r\n"
     assert talk(client_end, server_end, b"EHLO x\r\n") == b"EHLO x\r\n"
@@ -74,7 +76,7 @@ def test_text_goes_both_ways(version):
 
 @VERSIONS
 @pytest.mark.parametrize("piece", [1000, 16384, 1 << 20])
-def test_a_megabyte_arrives_whole_however_it_is_written(version, piece):
+def test_a_megabyte_arrives_whole_however_it_is_written(version: TlsVersion, piece: int) -> None:
     client_end, server_end = connected(server(max_version=version))
     data = bytes(range(256)) * 4096
     for at in range(0, len(data), piece):
@@ -86,7 +88,7 @@ def test_a_megabyte_arrives_whole_however_it_is_written(version, piece):
 
 
 @VERSIONS
-def test_everything_arrives_byte_by_byte(version):
+def test_everything_arrives_byte_by_byte(version: TlsVersion) -> None:
     server_end = server(max_version=version).session()
     client_end = client().session("mx.example.com")
     for _ in range(6):
@@ -106,7 +108,7 @@ def test_everything_arrives_byte_by_byte(version):
 
 
 @VERSIONS
-def test_text_in_the_same_segment_as_the_end_of_the_handshake_is_kept(version):
+def test_text_in_the_same_segment_as_the_end_of_the_handshake_is_kept(version: TlsVersion) -> None:
     server_end = server(max_version=version).session()
     client_end = client().session(None)
     while not client_end.handshake():
@@ -120,7 +122,7 @@ def test_text_in_the_same_segment_as_the_end_of_the_handshake_is_kept(version):
 
 
 @VERSIONS
-def test_a_second_session_resumes_and_keeps_the_complaints(version):
+def test_a_second_session_resumes_and_keeps_the_complaints(version: TlsVersion) -> None:
     ours, theirs = client(policy_key="p"), server(max_version=version)
     first, server_end = connected(theirs, ours)
     talk(server_end, first, b"220\r\n")
@@ -135,7 +137,7 @@ def test_a_second_session_resumes_and_keeps_the_complaints(version):
     assert talk(server_end, second, b"220\r\n") == b"220\r\n"
 
 
-def test_tls_1_3_gives_no_session_before_a_ticket_can_have_come():
+def test_tls_1_3_gives_no_session_before_a_ticket_can_have_come() -> None:
     first, server_end = connected()
     assert first.saved_session() is None
     talk(server_end, first, b"220\r\n")
@@ -143,7 +145,7 @@ def test_tls_1_3_gives_no_session_before_a_ticket_can_have_come():
     assert server_end.saved_session() is None
 
 
-def test_a_session_is_not_resumed_for_another_name_policy_or_context():
+def test_a_session_is_not_resumed_for_another_name_policy_or_context() -> None:
     theirs, ours = server(), client(policy_key="required")
     first, server_end = connected(theirs, ours)
     talk(server_end, first, b"220\r\n")
@@ -162,7 +164,7 @@ def test_a_session_is_not_resumed_for_another_name_policy_or_context():
         assert not client_end.report().resumed
 
 
-def test_the_certificate_is_chosen_by_name():
+def test_the_certificate_is_chosen_by_name() -> None:
     default, exact = certified("gw.example.com"), certified("mx.example.net")
     wild = certified("*.example.net")
     theirs = server(default, exact, wild)
@@ -180,7 +182,7 @@ def test_the_certificate_is_chosen_by_name():
         assert server_end.report().sni == (asked.lower() if asked else None)
 
 
-def test_sessions_resume_also_for_a_certificate_that_was_chosen_by_name():
+def test_sessions_resume_also_for_a_certificate_that_was_chosen_by_name() -> None:
     theirs, ours = server(certified("gw.example.com"), certified("mx.example.net")), client()
     first, server_end = connected(theirs, ours, "mx.example.net")
     talk(server_end, first, b"220\r\n")
@@ -188,7 +190,7 @@ def test_sessions_resume_also_for_a_certificate_that_was_chosen_by_name():
     assert second.report().resumed
 
 
-def test_rsa_stands_beside_ec_for_clients_that_need_it():
+def test_rsa_stands_beside_ec_for_clients_that_need_it() -> None:
     theirs = server(certified(), certified(kind=RSA))
     modern, _ = connected(theirs)
     assert modern.report().peer_chain == (leaf_der(certified()),)
@@ -196,7 +198,7 @@ def test_rsa_stands_beside_ec_for_clients_that_need_it():
     assert old.report().peer_chain == (leaf_der(certified(kind=RSA)),)
 
 
-def test_an_exchanged_context_leaves_running_sessions_alone():
+def test_an_exchanged_context_leaves_running_sessions_alone() -> None:
     old = server()
     started = old.session()
     client_end = client().session("mx.example.com")
@@ -208,7 +210,7 @@ def test_an_exchanged_context_leaves_running_sessions_alone():
     assert talk(client_end, started, b"still here") == b"still here"
 
 
-def test_sessions_are_freed_without_the_garbage_collector():
+def test_sessions_are_freed_without_the_garbage_collector() -> None:
     client_end, server_end = connected()
     connections = [weakref.ref(each._connection) for each in (client_end, server_end)]
     gc.disable()
@@ -219,7 +221,7 @@ def test_sessions_are_freed_without_the_garbage_collector():
         gc.enable()
 
 
-def test_a_certificate_in_the_trust_store_has_no_complaints():
+def test_a_certificate_in_the_trust_store_has_no_complaints() -> None:
     client_end, _ = connected(client_context=client(trust=certified().chain_pem))
     assert client_end.report().verify_errors == ()
 
@@ -236,7 +238,9 @@ def test_a_certificate_in_the_trust_store_has_no_complaints():
         ),
     ],
 )
-def test_a_bad_certificate_is_recorded_and_does_not_end_the_handshake(key, trusted, word):
+def test_a_bad_certificate_is_recorded_and_does_not_end_the_handshake(
+    key: certificates.CertifiedKey, trusted: bool, word: failures.VerifyWord
+) -> None:
     ours = client(trust=key.chain_pem if trusted else ())
     client_end, server_end = connected(server(key), ours)
     words = [failures.word_of_verify_error(e.number) for e in client_end.report().verify_errors]
@@ -245,7 +249,7 @@ def test_a_bad_certificate_is_recorded_and_does_not_end_the_handshake(key, trust
 
 
 @VERSIONS
-def test_a_client_certificate_is_asked_for_seen_and_never_demanded(version):
+def test_a_client_certificate_is_asked_for_seen_and_never_demanded(version: TlsVersion) -> None:
     theirs = server(request_client_certificate=True, max_version=version)
     mine = certified("client.example.org")
     client_end, server_end = connected(theirs, client(certificate=mine))
@@ -261,7 +265,7 @@ def test_a_client_certificate_is_asked_for_seen_and_never_demanded(version):
 
 
 @VERSIONS
-def test_a_client_with_certificate_resumes(version):
+def test_a_client_with_certificate_resumes(version: TlsVersion) -> None:
     theirs = server(request_client_certificate=True, max_version=version)
     ours = client(certificate=certified("client.example.org"))
     first, server_end = connected(theirs, ours)
@@ -271,7 +275,7 @@ def test_a_client_with_certificate_resumes(version):
     assert talk(server_end, second, b"220\r\n") == b"220\r\n"
 
 
-def test_the_server_prefers_its_order_and_chacha_only_where_the_client_puts_it_first():
+def test_the_server_prefers_its_order_and_chacha_only_where_the_client_puts_it_first() -> None:
     suites = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"
     client_end, _ = connected(server(max_version=V12), client(ciphers=suites))
     assert client_end.report().cipher == "ECDHE-ECDSA-AES128-GCM-SHA256"
@@ -280,7 +284,7 @@ def test_the_server_prefers_its_order_and_chacha_only_where_the_client_puts_it_f
     assert client_end.report().cipher == "ECDHE-ECDSA-CHACHA20-POLY1305"
 
 
-def test_old_versions_are_refused_unless_named():
+def test_old_versions_are_refused_unless_named() -> None:
     old = client(min_version=TlsVersion.TLS_1_0, max_version=TlsVersion.TLS_1_1)
     with pytest.raises(failures.TlsFailure, match="unsupported protocol"):
         connected(server(), old)
@@ -288,7 +292,7 @@ def test_old_versions_are_refused_unless_named():
     assert client_end.report().protocol == "TLSv1.1"
 
 
-def test_no_shared_cipher_has_the_number_and_text_of_the_mail_log():
+def test_no_shared_cipher_has_the_number_and_text_of_the_mail_log() -> None:
     server_end = server(max_version=V12, ciphers="ECDHE-ECDSA-AES128-GCM-SHA256").session()
     client_end = client(ciphers="ECDHE-ECDSA-AES256-GCM-SHA384", max_version=V12).session(None)
     client_end.handshake()
@@ -317,7 +321,7 @@ SSL2_HELLO = bytes.fromhex("802e0100020015000000100700c0050080030080010080080080
         (b"\x16\x03\x01\xff\xff" + b"\x01" * 70000, ""),
     ],
 )
-def test_what_is_not_tls_fails_with_a_reason(said, reason):
+def test_what_is_not_tls_fails_with_a_reason(said: bytes, reason: str) -> None:
     server_end = server().session()
     server_end.receive(said)
     assert reason in failure_of(server_end).reason
@@ -327,7 +331,7 @@ def test_what_is_not_tls_fails_with_a_reason(said, reason):
     assert server_end.report().peer_chain == ()
 
 
-def test_a_failed_handshake_does_not_harm_the_next_session():
+def test_a_failed_handshake_does_not_harm_the_next_session() -> None:
     theirs = server()
     for said in (b"GET / HTTP/1.0\r\n\r\n", bytes(100), SSL2_HELLO):
         bad = theirs.session()
@@ -338,7 +342,7 @@ def test_a_failed_handshake_does_not_harm_the_next_session():
         connected(theirs)
 
 
-def test_an_alert_behind_the_hello_is_told():
+def test_an_alert_behind_the_hello_is_told() -> None:
     server_end = server().session()
     client_end = client().session(None)
     client_end.handshake()
@@ -350,7 +354,7 @@ def test_an_alert_behind_the_hello_is_told():
     assert failure.report_word is failures.ReportWord.CERTIFICATE_NOT_TRUSTED
 
 
-def test_a_wire_that_ends_within_the_handshake_is_a_failure():
+def test_a_wire_that_ends_within_the_handshake_is_a_failure() -> None:
     server_end = server().session()
     client_end = client().session(None)
     client_end.handshake()
@@ -361,7 +365,7 @@ def test_a_wire_that_ends_within_the_handshake_is_a_failure():
     assert failure.text == "error:0A000126:SSL routines::unexpected eof while reading"
 
 
-def test_a_hello_in_tiny_records_is_read_and_one_without_end_is_refused():
+def test_a_hello_in_tiny_records_is_read_and_one_without_end_is_refused() -> None:
     server_end = server().session()
     client_end = client().session(None)
     client_end.handshake()
@@ -374,7 +378,7 @@ def test_a_hello_in_tiny_records_is_read_and_one_without_end_is_refused():
     assert failure_of(flooded).reason == "excessive message size"
 
 
-def test_the_limit_is_ours_where_the_library_has_none(monkeypatch):
+def test_the_limit_is_ours_where_the_library_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "HANDSHAKE_LIMIT", 500)
     server_end = server().session()
     client_end = client().session(None)
@@ -386,7 +390,7 @@ def test_the_limit_is_ours_where_the_library_has_none(monkeypatch):
 
 
 @VERSIONS
-def test_close_notify_is_an_end_and_its_absence_is_told(version):
+def test_close_notify_is_an_end_and_its_absence_is_told(version: TlsVersion) -> None:
     client_end, server_end = connected(server(max_version=version))
     client_end.write(b"QUIT\r\n")
     client_end.shutdown()
@@ -408,7 +412,7 @@ def test_close_notify_is_an_end_and_its_absence_is_told(version):
     assert server_end.truncated
 
 
-def test_a_damaged_record_gives_what_was_good_and_then_fails():
+def test_a_damaged_record_gives_what_was_good_and_then_fails() -> None:
     client_end, server_end = connected()
     client_end.write(b"good")
     good = client_end.output()
@@ -424,7 +428,7 @@ def test_a_damaged_record_gives_what_was_good_and_then_fails():
     server_end.shutdown()
 
 
-def test_clear_text_inside_the_session_is_refused():
+def test_clear_text_inside_the_session_is_refused() -> None:
     client_end, server_end = connected()
     server_end.receive(b"MAIL FROM:<>\r\n")
     with pytest.raises(failures.TlsFailure):
@@ -432,7 +436,7 @@ def test_clear_text_inside_the_session_is_refused():
     assert client_end.done
 
 
-def test_data_before_the_handshake_is_a_bug_of_the_caller():
+def test_data_before_the_handshake_is_a_bug_of_the_caller() -> None:
     session = server().session()
     with pytest.raises(RuntimeError):
         session.write(b"x")
@@ -461,12 +465,12 @@ def test_data_before_the_handshake_is_a_bug_of_the_caller():
         (b"mx.example.com\n", None),
     ],
 )
-def test_a_server_name_is_a_host_name_or_nothing(raw, name):
+def test_a_server_name_is_a_host_name_or_nothing(raw: bytes | None, name: str | None) -> None:
     assert engine.host_name(raw) == name
 
 
 @pytest.mark.parametrize("name", ["192.0.2.1", "2001:db8::1", "bad name", "a\nb", "ü.example"])
-def test_no_server_name_is_sent_for_an_address_or_nonsense(name):
+def test_no_server_name_is_sent_for_an_address_or_nonsense(name: str | None) -> None:
     client_end, server_end = connected(name=name)
     assert server_end.report().sni is None
     assert client_end.report().sni is None
@@ -474,7 +478,7 @@ def test_no_server_name_is_sent_for_an_address_or_nonsense(name):
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=400), st.integers(0, 300), st.booleans())
-def test_no_bytes_do_more_than_fail_a_handshake(noise, keep, as_client):
+def test_no_bytes_do_more_than_fail_a_handshake(noise: bytes, keep: int, as_client: bool) -> None:
     """Invariant: handshake() returns a bool or raises TlsFailure, and report() never raises."""
     if as_client:
         session = SHARED_CLIENT.session("mx.example.com")
@@ -500,7 +504,7 @@ def test_no_bytes_do_more_than_fail_a_handshake(noise, keep, as_client):
 SHARED_SERVER, SHARED_CLIENT = server(), client()
 
 
-def test_the_trust_and_the_chain_use_only_memory():
+def test_the_trust_and_the_chain_use_only_memory() -> None:
     """Keys and certificates never need a file (hostile-input: keys absent from temporary files)."""
     source = pathlib.Path(engine.__file__).with_name("contexts.py").read_text()
     assert "_file(" not in source

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our engine against another one, Python's `ssl` with its own OpenSSL, in both roles."""
 
+import pathlib
 import ssl
+from collections.abc import Callable
 
 import pytest
 from OpenSSL import SSL
 
 from gatehouse.tls import engine, failures
 from gatehouse.tls.certificates import CertifiedKey
+from gatehouse.tls.profiles import TlsVersion
 from tests.unit.tls.pairing import V12, V13, certified, client, server
 
 VERSIONS = pytest.mark.parametrize("version", [V12, V13], ids=["1.2", "1.3"])
@@ -72,8 +75,11 @@ def stranger_client(version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
     return context
 
 
+StrangerServer = Callable[..., ssl.SSLContext]
+
+
 @pytest.fixture
-def stranger_server(tmp_path):
+def stranger_server(tmp_path: pathlib.Path) -> StrangerServer:
     def make(key: CertifiedKey | None = None) -> ssl.SSLContext:
         made = key or certified()
         (tmp_path / "key.pem").write_bytes(made.key_pem + b"".join(made.chain_pem))
@@ -85,12 +91,14 @@ def stranger_server(tmp_path):
 
 
 @VERSIONS
-def test_a_stranger_connects_to_us(version):
+def test_a_stranger_connects_to_us(version: TlsVersion) -> None:
     opener = Stranger(stranger_client(), server_side=False, name="mx.example.com")
     accepter = server(max_version=version).session()
     shake(opener, accepter)
     assert opener.tls.version() == accepter.report().protocol == version.value
-    assert opener.tls.cipher()[0] == accepter.report().cipher
+    cipher = opener.tls.cipher()
+    assert cipher is not None
+    assert cipher[0] == accepter.report().cipher
     assert opener.tls.compression() is None
     opener.write(b"EHLO stranger\r\n")
     accepter.receive(opener.output())
@@ -99,7 +107,7 @@ def test_a_stranger_connects_to_us(version):
 
 
 @VERSIONS
-def test_a_stranger_resumes_with_us(version):
+def test_a_stranger_resumes_with_us(version: TlsVersion) -> None:
     context, ours = stranger_client(), server(max_version=version)
     first, accepter = Stranger(context, server_side=False), ours.session()
     shake(first, accepter)
@@ -114,7 +122,7 @@ def test_a_stranger_resumes_with_us(version):
 
 
 @VERSIONS
-def test_we_connect_to_a_stranger(version, stranger_server):
+def test_we_connect_to_a_stranger(version: TlsVersion, stranger_server: StrangerServer) -> None:
     context = stranger_server()
     context.maximum_version = getattr(ssl.TLSVersion, version.name.replace("TLS_", "TLSv"))
     opener = client(trust=certified().chain_pem).session("mx.example.com")
@@ -130,7 +138,7 @@ def test_we_connect_to_a_stranger(version, stranger_server):
 
 
 @VERSIONS
-def test_we_resume_with_a_stranger(version, stranger_server):
+def test_we_resume_with_a_stranger(version: TlsVersion, stranger_server: StrangerServer) -> None:
     context, ours = stranger_server(), client()
     context.maximum_version = getattr(ssl.TLSVersion, version.name.replace("TLS_", "TLSv"))
     first, accepter = ours.session("mx.example.com"), Stranger(context, server_side=True)
@@ -148,7 +156,9 @@ def test_we_resume_with_a_stranger(version, stranger_server):
         del again
 
 
-def test_we_show_a_certificate_when_a_stranger_demands_one(stranger_server, tmp_path):
+def test_we_show_a_certificate_when_a_stranger_demands_one(
+    stranger_server: StrangerServer, tmp_path: pathlib.Path
+) -> None:
     mine = certified("client.example.org")
     (tmp_path / "ca.pem").write_bytes(mine.chain_pem[0])
     context = stranger_server()
@@ -156,10 +166,12 @@ def test_we_show_a_certificate_when_a_stranger_demands_one(stranger_server, tmp_
     context.load_verify_locations(tmp_path / "ca.pem")
     accepter = Stranger(context, server_side=True)
     shake(client(certificate=mine).session(None), accepter)
-    assert accepter.tls.getpeercert()["subject"] == ((("commonName", "client.example.org"),),)
+    shown = accepter.tls.getpeercert()
+    assert shown is not None
+    assert shown["subject"] == ((("commonName", "client.example.org"),),)
 
 
-def test_a_stranger_who_distrusts_us_says_so():
+def test_a_stranger_who_distrusts_us_says_so() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
     opener = Stranger(context, server_side=False, name="mx.example.com")
     accepter = server().session()
@@ -171,7 +183,7 @@ def test_a_stranger_who_distrusts_us_says_so():
     assert caught.value.report_word is failures.ReportWord.CERTIFICATE_NOT_TRUSTED
 
 
-def test_a_stranger_who_renegotiates_is_refused():
+def test_a_stranger_who_renegotiates_is_refused() -> None:
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_max_proto_version(SSL.TLS1_2_VERSION)
     stranger = SSL.Connection(context)

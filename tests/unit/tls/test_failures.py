@@ -21,13 +21,15 @@ from gatehouse.tls.failures import ReportWord, VerifyWord
         ("never heard of", 0x0A000000, "error:0A000000:SSL routines::never heard of"),
     ],
 )
-def test_a_reason_has_the_packed_number_and_the_text_of_the_mail_log(reason, number, text):
+def test_a_reason_has_the_packed_number_and_the_text_of_the_mail_log(
+    reason: str, number: int, text: str
+) -> None:
     failure = failures.failure_from_reason(reason)
     assert (failure.number, failure.text, failure.reason) == (number, text, reason)
     assert str(failure) == str((number, text)), "the form of the mail log line"
 
 
-def test_the_first_word_of_the_ssl_library_counts():
+def test_the_first_word_of_the_ssl_library_counts() -> None:
     failure = failures.failure_from_errors(
         [
             ("Provider routines", "", "cipher operation failed"),
@@ -38,13 +40,13 @@ def test_the_first_word_of_the_ssl_library_counts():
     assert failure.reason == "decryption failed or bad record mac"
 
 
-def test_without_the_ssl_library_the_last_word_of_another_counts():
+def test_without_the_ssl_library_the_last_word_of_another_counts() -> None:
     failure = failures.failure_from_errors([("asn1 encoding routines", "", "wrong tag")])
     assert failure.text == "error:068000A8:asn1 encoding routines::wrong tag"
 
 
 @pytest.mark.parametrize("errors", [None, [], "x", [3], ()])
-def test_an_empty_queue_is_an_internal_error(errors):
+def test_an_empty_queue_is_an_internal_error(errors: object) -> None:
     assert failures.failure_from_errors(errors).reason == "internal error"
 
 
@@ -61,7 +63,9 @@ def test_an_empty_queue_is_an_internal_error(errors):
         ),
     ],
 )
-def test_a_handshake_failure_has_its_words(reason, report, verify):
+def test_a_handshake_failure_has_its_words(
+    reason: str, report: ReportWord, verify: VerifyWord | None
+) -> None:
     failure = failures.failure_from_reason(reason)
     assert failure.report_word is report
     assert failure.verify_word is verify
@@ -94,13 +98,15 @@ def test_a_handshake_failure_has_its_words(reason, report, verify):
         ("CERT_UNTRUSTED", VerifyWord.UNTRUSTED_ANCHOR, ReportWord.CERTIFICATE_NOT_TRUSTED),
     ],
 )
-def test_a_verify_error_of_the_library_has_its_words(constant, word, report):
+def test_a_verify_error_of_the_library_has_its_words(
+    constant: str, word: VerifyWord, report: ReportWord
+) -> None:
     number = getattr(Binding.lib, f"X509_V_ERR_{constant}")
     assert failures.word_of_verify_error(number) is word
     assert failures.report_word_of(word) is report
 
 
-def test_no_complaint_has_no_word_and_every_word_has_a_result_type():
+def test_no_complaint_has_no_word_and_every_word_has_a_result_type() -> None:
     assert failures.word_of_verify_error(0) is None
-    for word in VerifyWord:
-        assert failures.report_word_of(word) in ReportWord
+    for each in VerifyWord:
+        assert failures.report_word_of(each) in ReportWord

@@ -5,11 +5,12 @@ The driver here is a blocking socket and a loop; it does nothing that a test wou
 """
 
 import contextlib
+import pathlib
 import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -17,10 +18,10 @@ from gatehouse.tls import engine, failures, profiles
 from gatehouse.tls.certificates import CertifiedKey, KeyKind
 from tests.unit.tls.pairing import V12, V13, certified, client, server
 
-OPENSSL = shutil.which("openssl")
+OPENSSL = shutil.which("openssl") or ""
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(OPENSSL is None, reason="the openssl program is not installed"),
+    pytest.mark.skipif(not OPENSSL, reason="the openssl program is not installed"),
 ]
 
 VERSIONS = pytest.mark.parametrize("version", [V12, V13], ids=["1.2", "1.3"])
@@ -60,8 +61,11 @@ def free_port() -> int:
         return port
 
 
+StartServer = Callable[..., int]
+
+
 @pytest.fixture
-def s_server(tmp_path):
+def s_server(tmp_path: pathlib.Path) -> Iterator[StartServer]:
     """Start `openssl s_server` with some options; gives the port."""
     stack = contextlib.ExitStack()
 
@@ -169,7 +173,9 @@ def s_client(port: int, *options: str) -> str:
 
 
 @VERSIONS
-def test_we_connect_to_s_server_and_read_its_page(version, s_server):
+def test_we_connect_to_s_server_and_read_its_page(
+    version: profiles.TlsVersion, s_server: StartServer
+) -> None:
     port = s_server("-www", f"-tls{version.value[4:].replace('.', '_')}")
     session = client().session("mx.example.com")
     with connect(port) as wire:
@@ -184,7 +190,7 @@ def test_we_connect_to_s_server_and_read_its_page(version, s_server):
 
 
 @VERSIONS
-def test_we_resume_with_s_server(version, s_server):
+def test_we_resume_with_s_server(version: profiles.TlsVersion, s_server: StartServer) -> None:
     port = s_server("-rev", f"-tls{version.value[4:].replace('.', '_')}")
     ours, saved, resumed = client(), None, []
     for _ in range(3):
@@ -202,7 +208,9 @@ def test_we_resume_with_s_server(version, s_server):
 
 
 @pytest.mark.parametrize("bits", [1024, 2048, 3072])
-def test_a_weak_dh_group_is_refused_by_name_and_its_size_is_told(bits, s_server, tmp_path):
+def test_a_weak_dh_group_is_refused_by_name_and_its_size_is_told(
+    bits: int, s_server: StartServer, tmp_path: pathlib.Path
+) -> None:
     rsa = certified(kind=KeyKind.RSA_2048)
     (tmp_path / "dh.pem").write_bytes(DH[bits])
     port = s_server("-dhparam", "dh.pem", "-cipher", "DHE@SECLEVEL=0", "-tls1_2", key=rsa)
@@ -223,7 +231,9 @@ def test_a_weak_dh_group_is_refused_by_name_and_its_size_is_told(bits, s_server,
     assert report.cipher == ("DHE-RSA-AES128-GCM-SHA256" if report.complete else "0x009E")
 
 
-def test_without_dhe_the_same_peer_picks_ecdhe(s_server, tmp_path):
+def test_without_dhe_the_same_peer_picks_ecdhe(
+    s_server: StartServer, tmp_path: pathlib.Path
+) -> None:
     rsa = certified(kind=KeyKind.RSA_2048)
     (tmp_path / "dh.pem").write_bytes(DH[1024])
     options = ("-dhparam", "dh.pem", "-cipher", "ALL@SECLEVEL=0", "-serverpref", "-tls1_2")
@@ -235,7 +245,7 @@ def test_without_dhe_the_same_peer_picks_ecdhe(s_server, tmp_path):
     assert session.report().dh_bits is None
 
 
-def test_a_server_without_forward_secrecy_shows_no_group(s_server):
+def test_a_server_without_forward_secrecy_shows_no_group(s_server: StartServer) -> None:
     port = s_server("-cipher", "AES256-GCM-SHA384", "-tls1_2", key=certified(kind=KeyKind.RSA_2048))
     session = client(ciphers="AES256-GCM-SHA384").session(None)
     with connect(port) as wire:
@@ -245,7 +255,7 @@ def test_a_server_without_forward_secrecy_shows_no_group(s_server):
     assert session.report().dh_bits is None
 
 
-def test_s_server_demands_and_sees_our_certificate(s_server):
+def test_s_server_demands_and_sees_our_certificate(s_server: StartServer) -> None:
     port = s_server("-Verify", "1", "-www")
     session = client(certificate=certified("client.example.org")).session(None)
     with connect(port) as wire:
@@ -255,7 +265,7 @@ def test_s_server_demands_and_sees_our_certificate(s_server):
         assert b"client.example.org" in read_some(session, wire, b"</pre>")
 
 
-def test_s_server_refuses_us_without_one(s_server):
+def test_s_server_refuses_us_without_one(s_server: StartServer) -> None:
     port = s_server("-Verify", "1", "-tls1_2")
     session = client().session(None)
     with connect(port) as wire, pytest.raises(failures.TlsFailure, match="alert handshake failure"):
@@ -263,7 +273,7 @@ def test_s_server_refuses_us_without_one(s_server):
 
 
 @VERSIONS
-def test_s_client_connects_to_us(version):
+def test_s_client_connects_to_us(version: profiles.TlsVersion) -> None:
     option = f"-tls{version.value[4:].replace('.', '_')}"
     with listening(server()) as ours:
         said = s_client(ours.port, option, "-servername", "mx.example.com")
@@ -276,7 +286,7 @@ def test_s_client_connects_to_us(version):
 
 
 @VERSIONS
-def test_s_client_resumes_with_us(version, tmp_path):
+def test_s_client_resumes_with_us(version: profiles.TlsVersion, tmp_path: pathlib.Path) -> None:
     option = f"-tls{version.value[4:].replace('.', '_')}"
     kept = str(tmp_path / "session")
     with listening(server()) as ours:
@@ -286,7 +296,7 @@ def test_s_client_resumes_with_us(version, tmp_path):
     assert [r.resumed for r in ours.reports] == [False, True]
 
 
-def test_s_client_gets_the_certificate_of_the_name_it_asks_for():
+def test_s_client_gets_the_certificate_of_the_name_it_asks_for() -> None:
     theirs = server(certified(), certified("mx.example.net"), certified("*.example.org"))
     with listening(theirs) as ours:
         for name, subject in (
@@ -298,7 +308,7 @@ def test_s_client_gets_the_certificate_of_the_name_it_asks_for():
             assert f"subject={subject}" in said
 
 
-def test_s_client_shows_its_certificate_to_us(tmp_path):
+def test_s_client_shows_its_certificate_to_us(tmp_path: pathlib.Path) -> None:
     mine = certified("client.example.org")
     pem = tmp_path / "client.pem"
     pem.write_bytes(mine.key_pem + mine.chain_pem[0])
@@ -309,7 +319,7 @@ def test_s_client_shows_its_certificate_to_us(tmp_path):
     assert [e.number for e in ours.reports[0].verify_errors] == [18]
 
 
-def test_s_client_with_an_old_version_is_refused():
+def test_s_client_with_an_old_version_is_refused() -> None:
     with listening(server()) as ours:
         s_client(ours.port, "-tls1_1", "-cipher", "ALL@SECLEVEL=0")
     assert [f.text for f in ours.failures] == ["error:0A000102:SSL routines::unsupported protocol"]
