@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process that queues and settles mail and dies on the way; it says on standard output what it promised.
+"""A process that queues and settles mail and dies on the way; it prints what it promised.
 
-Arguments: data directory, and as JSON {"files": plan of FaultyFiles} or {"disk": fields of Fault}.
+Arguments: data directory; JSON of {"files": plan of FaultyFiles} or {"disk": fields of Fault}.
 The faults are armed after the first batch.
 """
 
@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from gatehouse.store.directory import DataDirectory
+from gatehouse.store.spool_writer import SpoolWriter
 from gatehouse.store.sqlite.connection import SqliteSettings
 from gatehouse.store.sqlite.store import SqliteStore, open_store
-from gatehouse.store.spool_writer import SpoolWriter
 from gatehouse.store.values import Added, AddMessage, Operation
 from tests.store.building import FaultyFiles, delivered, new_message, write_body
 from tests.store.faulty_vfs import Fault, faulty_disk

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A disk under SQLite that fails, or takes the process with it, at the chosen write or flush of the WAL."""
+"""A disk under SQLite that fails, or kills the process, at a chosen write or flush of the WAL."""
 
 import os
 from collections.abc import Iterator
@@ -54,10 +54,13 @@ class FaultyDisk:
         return True
 
 
+_Name = apsw.URIFilename | str | None
+
+
 class _File(apsw.VFSFile):
     disk: FaultyDisk
 
-    def __init__(self, name: apsw.URIFilename | str | None, flags: list[int], disk: FaultyDisk) -> None:
+    def __init__(self, name: _Name, flags: list[int], disk: FaultyDisk) -> None:
         self.disk = disk
         text = name.filename() if isinstance(name, apsw.URIFilename) else name
         self.counts = bool(text and text.endswith("-wal"))
@@ -66,13 +69,13 @@ class _File(apsw.VFSFile):
     def plain_write(self, data: bytes, offset: int) -> None:
         super().xWrite(data, offset)
 
-    def xSync(self, flags: int) -> None:  # noqa: N802 (apsw's name)
+    def xSync(self, flags: int) -> None:
         last = self.counts and self.disk.before("sync", self)
         super().xSync(flags)
         if last:
             os._exit(9)
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # type: ignore[override] # noqa: N802
+    def xWrite(self, data: bytes, offset: int) -> None:
         last = self.counts and self.disk.before("write", self, bytes(data), offset)
         super().xWrite(data, offset)
         if last:
@@ -84,7 +87,7 @@ class _Vfs(apsw.VFS):
         self.disk = disk
         super().__init__(name, "")
 
-    def xOpen(self, name: apsw.URIFilename | str | None, flags: list[int]) -> _File:  # noqa: N802
+    def xOpen(self, name: _Name, flags: list[int]) -> _File:
         return _File(name, flags, self.disk)
 
 

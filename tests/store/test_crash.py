@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process dies at each step of a commit; the next one finds all that was promised, and nothing else."""
+"""A process dies at each step of a commit; the next one finds what was promised, nothing else."""
 
 import json
 import subprocess
@@ -14,13 +14,15 @@ from gatehouse.store.sqlite.store import SqliteStore, open_store
 from gatehouse.store.values import QueueFilter
 from tests.store.crash_child import content
 
-FILE_STEPS = [
+Plan = dict[str, dict[str, object]]
+
+FILE_STEPS: list[Plan] = [
     {"files": {operation: [None] * skip + [how]}}
     for operation, skips in (("create", 1), ("write", 4), ("flush", 3), ("flush_directory", 1))
     for skip in range(skips)
     for how in ("die", "die after")
 ]
-DISK_STEPS = [
+DISK_STEPS: list[Plan] = [
     {"disk": {"operation": operation, "at": at, "how": how}}
     for operation, ats, hows in (
         ("write", (1, 2, 3, 5, 8, 12), ("die", "tear", "die after")),

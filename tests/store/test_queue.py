@@ -78,7 +78,16 @@ def test_a_message_comes_back_as_it_was_given(store: Store, writer: BodyWriter) 
     assert store.commit_batch(writer, [AddMessage(given)]) == (Added(3, 1),)
     found = store.queue.load(3)
     assert found is not None
-    names = ("mid", "icid", "listener", "kind", "parent", "held", "received_at", "expires_at")
+    names: tuple[str, ...] = (
+        "mid",
+        "icid",
+        "listener",
+        "kind",
+        "parent",
+        "held",
+        "received_at",
+        "expires_at",
+    )
     names += ("size", "body", "message_id", "subject", "client_ip", "helo", "tls_in")
     assert [getattr(found, name) for name in names] == [getattr(given, name) for name in names]
     assert found.sender == envelope.sender

@@ -79,7 +79,8 @@ class Queue(Protocol):
         """Do all operations in one durable transaction; a result for each, in order.
 
         Bodies must be durable already: call `Store.commit_batch` unless they are. Raises when the
-        transaction as a whole failed; then nothing of it is done.
+        transaction as a whole failed; then nothing of it is done. On a full disk new messages are
+        `Failed` with `StoreFull`, and all else is still written.
         """
 
     def due(self, now: float, limit: int, cursor: Cursor) -> DuePage:
@@ -175,7 +176,8 @@ class Store(Protocol):
         """Make the bodies durable, then the operations; then a 250 may be sent for each `Added`.
 
         A body that could not be made durable fails its own operation only. Raises when the
-        transaction failed: then no operation is done, and the bodies of the batch are given up.
+        transaction failed: then no operation is done, and its bodies are given up after the next
+        success.
         """
 
     def body_writer(self) -> BodyWriter:
@@ -185,7 +187,10 @@ class Store(Protocol):
         """Give back the space of a finished large message at once; `reclaim` does the rest."""
 
     def reclaim(self) -> int:
-        """Remove segments that hold no queued body and belong to no writer; how many went."""
+        """Remove segments that hold no queued body and belong to no writer; how many went.
+
+        Call it at the start and about once a minute.
+        """
 
     def compact(self, writer: BodyWriter, max_bytes: int) -> int:
         """Move bodies out of mostly dead segments: a stuck message must not pin a whole one."""

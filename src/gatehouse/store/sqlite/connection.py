@@ -4,10 +4,11 @@
 Laws: WAL with synchronous=FULL, since NORMAL loses every recent commit at power loss; and no
 SQLite with the WAL-reset race, which loses committed transactions when there is more than one
 connection (sqlite.org/wal.html, "the WAL-reset bug"). After an I/O error in a commit the
-connection is closed and opened anew, so nothing of the failed transaction can ride along with the
-next one.
+connection stays open: SQLite has forgotten the frames in the WAL, and the next commit overwrites
+them. Opening anew would read them back as if they had been committed.
 """
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from gatehouse.store.errors import (
     StoreFull,
     StoreRefused,
     StoreUnavailable,
+    from_os_error,
 )
 from gatehouse.store.sqlite.turn import WriterTurn
 
@@ -35,6 +37,7 @@ class SqliteSettings:
     checkpoint_pages: int = 4000  # 16 MiB of WAL between checkpoints
     writer_cache_kib: int = 16384
     reader_cache_kib: int = 8192
+    reserve_octets: int = 16 * 1024 * 1024  # what a WAL can grow by between checkpoints
     vfs: str | None = None  # tests put a faulty one here
 
 
@@ -48,6 +51,7 @@ class Database:
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
         self._turn = WriterTurn(path.with_name(path.name + ".turn"))
+        self._reserve = path.with_name(path.name + ".reserve")
         self._writer: apsw.Connection | None = None
         self._reader: apsw.Connection | None = None
 
@@ -65,6 +69,38 @@ class Database:
                 self._turn.give_back()
         finally:
             self._write_lock.release()
+
+    def make_room(self) -> None:
+        """On a full disk: give up the reserve and start the WAL anew: marks must be written."""
+        with self._write_lock:
+            self._turn.take(self._settings.patience)
+            try:
+                self._reserve.unlink(missing_ok=True)
+                self._connected().wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+            except apsw.Error as error:
+                raise translated(error) from error
+            except OSError as error:
+                raise from_os_error(error, "give up the reserve") from error
+            finally:
+                self._turn.give_back()
+
+    def keep_reserve(self) -> bool:
+        """Set space aside for the marks of deliveries; False when there is none to spare."""
+        wanted = self._settings.reserve_octets
+        try:
+            if self._reserve.exists() and self._reserve.stat().st_size >= wanted:
+                return True
+            found = os.statvfs(self._path.parent)
+            if found.f_bavail * found.f_frsize < 2 * wanted:
+                return False
+            fd = os.open(self._reserve, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(fd, 0, wanted)
+            finally:
+                os.close(fd)
+        except OSError:
+            return False  # it is a precaution; mail goes on without it
+        return True
 
     @contextmanager
     def reading(self) -> Iterator[apsw.Connection]:
@@ -99,9 +135,8 @@ class Database:
     @contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:
         try:
-            connection = self._writer
-            if connection is None:
-                connection = self._writer = self._open(self._settings.writer_cache_kib)
+            connection = self._connected()
+            self._roll_back(connection)  # what an earlier fault may have left open
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -109,23 +144,20 @@ class Database:
             except BaseException:
                 self._roll_back(connection)
                 raise
-        except apsw.ConstraintError as error:
-            raise translated(error) from error
         except apsw.Error as error:
-            self._abandon()
             raise translated(error) from error
+
+    def _connected(self) -> apsw.Connection:
+        if self._writer is None:
+            self._writer = self._open(self._settings.writer_cache_kib)
+        return self._writer
 
     def _roll_back(self, connection: apsw.Connection) -> None:
         if connection.in_transaction:
             try:
                 connection.execute("ROLLBACK")
             except apsw.Error:
-                self._abandon()
-
-    def _abandon(self) -> None:
-        connection, self._writer = self._writer, None
-        if connection is not None:
-            connection.close(True)
+                return  # tried again before the next transaction
 
     def _open(self, cache_kib: int) -> apsw.Connection:
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE

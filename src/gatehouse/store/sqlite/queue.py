@@ -7,19 +7,21 @@ index that holds deferred recipients only, so the hot path of a message that is 
 never touches it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from gatehouse.store.errors import StoreRefused
+from gatehouse.store.errors import StoreFull, StoreRefused
 from gatehouse.store.sqlite.changes import QUERIES, Changes
 from gatehouse.store.sqlite.connection import Database
 from gatehouse.store.sqlite.ids import SqliteIds
 from gatehouse.store.sqlite.rows import Row, queue_entry, queued_message
 from gatehouse.store.values import (
+    AddMessage,
     BodyRef,
     Cursor,
     DestinationCount,
     DuePage,
     DueRecipient,
+    Failed,
     Operation,
     QueuedMessage,
     QueueEntry,
@@ -49,6 +51,8 @@ class SqliteQueue:
             return self._write(batch, one_by_one=False)
         except StoreRefused:
             return self._write(batch, one_by_one=True)
+        except StoreFull as error:
+            return self._write_without_growth(batch, error)
 
     def _write(self, batch: Sequence[Operation], *, one_by_one: bool) -> tuple[Result, ...]:
         with self._database.transaction() as connection:
@@ -58,6 +62,20 @@ class SqliteQueue:
             grants = self._ids.top_up(connection)
         self._ids.grant(grants)
         return tuple(results)
+
+    def _write_without_growth(
+        self, batch: Sequence[Operation], error: StoreFull
+    ) -> tuple[Result, ...]:
+        """A full disk: refuse new mail but write the marks, else each retry is a duplicate."""
+        rest = [operation for operation in batch if not isinstance(operation, AddMessage)]
+        written: Iterator[Result] = iter(())
+        if rest:
+            self._database.make_room()
+            written = iter(self._write(rest, one_by_one=True))
+        return tuple(
+            Failed(error) if isinstance(operation, AddMessage) else next(written)
+            for operation in batch
+        )
 
     def move_bodies(self, moves: Sequence[tuple[int, BodyRef, BodyRef]]) -> None:
         """Bodies of these messages were copied from the first place to the second."""

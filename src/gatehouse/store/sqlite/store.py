@@ -45,11 +45,13 @@ class SqliteStore:
     ) -> None:
         self._database = Database(directory.database, settings)
         migrate(self._database)
+        self._database.keep_reserve()
         self.ids = SqliteIds(self._database)
         self.queue = SqliteQueue(self._database, self.ids)
         self.revisions = SqliteRevisions(self._database)
         self.secrets = SqliteSecrets(self._database, directory.master_key)
         self.spool = Spool(directory.spool, files)
+        self._doubtful: list[tuple[BodyWriter, BodyRef]] = []
 
     def body_writer(self) -> SpoolWriter:
         """The writer of bodies for this process."""
@@ -57,19 +59,23 @@ class SqliteStore:
 
     def commit_batch(self, writer: BodyWriter, batch: Sequence[Operation]) -> tuple[Result, ...]:
         """Make the bodies durable, then the operations."""
-        bodies = [ref for operation in batch for ref in _bodies(operation)]
+        bodies = [(writer, ref) for operation in batch for ref in _bodies(operation)]
+        self._doubtful += bodies
+        failure: StoreError | None = None
         try:
-            failure: StoreError | None = None
-            try:
-                writer.sync()
-            except StoreError as error:
-                failure = error
-            if failure is None and all(map(writer.is_durable, bodies)):
-                return self.queue.write(batch)
-            return self._write_durable(writer, batch, failure)
-        finally:
-            for ref in bodies:
-                writer.settle(ref)
+            writer.sync()
+        except StoreError as error:
+            failure = error
+        if failure is None and all(writer.is_durable(ref) for _, ref in bodies):
+            results = self.queue.write(batch)
+        else:
+            results = self._write_durable(writer, batch, failure)
+        # Not after a failed commit: until another one overwrites it in the WAL, a crash can bring
+        # it back, and rows must not come back without their bodies.
+        doubtful, self._doubtful = self._doubtful, []
+        for owner, ref in doubtful:
+            owner.settle(ref)
+        return results
 
     def _write_durable(
         self, writer: BodyWriter, batch: Sequence[Operation], failure: StoreError | None
@@ -86,12 +92,14 @@ class SqliteStore:
             self.spool.reclaim_one(message.body.segment)
 
     def reclaim(self) -> int:
-        """Remove segments that hold no queued body and belong to no writer."""
+        """Remove segments that hold no queued body and belong to no writer; renew the reserve."""
 
         def live(_asked: Iterable[int]) -> set[int]:
             return set(self.queue.live_segments())
 
-        return self.spool.reclaim(live)
+        removed = self.spool.reclaim(live)
+        self._database.keep_reserve()
+        return removed
 
     def compact(self, writer: BodyWriter, max_bytes: int) -> int:
         """Move up to `max_bytes` of bodies out of mostly dead segments; how many were moved."""
