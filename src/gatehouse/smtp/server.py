@@ -138,9 +138,7 @@ class ServerEngine(EnvelopeServer):
         reader = self._reader
         line = reader.line()
         if line is None:
-            if reader.pending or reader.dropped:
-                self._watch_unfinished_line()
-            return False
+            return bool(reader.pending or reader.dropped) and self._watch_unfinished_line()
         length = reader.length
         if self._state is _IN_AUTH:
             self._auth_response(line, length)
@@ -160,11 +158,13 @@ class ServerEngine(EnvelopeServer):
         self._command(verb, line)
         return True
 
-    def _watch_unfinished_line(self) -> None:
+    def _watch_unfinished_line(self) -> bool:
+        """True when we did not wait for its end but closed."""
         if not self.tls_active and self._reader.starts_with(grammar.TLS_RECORD):
             self._foreign(grammar.TLS_RECORD, "TLS handshake without STARTTLS")
         elif self._reader.dropped > limits.SKIPPED_LINE:
             self._endless_line()
+        return self.closing
 
     def _endless_line(self) -> None:
         self._out.append(replies.LINE_TOO_LONG.wire())
@@ -312,15 +312,15 @@ class ServerEngine(EnvelopeServer):
     def _auth(self, line: bytes) -> None:
         settings = self._settings
         if not settings.auth_mechanisms:
-            self._refuse(Refusal.UNKNOWN, line[:4], replies.NOT_IMPLEMENTED)
+            self._refuse(Refusal.UNKNOWN, line, replies.NOT_IMPLEMENTED)
         elif self.authenticated:
-            self._refuse(Refusal.SEQUENCE, line[:4], replies.AUTH_TWICE)
+            self._refuse(Refusal.SEQUENCE, line, replies.AUTH_TWICE)
         elif settings.auth_needs_tls and not self.tls_active:
-            self._refuse(Refusal.AUTH, line[:4], replies.AUTH_NEEDS_TLS)
+            self._refuse(Refusal.AUTH, line, replies.AUTH_NEEDS_TLS)
         else:
             command = read_auth(line[5:], settings.auth_mechanisms)
             if isinstance(command, Reply):
-                self._refuse(Refusal.AUTH, line[:4], command)
+                self._refuse(Refusal.AUTH, line, command)
                 return
             self._events.append(AuthBegin(command.mechanism, command.initial))
             self._question = ServerEngine._auth_answered

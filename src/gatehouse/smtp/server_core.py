@@ -134,7 +134,10 @@ class ServerCore:
 
     def _refuse(self, kind: Refusal, text: bytes | str, reply: Reply) -> None:
         """Answer a command with a refusal of our own."""
-        shown = text if isinstance(text, str) else grammar.show(text, limits.LOGGED_TEXT)
+        if isinstance(text, bytes):
+            if text[:4].upper() == b"AUTH":
+                text = b"AUTH"  # what follows may be a password
+            text = grammar.show(text, limits.LOGGED_TEXT)
         if kind is Refusal.SEQUENCE and self._excused:
             self._excused -= 1
         elif kind is not Refusal.RECIPIENTS:  # RFC 5321 §4.5.3.1.10: no fault of the client
@@ -142,7 +145,7 @@ class ServerCore:
         enough = self._errors >= self._settings.max_errors
         if enough:
             reply = replies.TOO_MANY_ERRORS
-        self._events.append(CommandRefused(kind, shown, reply))
+        self._events.append(CommandRefused(kind, text, reply))
         self._out.append(reply.wire())
         if enough:
             self._violated("too many errors")
