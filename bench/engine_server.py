@@ -21,7 +21,9 @@ from gatehouse.smtp.server_events import (
 from gatehouse.smtp.server_settings import ServerSettings
 
 SETTINGS = ServerSettings(
-    hostname="mx.example.com", max_message_size=10 * 1024 * 1024, offer_starttls=True,
+    hostname="mx.example.com",
+    max_message_size=10 * 1024 * 1024,
+    offer_starttls=True,
     require_tls=False,
 )
 INFORMATION = (BodyChunk, Quit, CommandRefused, ProtocolViolation)
