@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 MAX_SHOWN = 60  # characters of a value that are shown
+MAX_NUMBER_BITS = 256
 MAX_FINDINGS = 100  # nobody reads more; a hostile file could make a million
 
 _SECRET = re.compile(r"passw|passphrase|secret|token|private", re.IGNORECASE)
@@ -88,9 +89,10 @@ def shown(value: object) -> str:
         return "a table"
     if isinstance(value, list | tuple):
         return "a list"
-    # Cut before repr: a text of megabytes must not be copied first. Huge integers never get here
-    # as such, Python refuses to read more than 4300 digits.
+    # Cut before repr: a text of megabytes must not be copied first.
     cut = value[: MAX_SHOWN + 1] if isinstance(value, str) else value
+    if isinstance(value, int) and value.bit_length() > MAX_NUMBER_BITS:
+        return "a very large number"  # Python refuses to write more than 4300 digits
     text = ascii(cut) if isinstance(cut, str) else str(cut)
     return text if len(text) <= MAX_SHOWN + 2 else text[:MAX_SHOWN] + "..."
 

@@ -17,9 +17,12 @@ from typing import Any
 from gatehouse.config import findings
 
 MAX_BYTES = 4 * 1024 * 1024  # our own: 10,000 sender group members are about 250 KB
-MAX_KEYS = 200_000  # our own: two for each of 50,000 recipients, and room
-MAX_VALUES = 400_000  # our own: commas, which is elements of lists
+MAX_KEYS = 100_000  # our own: two for each of 50,000 recipients
+MAX_VALUES = 200_000  # our own: commas, which is elements of lists
+MAX_SECTIONS = 20_000  # our own: headers of sections
+MAX_DOTS = 40_000  # our own: dots outside of strings, which is parts of keys
 MAX_DEPTH = 16  # our own: the schema is five deep
+MAX_DIGITS = 40  # our own: a 64-bit number has 20 digits, with underscores twice that
 MAX_KEY_PARTS = 12  # our own: a dotted key of the schema has five parts
 
 _BYTE_ORDER_MARKS = (
@@ -30,19 +33,21 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "UTF-8 with a byte order mark"),
 )
 _AT_LINE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
-# Strings and comments, so that what stands in them is not taken for structure. Linear: every
-# alternative begins with another text and repeats single characters without overlap.
+# Strings and comments, so that what stands in them is not taken for structure. Linear: possessive,
+# and a string that is never closed counts to its end, so no character is looked at twice.
 _OPAQUE = re.compile(
-    r'"""(?:[^"\\]|\\.|"(?!""))*"""'
-    r"|'''(?:[^']|'(?!''))*'''"
-    r'|"(?:[^"\\\n]|\\[^\n])*"'
-    r"|'[^'\n]*'"
-    r"|#[^\n]*",
+    r'"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?'
+    r"|'''(?:[^']|'(?!''))*+(?:''')?"
+    r'|"(?:[^"\\\n]|\\[^\n])*+"?'
+    r"|'[^'\n]*+'?"
+    r"|#[^\n]*+",
     re.DOTALL,
 )
-_VISIBLE = re.compile(r"[^\n]")
+_SOMETHING = re.compile(r"\S")
 _BRACKET = re.compile(r"[\[\]{}]")
-_LONG_KEY = re.compile(rf"(?:[A-Za-z0-9_-]+[ \t]*\.[ \t]*){{{MAX_KEY_PARTS}}}")
+# Possessive and only from the beginning of a part, else a long run is scanned from each character.
+_LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-])(?:[A-Za-z0-9_-]++[ \t]*+\.[ \t]*+){{{MAX_KEY_PARTS}}}")
+_HUGE_NUMBER = re.compile(rf"=\s*+[+-]?[0-9][0-9A-Fa-f_xob]{{{MAX_DIGITS}}}")
 _TOKEN = re.compile(r"[\[\]{},=\n]|[^\s\[\]{},=]+")
 _KEY_PART = re.compile(r'"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|([A-Za-z0-9_-]+)')
 
@@ -116,6 +121,8 @@ def _bounds(text: str) -> findings.Finding | None:
     for many, limit, what in (
         (plain.count("="), MAX_KEYS, "keys"),
         (plain.count(","), MAX_VALUES, "values"),
+        (plain.count("\n["), MAX_SECTIONS, "sections"),
+        (plain.count("."), MAX_DOTS, "parts of dotted keys"),
     ):
         if many > limit:
             return findings.error((), f"the file has {many} {what}", hint=f"at most {limit}")
@@ -124,6 +131,14 @@ def _bounds(text: str) -> findings.Finding | None:
         line = plain.count("\n", 0, long_key.start()) + 1
         what = f"a dotted key has more than {MAX_KEY_PARTS} parts"
         return replace(findings.error((), what), line=line)
+    huge = _HUGE_NUMBER.search(plain)
+    if huge:
+        line = plain.count("\n", 0, huge.start()) + 1
+        return replace(findings.error((), f"a number has more than {MAX_DIGITS} digits"), line=line)
+    return _depth(plain)
+
+
+def _depth(plain: str) -> findings.Finding | None:
     depth = 0
     for bracket in _BRACKET.finditer(plain):
         depth += 1 if bracket[0] in "[{" else -1
@@ -138,9 +153,14 @@ def _masked(text: str) -> str:
 
     A quoted part of a key becomes letters, so that it still counts as a part.
     """
-    return _OPAQUE.sub(
-        lambda found: _VISIBLE.sub(" " if found[0][0] == "#" else "x", found[0]), text
-    )
+    return _OPAQUE.sub(_blot, text)
+
+
+def _blot(found: re.Match[str]) -> str:
+    blot = " " if found[0][0] == "#" else "x"
+    if "\n" not in found[0]:
+        return blot * len(found[0])
+    return "\n".join(blot * len(line) for line in found[0].split("\n"))
 
 
 def _syntax(message: str, text: str) -> findings.Finding:
@@ -174,7 +194,9 @@ class _Lines:
         offset = 0
         line = 1
         size = len(plain)
-        while offset < size:
+        while (found := _SOMETHING.search(plain, offset)) is not None:
+            line += plain.count("\n", offset, found.start())
+            offset = plain.rfind("\n", 0, found.start()) + 1
             end = plain.find("\n", offset)
             end = size if end < 0 else end
             stripped = plain[offset:end].strip()
