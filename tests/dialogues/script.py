@@ -128,7 +128,7 @@ def parse(name: str, text: str) -> Script:
 def octets(text: str) -> bytes:
     r"""The octets of a script's text: UTF-8, and \r \n \t \\ \xNN; \*N repeats the last one."""
     text = re.sub(r"(\\x..|[^\\])\\\*(\d+)", lambda m: m[1] * int(m[2]), text)
-    return codecs.escape_decode(text.encode("utf-8"))[0]  # type: ignore[attr-defined,no-any-return]
+    return bytes(codecs.escape_decode(text.encode("utf-8"))[0])
 
 
 def split_replies(wire: bytes) -> tuple[list[list[str]], bytes]:

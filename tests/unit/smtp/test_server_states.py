@@ -2,6 +2,7 @@
 """Every cell of the tables is walked on a real engine."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ HAPPENINGS = {
 CELLS = [(state, verb) for state in VERBS for verb in Verb]
 
 
-def server_in(state: State, **given: object) -> Server:
+def server_in(state: State, **given: Any) -> Server:
     given.setdefault("auth_mechanisms", ("PLAIN",))
     given.setdefault("auth_needs_tls", False)
     server = Server(**given)
