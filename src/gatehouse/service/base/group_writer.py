@@ -13,6 +13,7 @@ not notice; the thread does nothing but this, so there is one transaction of thi
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 
 from gatehouse.store.errors import StoreError
 from gatehouse.store.values import Failed, Operation, Result
@@ -36,7 +37,7 @@ class GroupWriter:
         self._running = False
         self._scheduled = False
         self._idle: asyncio.Future[None] | None = None
-        self._work = threading.Semaphore(0)
+        self._work: SimpleQueue[None] = SimpleQueue()
         self._group: list[tuple[Operation, Done]] | None = None
         self._thread = threading.Thread(target=self._serve, name="group-writer", daemon=True)
         self._thread.start()
@@ -74,11 +75,11 @@ class GroupWriter:
         self._running = True
         self._group = self._waiting[:MAX_GROUP]
         del self._waiting[:MAX_GROUP]
-        self._work.release()
+        self._work.put(None)
 
     def _serve(self) -> None:
         while True:
-            self._work.acquire()
+            self._work.get()
             group = self._group
             if group is None:
                 return
@@ -118,5 +119,5 @@ class GroupWriter:
     def close(self) -> None:
         """End the thread; call after `drain`."""
         self._group = None
-        self._work.release()
+        self._work.put(None)
         self._thread.join(timeout=5)

@@ -250,7 +250,7 @@ class Courier:
         except (LinkLost, TlsFailure) as error:
             if reused and not transaction.heard:
                 return None
-            transaction.lose(str(error))
+            transaction.lose(str(error), in_doubt=link.engine.in_doubt)
         except (StoreCorrupt, ImpureBody, StoreError) as error:
             # The body cannot be read: the message must not end looking whole. The connection is
             # cut before the end of data, so the server has nothing (RFC 5321 §4.1.1.4).
@@ -383,9 +383,9 @@ class _Transaction:
         for recipient in self._waiting:
             self.fates.setdefault(recipient.rid, fate)
 
-    def lose(self, what: str) -> None:
+    def lose(self, what: str, *, in_doubt: bool = False) -> None:
         """The connection broke: whoever has no answer is unknown, and unknown is still ours."""
-        self._rest(_lost(what))
+        self._rest(_lost(what, in_doubt=in_doubt))
 
 
 def _all(waiting: list[QueuedRecipient], fate: Fate) -> dict[int, Fate]:

@@ -36,6 +36,7 @@ class LinkLost(Exception):
         super().__init__(details)
         self.details = details
         self.errno = errno_
+        self.in_doubt = False  # the end of the data was out: the server may have the message
 
 
 def socket_details(error: OSError) -> str:
@@ -175,28 +176,24 @@ class Link(asyncio.Protocol):
         What the server sent before it closed still counts: a 421 is read before the EOF.
         """
         engine = self.engine
-        self.flush()
-        event = engine.next_event()
-        if event is not None:
-            self.flush()
-            return event
         loop = asyncio.get_running_loop()
-        ends = loop.time() + engine.timeout
-        while event is None:
+        while True:
+            self.flush()
+            event = engine.next_event()
+            if event is not None:
+                return event
             if self._tls_failure is not None:
                 raise self._tls_failure
             if self._lost is not None:
+                self._lost.in_doubt = engine.in_doubt
                 raise self._lost
             self._waiter = loop.create_future()
-            timer = loop.call_at(ends, self._timed_out)
+            timer = loop.call_later(engine.timeout, self._timed_out)
             try:
                 await self._waiter
             finally:
                 timer.cancel()
                 self._waiter = None
-            event = engine.next_event()
-            self.flush()
-        return event
 
     def _timed_out(self) -> None:
         self._lose(LinkLost("timeout", errno_=errno.ETIMEDOUT))
