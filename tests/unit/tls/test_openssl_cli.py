@@ -44,7 +44,7 @@ def drive(session: engine.TlsSession, wire: socket.socket) -> None:
 
 
 def read_some(session: engine.TlsSession, wire: socket.socket, wanted: bytes) -> bytes:
-    text = b""
+    text = session.read()  # may have come in one segment with the end of the handshake
     while wanted not in text and not session.eof:
         data = wire.recv(65536)
         if not data:
