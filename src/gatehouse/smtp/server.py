@@ -239,7 +239,7 @@ class ServerEngine(EnvelopeServer):
             self._out.append(settings.ehlo_tls if self.tls_active else settings.ehlo_clear)
 
     def _rset(self, line: bytes) -> None:
-        if not self._without_argument(line, Verb.RSET):
+        if not self._without_argument(line):
             return
         if self._state in IN_TRANSACTION:
             self._events.append(Reset())
@@ -265,7 +265,7 @@ class ServerEngine(EnvelopeServer):
         self._refuse(Refusal.UNKNOWN, line, replies.NOT_IMPLEMENTED)
 
     def _quit(self, line: bytes) -> None:
-        if self._without_argument(line, Verb.QUIT):
+        if self._without_argument(line):
             self._events.append(Quit())
             self._out.append(replies.BYE)
             self._close()
@@ -278,7 +278,7 @@ class ServerEngine(EnvelopeServer):
             self._refuse(Refusal.SEQUENCE, line, replies.TLS_ACTIVE)
         elif not self._settings.offer_starttls:
             self._refuse(Refusal.UNKNOWN, line, replies.NOT_IMPLEMENTED)
-        elif not self._without_argument(line, Verb.STARTTLS):
+        elif not self._without_argument(line):
             return
         elif need is not None:
             self._refuse(Refusal.SEQUENCE, line, replies.OUT_OF_PLACE[need])

@@ -20,7 +20,11 @@ from gatehouse.smtp.server_events import (
     Refusal,
     Reset,
 )
-from gatehouse.smtp.server_states import Happening, Verb
+from gatehouse.smtp.server_states import Happening
+
+# Looking a member up in its enum costs more than using it (Python 3.11), hence these.
+_CONTENT = Happening.CONTENT
+_MESSAGE_OVER = Happening.MESSAGE_OVER
 
 
 class ContentServer(ServerCore):
@@ -31,7 +35,7 @@ class ContentServer(ServerCore):
     # --- DATA and BDAT -----------------------------------------------------------------------
 
     def _data_command(self, line: bytes) -> None:
-        if self._without_argument(line, Verb.DATA):
+        if self._without_argument(line):
             self._events.append(DataStart())
             self._question = ContentServer._data_answered
 
@@ -40,7 +44,7 @@ class ContentServer(ServerCore):
             self._declined(reply)
             return
         self._out.append(replies.GO_AHEAD)
-        self._move(Happening.CONTENT)
+        self._move(_CONTENT)
         self._data = DataReader(self._settings.max_message_size)
 
     def _bdat(self, line: bytes, objection: Reply | None) -> None:
@@ -72,7 +76,7 @@ class ContentServer(ServerCore):
             return
         self._chunks = None
         self._skip_chunk(chunks.total, (None, "", reply))
-        self._move(Happening.MESSAGE_OVER if chunks.last else Happening.CHUNK_REFUSED)
+        self._move(_MESSAGE_OVER if chunks.last else Happening.CHUNK_REFUSED)
         self._excused = limits.FOLLOW_ON_REFUSALS
         if chunks.last:
             self._events.append(Reset())
@@ -102,7 +106,7 @@ class ContentServer(ServerCore):
             reply = replies.TOO_LARGE
             self._events.append(MessageRejected("Message too large", reply))
             self._out.append(reply.wire())
-            self._move(Happening.MESSAGE_OVER)
+            self._move(_MESSAGE_OVER)
             self._count_error()
         else:
             self._events.append(MessageEnd(content.size))
@@ -117,7 +121,7 @@ class ContentServer(ServerCore):
         self._violated("bare CR, bare LF or NUL in message")
 
     def _message_answered(self, reply: Reply | None) -> None:
-        self._move(Happening.MESSAGE_OVER)
+        self._move(_MESSAGE_OVER)
         if reply is None:
             self._out.append(replies.MESSAGE_OK)
         elif reply.positive:

@@ -20,10 +20,12 @@ from gatehouse.smtp.server_events import (
     Refusal,
 )
 from gatehouse.smtp.server_settings import ServerSettings
-from gatehouse.smtp.server_states import TRANSITIONS, Happening, State, Verb
+from gatehouse.smtp.server_states import TRANSITIONS, Happening, State
 
 # How a refused BDAT is answered once its octets have gone by.
 SkipVerdict = tuple[Refusal | None, str, Reply]
+
+_BLANK = ord(" ")
 
 
 class ServerCore:
@@ -150,9 +152,9 @@ class ServerCore:
         if enough:
             self._violated("too many errors")
 
-    def _without_argument(self, line: bytes, verb: Verb) -> bool:
+    def _without_argument(self, line: bytes) -> bool:
         """True when nothing stands behind the verb; else the command is refused."""
-        if len(line) == len(verb.name):
+        if _BLANK not in line:
             return True
         self._refuse(Refusal.SYNTAX, line, replies.NO_PARAMETERS_ALLOWED)
         return False

@@ -21,6 +21,10 @@ from gatehouse.smtp.server_events import MailFrom, MailParams, RcptTo, Refusal
 from gatehouse.smtp.server_settings import ServerSettings
 from gatehouse.smtp.server_states import Happening
 
+# Looking a member up in its enum costs more than using it (Python 3.11), hence these.
+_SENDER = Happening.SENDER
+_RECIPIENT = Happening.RECIPIENT
+
 _BODIES = {b"7BIT": BodyType.SEVEN_BIT, b"8BITMIME": BodyType.EIGHT_BIT}
 
 
@@ -89,7 +93,7 @@ class EnvelopeServer(ContentServer):
             self._declined(reply)
             return
         self._out.append(replies.SENDER_OK if reply is None else reply.wire())
-        self._move(Happening.SENDER)
+        self._move(_SENDER)
         self._excused = self._recipients = self._refused_recipients = 0
 
     def _rcpt(self, line: bytes) -> None:
@@ -137,4 +141,4 @@ class EnvelopeServer(ContentServer):
             return
         self._recipients += 1
         self._out.append(replies.RECIPIENT_OK if reply is None else reply.wire())
-        self._move(Happening.RECIPIENT)
+        self._move(_RECIPIENT)

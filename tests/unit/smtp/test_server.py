@@ -457,6 +457,32 @@ def test_a_refused_last_chunk_drops_the_transaction() -> None:
     assert server.engine.state is State.READY
 
 
+def test_chunks_behind_a_refused_one_are_not_held_against_the_client() -> None:
+    server = Server(max_errors=3, max_message_size=5)
+    server.send(OPEN, b"BDAT 6\r\nQUIT\r\n" * 10 + b"RSET\r\n")
+    assert server.codes()[3:] == [b"552"] + [b"503"] * 9 + [b"250"]
+    assert not server.engine.closing
+    full = Reply(452, "4.3.1", ("disk full",))
+    server = Server(lambda e: full if isinstance(e, events.DataStart) else None, max_errors=3)
+    server.send(OPEN, b"BDAT 6\r\nQUIT\r\n" * 10 + b"RSET\r\n")
+    assert server.codes()[3:] == [b"452"] + [b"503"] * 9 + [b"250"]
+    assert server.events[-1] == events.Reset()
+
+
+@pytest.mark.parametrize("line", [b"EHLO y", b"HELO y", b"RSET"])
+def test_what_drops_a_transaction_says_so(line: bytes) -> None:
+    assert Server().send(b"EHLO x\r\n", line + b"\r\n").named(events.Reset) == []
+    for way in (OPEN, OPEN + b"BDAT 1\r\nx", b"EHLO x\r\nMAIL FROM:<>\r\n"):
+        assert Server().send(way, line + b"\r\n").events[-1] == events.Reset()
+
+
+def test_dismissed_between_220_and_the_handshake_nothing_is_said_in_clear() -> None:
+    server = Server().send(b"STARTTLS\r\n")
+    server.engine.dismiss(Reply(421, "4.4.2", ("timeout",)))
+    assert server.engine.take_output() == b""
+    assert server.engine.closing
+
+
 def test_a_refused_data_keeps_the_transaction() -> None:
     full = Reply(452, "4.3.1", ("disk full",))
     server = Server(lambda e: full if isinstance(e, events.DataStart) else None)
