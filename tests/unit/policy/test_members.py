@@ -41,7 +41,8 @@ def test_address_forms(text: str, low: str, high: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", ".", "256.1.1.1", "10/33", "192.0.2.20-10", "1.2.3.4.5", "2001:db8::/129", "fe80::1%e",
-     "a b", "-x.example", "[192.0.2.1]", "10.0.0.0/8/8", "1-2-3", "::2-::1", "x" * 5000, "10.0.0.1\n"],
+     "a b", "-x.example", "[192.0.2.1]", "10.0.0.0/8/8", "1-2-3", "::2-::1", "x" * 5000,
+     "10.0.0.1\n"],
 )  # fmt: skip
 def test_what_is_no_member(text: str) -> None:
     assert isinstance(members.parse_member(text), members.MemberFault)
