@@ -10,14 +10,14 @@ from gatehouse.config import defaults, document, schema
 from gatehouse.config.format import format_document
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
-GROUPS = st.builds(
+GROUPS: st.SearchStrategy[dict[str, object]] = st.builds(
     dict,
     name=st.sampled_from(["A", "B-1"]),
     policy=st.just("ACCEPTED"),
     members=st.lists(TEXT, max_size=12),
     comment=TEXT,
 )
-LISTENERS = st.builds(
+LISTENERS: st.SearchStrategy[dict[str, object]] = st.builds(
     dict,
     type=st.sampled_from(["public", "private"]),
     interface=st.just("Net"),
@@ -25,7 +25,7 @@ LISTENERS = st.builds(
     recipient_access=st.lists(st.builds(dict, recipient=TEXT, access=st.just("accept"))),
     sender_groups=st.lists(GROUPS, max_size=3),
 )
-DOCUMENTS = st.builds(
+DOCUMENTS: st.SearchStrategy[dict[str, object]] = st.builds(
     dict,
     format=st.just(1),
     listeners=st.dictionaries(st.sampled_from(["In", "a.b"]), LISTENERS),

@@ -140,12 +140,8 @@ def test_the_compiled_table_is_the_naive_one(
 def test_a_hidden_member_never_decides(groups: list[list[str]]) -> None:
     hat = table(*map(tuple, groups))
     hidden = hat.hidden_members()
-    deciding = {
-        (found.group, found.match)
-        for ip in CLIENTS
-        for host in (None, *HOSTS)
-        if (found := hat.match(ip, host))
-    }
+    answers = [hat.match(ip, host) for ip in CLIENTS for host in (None, *HOSTS)]
+    deciding = {(found.group, found.match) for found in answers}
     first_places = {(f"G{n}", text) for n, group in enumerate(groups) for text in group}
     assert hidden <= first_places
     for entry in hidden & deciding:
