@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several processes on one data directory: nobody loses, nobody sees half, no number comes twice."""
+"""Several processes on one data directory: nobody loses, nobody sees half, numbers are unique."""
 
 import subprocess
 import sys
