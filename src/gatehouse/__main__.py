@@ -2,23 +2,47 @@
 """`gatehouse` and `python -m gatehouse`.
 
 Processes of a running gateway come in here too; they are told apart first, so that they do not load
-what only people need.
+what only people need. A person's command in turn does not load the gateway before it is needed:
+that is why the imports stand in the functions.
 """
 
 import sys
+from pathlib import Path
+from typing import Any
 
-from gatehouse import app
+ROLE_COMMAND = "_role"  # how a process of ours is started; not for people
 
 
 def main() -> int:
     """Run the command line; the exit status."""
     arguments = sys.argv[1:]
-    if arguments and arguments[0] == app.ROLE_COMMAND:
+    if arguments and arguments[0] == ROLE_COMMAND:
+        from gatehouse import app
+
         return app.run_role(arguments[1:])
-    if arguments[:1] == ["run"]:
-        from pathlib import Path
-        return app.run_gateway(Path(arguments[2] if len(arguments) > 2 else "gatehouse-data"))
-    return 2
+    from gatehouse.faces.cli.main import Doors
+    from gatehouse.faces.cli.main import main as command_line
+
+    doors = Doors(version=_version, run_gateway=_run_gateway, open_house=_open_house)
+    return command_line(arguments, doors)
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    return metadata.version("mailgatehouse")
+
+
+def _run_gateway(data: Path) -> int:
+    from gatehouse import app
+
+    return app.run_gateway(data)
+
+
+def _open_house(data: Path) -> Any:
+    from gatehouse import app
+
+    return app.open_house(data)
 
 
 if __name__ == "__main__":

@@ -18,10 +18,13 @@ from pathlib import Path
 import uvloop
 
 from gatehouse.config.defaults import DEFAULT_TEXT
+from gatehouse.faces.actions import perform
+from gatehouse.faces.actions.house import House
 from gatehouse.journal import facts
 from gatehouse.journal.log_frame import SERIAL_DICE, serial_number
 from gatehouse.service.base.children import program
 from gatehouse.service.base.clock import SYSTEM_CLOCK
+from gatehouse.service.base.control import ControlServer, Request
 from gatehouse.service.base.log_files import LogWriter, default_settings
 from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.revision import load_running
@@ -37,7 +40,7 @@ from gatehouse.service.commit.conductor import (
 from gatehouse.service.deliver.deliverer import Deliverer
 from gatehouse.service.receive.receiver import Receiver
 from gatehouse.service.trust import keyring
-from gatehouse.store.directory import DataDirectory
+from gatehouse.store.directory import DataDirectory, DirectoryLock
 from gatehouse.store.errors import StoreError
 from gatehouse.store.sqlite.store import SqliteStore
 
@@ -62,7 +65,9 @@ def open_house(data: Path) -> tuple[DataDirectory, SqliteStore]:
             text=DEFAULT_TEXT, operator="system", comment="factory settings", committed_at=now
         )
     if store.secrets.get(_SERIAL) is None:
-        store.secrets.put(_SERIAL, serial_number(secrets.token_bytes(SERIAL_DICE)).encode("ascii"), now)
+        store.secrets.put(
+            _SERIAL, serial_number(secrets.token_bytes(SERIAL_DICE)).encode("ascii"), now
+        )
     return directory, store
 
 
@@ -85,7 +90,7 @@ def run_gateway(data: Path) -> int:
         print(f"gatehouse: {error}", file=sys.stderr)
         return 1
     try:
-        return uvloop.run(_Gateway(directory, store).run())
+        return uvloop.run(_Gateway(directory, store).run(lock))
     finally:
         store.close()
         lock.close()
@@ -112,7 +117,23 @@ class _Gateway:
         data = str(self._directory.path)
         return program(ROLE_COMMAND, role, data, str(fd), str(revision), *listeners)
 
-    async def run(self) -> int:
+    def _control(self, conductor: Conductor) -> ControlServer:
+        """The socket that people's commands come through."""
+        house = House(
+            directory=self._directory,
+            opened=self._store,
+            version=version(),
+            operator="system",
+            gateway=conductor,
+            started_at=SYSTEM_CLOCK.wall(),
+        )
+
+        async def handle(request: Request) -> bytes:
+            return await perform.answer(house, request, self._report)
+
+        return ControlServer(self._directory.control_socket, handle, self._tasks)
+
+    async def run(self, lock: DirectoryLock) -> int:
         """Start, wait for a signal, stop."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -141,10 +162,13 @@ class _Gateway:
             print(f"gatehouse: {error}", file=sys.stderr)
             await conductor.stop()
             return 1
+        control = self._control(conductor)
+        await control.listen(lock)
         self._announce(conductor)
         _notify("READY=1")
         await stop.wait()
         _notify("STOPPING=1")
+        await control.close()
         await conductor.stop()
         await self._tasks.stop(1.0)
         self._recorder.flush()

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every process needs: clock, tasks, journal, resolver, dialling, the line to the supervisor."""
+"""What every process needs: clock, tasks, journal, resolver, the line to the supervisor."""

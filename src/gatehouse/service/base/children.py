@@ -76,9 +76,7 @@ class Children:
         self._watchers: set[asyncio.Task[None]] = set()
         self._waits: dict[str, float] = {}
 
-    async def start(
-        self, role: str, revision: int, sockets: Mapping[str, socket.socket]
-    ) -> Child:
+    async def start(self, role: str, revision: int, sockets: Mapping[str, socket.socket]) -> Child:
         """Start a process in a role; returns when it runs, `Child.ready` tells when it serves."""
         ours, theirs = socket.socketpair()
         fds = {name: sock.fileno() for name, sock in sockets.items()}
@@ -129,9 +127,6 @@ class Children:
         """Stop all; whoever is not gone in time is killed."""
         for child in self.all:
             child.stop(within)
-        for watcher in list(self._watchers):
-            if not any(child.process.returncode is None for child in self.all):
-                break
         leaving = [asyncio.ensure_future(child.process.wait()) for child in self.all]
         if leaving:
             await asyncio.wait(leaving, timeout=within + 2.0)

@@ -161,7 +161,7 @@ class Resolver:
         return four if isinstance(four, NoName) else NoData()
 
     def known_reverse(self, ip: str) -> ReverseName | None:
-        """What is already known of an address, without asking: the fast path of every connection."""
+        """What is known of an address without asking: the fast path of every connection."""
         cached = self._reverse.get(ip)
         if cached is not None and cached[0] > self._monotonic():
             return cached[1]
@@ -248,7 +248,8 @@ def _read(item: object, rdtype: str) -> tuple[int, str] | None:
     if rdtype == "MX":
         host = item.exchange.to_text(omit_final_dot=True).lower()  # type: ignore[attr-defined]
         host = "" if host in (".", "@") else host
-        return (item.preference, host) if host == "" or _is_host(host) else None  # type: ignore[attr-defined]
+        good = host == "" or _is_host(host)
+        return (item.preference, host) if good else None  # type: ignore[attr-defined]
     if rdtype == "PTR":
         host = item.target.to_text(omit_final_dot=True).lower()  # type: ignore[attr-defined]
         return (0, host) if _is_host(host) else None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every process of the gateway has around its work: store, journal, resolver, writer, line.
 
-A worker is started by the supervisor with one end of a channel. It says `Ready`, sends its journal in
-blocks, and leaves when it is told to or when the other end of the line is gone. Its role is a value
+A worker is started by the supervisor with one end of a channel. It says `Ready`, sends its journal
+in blocks, and leaves when it is told to or when the other end of the line is gone. Its role is a value
 with three verbs: start, message, stop.
 """
 
@@ -24,8 +24,8 @@ from gatehouse.service.base.clock import SYSTEM_CLOCK, Clock
 from gatehouse.service.base.group_writer import GroupWriter
 from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
-from gatehouse.store.interface import BodyWriter
 from gatehouse.store.directory import DataDirectory
+from gatehouse.store.interface import BodyWriter
 from gatehouse.store.sqlite.store import SqliteStore
 
 # The journal leaves this often at the latest; a commit group of a receiver sends it at once.
@@ -147,9 +147,7 @@ class Worker:
             self.channel.send(line.Stats(self.counters.take_growth(), gauges))
 
 
-def run_worker(
-    data: Path, role: str, fd: int, role_of: Callable[[Worker], Role]
-) -> int:
+def run_worker(data: Path, role: str, fd: int, role_of: Callable[[Worker], Role]) -> int:
     """The main function of a worker process."""
     worker = Worker(data, role)
     sock = socket.socket(fileno=fd)

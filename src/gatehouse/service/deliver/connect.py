@@ -10,7 +10,7 @@ is remembered as a reason for clear text. RFC 5321 §5.1, RFC 3207 §4.
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import assert_never
+from typing import NoReturn, assert_never
 
 from gatehouse.journal import facts
 from gatehouse.mail.reply import Reply
@@ -199,13 +199,18 @@ class Connector:
                     )
                 case dns.NoData() | dns.NoName():
                     texts = ()
-        if hop.kind is routes.HopKind.ROUTE and texts:
+        return self._usable(hop, texts, control)
+
+    def _usable(
+        self, hop: routes.NextHop, texts: tuple[str, ...], control: DestinationControl
+    ) -> tuple[str, ...] | NotConnected:
+        """The addresses to try, in order; never ourselves."""
+        route = hop.kind is routes.HopKind.ROUTE
+        if route and texts:
             # An administrator may route to any host, also to this machine's other servers.
             endpoints = self._rules.ourselves.endpoints
             usable = tuple(text for text in texts if (text, hop.port) not in endpoints)
-            if usable:
-                return usable
-            return self._looped(hop)
+            return usable or self._looped(hop)
         planned = routes.plan_addresses(
             hop, texts, preference=control.ip_preference, ourselves=self._rules.ourselves
         )
@@ -215,8 +220,7 @@ class Connector:
             case routes.Loop(_):
                 return self._looped(hop)
             case routes.Unroutable(reason):
-                # A route to a name that is gone is an operator's slip: it defers, DNS may come back.
-                route = hop.kind is routes.HopKind.ROUTE
+                # A route to a name that is gone is an operator's slip, or DNS may come back: defer.
                 trouble = bounce.Trouble.DNS_TEMPORARY if route else bounce.Trouble.UNROUTABLE
                 if route:
                     self._dns_failure(hop.host, "A", "NXDomain", route=True)
@@ -251,8 +255,8 @@ class Connector:
         try:
             return await self._try(hop, ip, control, control.tls)
         except _ReconnectClear:
-            # Before any reply to STARTTLS the preferred levels may go on in clear; the connection is
-            # gone, so it takes a new one. Never after 220 (RFC 3207 §4.1 and the outcome table).
+            # Before any reply to STARTTLS the preferred levels may go on in clear; the connection
+            # is gone, so it takes a new one. Never after 220 (RFC 3207 §4.1 and the outcome table).
             return await self._try(hop, ip, control, OutboundTlsLevel.NONE, again=True)
 
     async def _try(
@@ -379,30 +383,45 @@ class _HostAttempt:
                 if self._asked_tls and not link.encrypted and link.report is None:
                     return self._no_answer(lost)
                 raise
-            match event:
-                case events.Greeting(reply):
-                    if not reply.positive:
-                        raise _HostFailed(self._replied(reply))
-                case events.HelloRefused(reply, fallback):
-                    self._hello_refused(link, reply, fallback)
-                case events.Ready(capabilities):
-                    if link.encrypted:
-                        return self._settle(Situation.NOT_VERIFIED)
-                    if not self._start_tls(link, offered=capabilities.starttls):
-                        return self._clear()
-                case events.TlsGo():
-                    await self._handshake(link)
-                case events.TlsRefused(reply):
-                    self._tls_refused(reply)
-                    return self._clear()
-                case events.ServerClosing(reply):
+            achieved = await self._step(link, event)
+            if achieved is not None:
+                return achieved
+
+    async def _step(self, link: Link, event: events.Event) -> Achieved | None:
+        """Use one event; what has been reached, when the negotiation is over."""
+        match event:
+            case events.Greeting(reply):
+                if not reply.positive:
                     raise _HostFailed(self._replied(reply))
-                case events.Broken(what, _):
-                    raise _HostFailed(self._broken(what))
-                case events.Lost(_):
-                    raise LinkLost("EOF")
-                case _:
-                    raise _HostFailed(self._broken(f"unexpected {type(event).__name__}"))
+            case events.HelloRefused(reply, fallback):
+                self._hello_refused(link, reply, fallback)
+            case events.Ready(capabilities):
+                return self._ready(link, offered=capabilities.starttls)
+            case events.TlsGo():
+                await self._handshake(link)
+            case events.TlsRefused(reply):
+                self._tls_refused(reply)
+                return self._clear()
+            case _:
+                self._gone(event)
+        return None
+
+    def _ready(self, link: Link, *, offered: bool) -> Achieved | None:
+        if link.encrypted:
+            return self._settle(Situation.NOT_VERIFIED)
+        return None if self._start_tls(link, offered=offered) else self._clear()
+
+    def _gone(self, event: events.Event) -> NoReturn:
+        """The server ended the session, in its way or in none."""
+        match event:
+            case events.ServerClosing(reply):
+                raise _HostFailed(self._replied(reply))
+            case events.Broken(what, _):
+                raise _HostFailed(self._broken(what))
+            case events.Lost(_):
+                raise LinkLost("EOF")
+            case _:
+                raise _HostFailed(self._broken(f"unexpected {type(event).__name__}"))
 
     def _replied(self, reply: Reply) -> NotConnected:
         return self._connection_error(_reply_details(reply), "unexpected SMTP response", reply)
@@ -457,9 +476,7 @@ class _HostAttempt:
             )
         )
         if failure is not None:
-            raise _HostFailed(
-                self._required(f"STARTTLS answered {_reply_details(reply)}", reply)
-            )
+            raise _HostFailed(self._required(f"STARTTLS answered {_reply_details(reply)}", reply))
 
     def _no_answer(self, lost: LinkLost) -> Achieved:
         """STARTTLS was sent and the connection ended without any reply."""
@@ -500,9 +517,7 @@ class _HostAttempt:
         )
         link.engine.tls_started()
 
-    def _tls_failed(
-        self, kind: str, number: int | None, errno_: int | None, text: str
-    ) -> None:
+    def _tls_failed(self, kind: str, number: int | None, errno_: int | None, text: str) -> None:
         self._tools.record(
             facts.TlsDeliveryFailed(
                 at=self._tools.clock.wall(),

@@ -20,7 +20,7 @@ from gatehouse.policy.outbound_tls import may_carry
 from gatehouse.service.deliver.connect import Connected, Connector, NotConnected
 from gatehouse.service.deliver.link import Link, LinkLost
 from gatehouse.service.deliver.ready import Destination, ReadyLists
-from gatehouse.service.deliver.settle import Fate, Failed, Settler, Taken
+from gatehouse.service.deliver.settle import Attempt, Failed, Fate, Settler, Taken
 from gatehouse.smtp import client_events as events
 from gatehouse.smtp.stuffing import ImpureBody
 from gatehouse.store.errors import BodyMissing, StoreCorrupt, StoreError
@@ -112,12 +112,11 @@ class Courier:
         message = self._tools.queue.load(mid)
         if message is None or message.held:
             return True
-        domain = self._destination.domain
-        waiting = [r for r in message.recipients if r.recipient.address.domain == domain]
+        waiting = self._ours(message)
         if not waiting:
             return True
         if message.expires_at <= self._tools.wall():
-            await self._settle(message, waiting, self._expired(waiting))
+            await self._settle(Attempt(message, waiting, self._expired(waiting)))
             return True
         limit = self._control.max_recipients_per_message
         for start in range(0, len(waiting), limit):
@@ -157,8 +156,9 @@ class Courier:
             if fates is None and not fresh:
                 continue  # an idle connection that the server had closed is no attempt
             connected.link.messages += 1
+            fates = fates or _all(waiting, _lost("EOF"))
             await self._settle(
-                message, waiting, fates or _all(waiting, _lost("EOF")), connected.link
+                Attempt(message, waiting, fates, connected.link.dcid, connected.link.encrypted)
             )
             return True
 
@@ -176,27 +176,32 @@ class Courier:
     ) -> None:
         """No host took us: this message and all that wait for the same destination share it."""
         fate = self._fate_of(attempt)
-        await self._settle(message, waiting, _all(waiting, fate), None, attempt)
+        await self._settle(Attempt(message, waiting, _all(waiting, fate), attempt.dcid))
         destination = self._destination
         batch = list(destination.ready)
         destination.ready.clear()
         for mid in batch:
             try:
-                other = self._tools.queue.load(mid)
-                if other is not None and not other.held:
-                    theirs = [
-                        r
-                        for r in other.recipients
-                        if r.recipient.address.domain == destination.domain
-                    ]
-                    if theirs:
-                        fates = _all(theirs, fate)
-                        if other.expires_at <= self._tools.wall():
-                            fates = self._expired(theirs)
-                        self._settle_later(other, theirs, fates, attempt)
+                self._share(mid, fate, attempt.dcid)
             finally:
                 self._tools.lists.settled(mid, destination.domain)
             await asyncio.sleep(0)  # thousands may wait here: other destinations go on meanwhile
+
+    def _share(self, mid: int, fate: Fate, dcid: int) -> None:
+        """The fate of one message becomes that of another for the same destination."""
+        message = self._tools.queue.load(mid)
+        if message is None or message.held:
+            return
+        waiting = self._ours(message)
+        if waiting:
+            expired = message.expires_at <= self._tools.wall()
+            fates = self._expired(waiting) if expired else _all(waiting, fate)
+            self._settle(Attempt(message, waiting, fates, dcid))
+
+    def _ours(self, message: QueuedMessage) -> list[QueuedRecipient]:
+        """The recipients of a message that are in this destination."""
+        domain = self._destination.domain
+        return [r for r in message.recipients if r.recipient.address.domain == domain]
 
     @staticmethod
     def _fate_of(attempt: NotConnected) -> Fate:
@@ -283,37 +288,16 @@ class Courier:
 
     # --- settling ---------------------------------------------------------------------------------
 
-    async def _settle(
-        self,
-        message: QueuedMessage,
-        waiting: list[QueuedRecipient],
-        fates: dict[int, Fate],
-        link: Link | None = None,
-        attempt: NotConnected | None = None,
-    ) -> None:
-        self._count(fates)
-        dcid = link.dcid if link is not None else attempt.dcid if attempt is not None else 0
-        encrypted = link is not None and link.encrypted
-        await self._tools.settler.settle(message, waiting, fates, dcid=dcid, encrypted=encrypted)
-
-    def _settle_later(
-        self,
-        message: QueuedMessage,
-        waiting: list[QueuedRecipient],
-        fates: dict[int, Fate],
-        attempt: NotConnected,
-    ) -> None:
-        self._count(fates)
-        self._tools.settler.begin(message, waiting, fates, dcid=attempt.dcid, encrypted=False)
-
-    def _count(self, fates: dict[int, Fate]) -> None:
-        for fate in fates.values():
+    def _settle(self, attempt: Attempt) -> asyncio.Future[None]:
+        """Have it said and written down; the caller need not wait for the disk."""
+        for fate in attempt.fates.values():
             if isinstance(fate, Taken):
                 self._destination.delivered += 1
             elif fate.permanent:
                 self._destination.bounced += 1
             else:
                 self._destination.deferred += 1
+        return self._tools.settler.settle(attempt)
 
     async def _leave(self) -> None:
         """QUIT and close; the server's answer is not worth waiting for long."""
@@ -359,17 +343,23 @@ class _Transaction:
             case events.DataRefused(reply, accepted):
                 for index in accepted:
                     self._set(index, _refused(reply, bounce.Stage.MESSAGE, self._host))
+            case _:
+                self._over(event)
+        return True
+
+    def _over(self, event: events.Event) -> None:
+        """The connection ended the transaction: whoever has no answer yet is still ours."""
+        match event:
             case events.NoRecipients():
                 pass
             case events.ServerClosing(reply):
                 self._rest(_refused(reply, bounce.Stage.CONNECT, self._host))
-            case events.Broken(what, in_doubt) :
+            case events.Broken(what, in_doubt):
                 self._rest(_lost(what, broken=True, in_doubt=in_doubt))
             case events.Lost(in_doubt):
                 self._rest(_lost("EOF", in_doubt=in_doubt))
             case _:
                 self._rest(_lost(f"unexpected {type(event).__name__}", broken=True))
-        return True
 
     def _result(self, reply: Reply) -> Fate:
         if reply.positive:

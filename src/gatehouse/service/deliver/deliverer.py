@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The role of the deliverer process: whatever is due goes out, by couriers, under the running rules.
+"""The role of the deliverer process: what is due goes out, by couriers, under the running rules.
 
-A new revision is applied in place: couriers that are under way finish with the rules with which they
-began, the next ones get the new rules, and TLS sessions of the old ones are not resumed.
+A new revision is applied in place: couriers that are under way finish with the rules with which
+they began, the next ones get the new rules, and TLS sessions of the old ones are not resumed.
 """
 
 import asyncio
@@ -10,10 +10,10 @@ import random
 from dataclasses import dataclass
 
 from gatehouse.config.running import Running
-from gatehouse.service.base.revision import load_running
 from gatehouse.policy.retry import BounceProfile
 from gatehouse.service.base import channel as line
 from gatehouse.service.base.resolver import Resolver
+from gatehouse.service.base.revision import load_running
 from gatehouse.service.base.supervisor import describe
 from gatehouse.service.base.worker import Worker
 from gatehouse.service.deliver.connect import Connector, ConnectTools, DeliveryRules
@@ -73,9 +73,7 @@ class Deliverer:
             clock=worker.clock,
             dice=self._dice,
             record=worker.recorder.record,
-            resolver=Resolver(
-                delivery.dns_servers, worker.clock.monotonic, delivery.dns_timeout
-            ),
+            resolver=Resolver(delivery.dns_servers, worker.clock.monotonic, delivery.dns_timeout),
             ids=worker.store.ids,
             tls=ClientTls(client_settings(worker.store, delivery.certificate)),
         )

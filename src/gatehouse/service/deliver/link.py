@@ -45,7 +45,6 @@ def socket_details(error: OSError) -> str:
     return f"[Errno {number}] {os.strerror(number)}"
 
 
-
 class Link(asyncio.Protocol):
     """A connection to one host. Not shared: one task drives it at a time."""
 

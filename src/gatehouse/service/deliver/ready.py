@@ -35,7 +35,6 @@ class Destination:
             if not waiter.done():
                 waiter.set_result(None)
 
-
     def dismiss(self) -> None:
         """Send idle couriers home."""
         while self.idle:

@@ -9,7 +9,8 @@ begins (`owing`). RFC 5321 §4.5.4.1 (retry), §6.1 (report to the reverse path,
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from gatehouse.journal import facts
 from gatehouse.mail.envelope import Notify
@@ -21,11 +22,13 @@ from gatehouse.store.errors import StoreError
 
 # How long to wait before a mark that the disk refused is written again.
 OWING_SECONDS = 1.0
+# What the queue keeps of a server's reply: enough for the listing, bounded against 64 KiB of it.
+MAX_REPLY = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The server took the recipient over. `relayed`: it knows no DSN, so success is ours to tell."""
+    """The server took the recipient. `relayed`: it knows no DSN, so success is ours to tell."""
 
     reply: str
     host: str
@@ -53,19 +56,21 @@ class Failed:
     def reply(self) -> str:
         """The reply in one line, bounded, for the queue listing."""
         text = " ".join(self.lines)
-        return f"{self.code} {text}"[:500] if self.code != "000" else text[:500]
+        return f"{self.code} {text}"[:MAX_REPLY] if self.code != "000" else text[:MAX_REPLY]
 
 
 Fate = Taken | Failed
 
 
-@dataclass(slots=True)
-class _Work:
-    """One settlement while it is put together."""
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to deliver: the message, the recipients it was about, what became of each."""
 
-    outcomes: list[values.Outcome]
-    reports: list[values.NewMessage]
-    again: dict[float, list[int]]  # next try → RIDs
+    message: values.QueuedMessage
+    waiting: list[values.QueuedRecipient]
+    fates: dict[int, Fate]
+    dcid: int = 0
+    encrypted: bool = False
 
 
 class Settler:
@@ -79,225 +84,21 @@ class Settler:
         reporter: Reporter,
         dice: Callable[[], float],
     ) -> None:
-        self._wall = wall
-        self._record = record
+        self.wall = wall
+        self.record = record
+        self.reporter = reporter
+        self.dice = dice
         self._writer = writer
-        self._reporter = reporter
-        self._dice = dice
         self.profile_of: Callable[[str], retry.BounceProfile] = lambda _: retry.BounceProfile()
         self.owing = 0  # marks that the store has refused so far
 
-    async def settle(
-        self,
-        message: values.QueuedMessage,
-        waiting: list[values.QueuedRecipient],
-        fates: dict[int, Fate],
-        *,
-        dcid: int,
-        encrypted: bool,
-    ) -> None:
-        """Settle and wait until it is on disk."""
-        await self.begin(message, waiting, fates, dcid=dcid, encrypted=encrypted)
-
-    def begin(
-        self,
-        message: values.QueuedMessage,
-        waiting: list[values.QueuedRecipient],
-        fates: dict[int, Fate],
-        *,
-        dcid: int,
-        encrypted: bool,
-    ) -> "asyncio.Future[None]":
-        """Settle; the future is done when it is on disk."""
-        now = self._wall()
-        work = _Work([], [], {})
-        self._delivered(message, waiting, fates, dcid, encrypted, now, work)
-        self._failed(message, waiting, fates, dcid, now, work)
-        operation = values.Settle(message.mid, tuple(work.outcomes), tuple(work.reports))
+    def settle(self, attempt: Attempt) -> "asyncio.Future[None]":
+        """Say and write down what became of an attempt; the future is done when it is on disk."""
+        settlement = _Settlement(self, attempt, self.wall())
+        operation = settlement.operation()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._submit(operation, message.mid, done, owed=False)
+        self._submit(operation, attempt.message.mid, done, owed=False)
         return done
-
-    # --- success ------------------------------------------------------------------------------
-
-    def _delivered(
-        self,
-        message: values.QueuedMessage,
-        waiting: list[values.QueuedRecipient],
-        fates: dict[int, Fate],
-        dcid: int,
-        encrypted: bool,
-        now: float,
-        work: _Work,
-    ) -> None:
-        by_reply: dict[str, list[int]] = {}
-        told: list[Entry] = []
-        for recipient in waiting:
-            fate = fates[recipient.rid]
-            if not isinstance(fate, Taken):
-                continue
-            work.outcomes.append(values.Delivered(recipient.rid, fate.reply[:500]))
-            by_reply.setdefault(fate.reply, []).append(recipient.rid)
-            notify = recipient.recipient.notify
-            if fate.relayed and notify is not None and Notify.SUCCESS in notify:
-                told.append(Entry(recipient, "", (fate.reply,), fate.host))
-        for reply, rids in by_reply.items():
-            self._record(
-                facts.RecipientsDelivered(
-                    at=now,
-                    dcid=dcid,
-                    mid=message.mid,
-                    rids=tuple(rids),
-                    response=reply,
-                    tls=encrypted,
-                )
-            )
-        if told:
-            self._report(Kind.RELAYED, message, told, now, work)
-
-    # --- failure --------------------------------------------------------------------------------
-
-    def _failed(
-        self,
-        message: values.QueuedMessage,
-        waiting: list[values.QueuedRecipient],
-        fates: dict[int, Fate],
-        dcid: int,
-        now: float,
-        work: _Work,
-    ) -> None:
-        bounced: list[Entry] = []
-        late: list[Entry] = []
-        for recipient in waiting:
-            fate = fates[recipient.rid]
-            if isinstance(fate, Taken):
-                continue
-            if fate.permanent:
-                self._bounce(message, recipient, fate, dcid, now, work, bounced)
-            else:
-                self._defer(message, recipient, fate, dcid, now, work, bounced, late)
-        for at, rids in work.again.items():
-            self._record(
-                facts.RetryScheduled(at=now, mid=message.mid, rids=tuple(rids), until=at)
-            )
-        if bounced:
-            self._report(Kind.FAILED, message, bounced, now, work)
-        if late:
-            self._report(Kind.DELAYED, message, late, now, work)
-
-    def _bounce(
-        self,
-        message: values.QueuedMessage,
-        recipient: values.QueuedRecipient,
-        fate: Failed,
-        dcid: int,
-        now: float,
-        work: _Work,
-        bounced: list[Entry],
-    ) -> None:
-        work.outcomes.append(values.Bounced(recipient.rid, fate.reply, fate.enhanced))
-        if message.sender is None:
-            # A report that cannot be delivered ends here: nobody is left to tell (RFC 5321 §6.1).
-            self._record(
-                facts.DoubleBounce(
-                    at=now,
-                    mid=message.mid,
-                    rid=recipient.rid,
-                    enhanced=fate.enhanced,
-                    text=fate.text,
-                    code=fate.code,
-                    reply=" ".join(fate.lines),
-                )
-            )
-            return
-        self._record(
-            facts.RecipientBounced(
-                at=now,
-                dcid=dcid,
-                mid=message.mid,
-                sender=message.sender.text,
-                recipient=recipient.recipient.address.text,
-                rid=recipient.rid,
-                enhanced=fate.enhanced,
-                text=fate.text,
-                code=fate.code,
-                lines=fate.lines,
-            )
-        )
-        bounced.append(_entry(recipient, fate, None))
-
-    def _defer(
-        self,
-        message: values.QueuedMessage,
-        recipient: values.QueuedRecipient,
-        fate: Failed,
-        dcid: int,
-        now: float,
-        work: _Work,
-        bounced: list[Entry],
-        late: list[Entry],
-    ) -> None:
-        profile = self.profile_of(recipient.recipient.address.domain)
-        attempts = retry.Attempts(
-            accepted_at=message.received_at,
-            tries=recipient.tries + 1,
-            tls_unavailable=fate.tls,
-        )
-        step = retry.next_step(profile, attempts, now=now, jitter=self._dice())
-        if isinstance(step, retry.GiveUp):
-            named = bounce.classify_trouble(bounce.Trouble.EXPIRED)
-            expired = Failed(
-                enhanced=named.enhanced,
-                text=named.text,
-                code=fate.code,
-                lines=fate.lines,
-                host=fate.host,
-                tls=fate.tls,
-            )
-            self._bounce(message, recipient, expired, dcid, now, work, bounced)
-            return
-        warn = not recipient.delay_notified and retry.warning_due(
-            profile, attempts, warnings_sent=0, last_warning_at=None, now=now
-        )
-        work.outcomes.append(
-            values.Deferred(
-                rid=recipient.rid,
-                next_at=step.at,
-                tries=attempts.tries,
-                reply=fate.reply,
-                enhanced=fate.enhanced,
-                tried_at=now,
-                delay_notified=recipient.delay_notified or warn,
-            )
-        )
-        self._record(
-            facts.RecipientDelayed(
-                at=now,
-                dcid=dcid,
-                mid=message.mid,
-                sender="" if message.sender is None else message.sender.text,
-                recipient=recipient.recipient.address.text,
-                rid=recipient.rid,
-                enhanced=fate.enhanced,
-                text=fate.text,
-                code=fate.code,
-                lines=fate.lines,
-            )
-        )
-        work.again.setdefault(step.at, []).append(recipient.rid)
-        if warn:
-            until = retry.expires_at(profile, message.received_at)
-            late.append(_entry(recipient, fate, until))
-
-    def _report(
-        self,
-        kind: Kind,
-        message: values.QueuedMessage,
-        entries: list[Entry],
-        now: float,
-        work: _Work,
-    ) -> None:
-        work.reports.extend(self._reporter.reports(kind, message, entries, now))
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -309,8 +110,8 @@ class Settler:
             if isinstance(error, StoreError):
                 if not owed:
                     self.owing += 1
-                    self._record(
-                        facts.ResourcesLow(at=self._wall(), resource="queue", detail=str(error))
+                    self.record(
+                        facts.ResourcesLow(at=self.wall(), resource="queue", detail=str(error))
                     )
                 asyncio.get_running_loop().call_later(
                     OWING_SECONDS, self._write_again, operation, mid, done
@@ -328,23 +129,152 @@ class Settler:
         self, operation: values.Settle, mid: int, done: "asyncio.Future[None]"
     ) -> None:
         """The bodies of reports may be lost with a failed sync: they are written anew."""
-        fresh = tuple(self._reporter.respool(report) for report in operation.generated)
+        fresh = tuple(self.reporter.respool(report) for report in operation.generated)
         again = values.Settle(operation.mid, operation.outcomes, fresh)
         self._submit(again, mid, done, owed=True)
 
-    def _said(
-        self, operation: values.Settle, mid: int, result: values.Result | StoreError
-    ) -> None:
-        at = self._wall()
+    def _said(self, operation: values.Settle, mid: int, result: values.Result | StoreError) -> None:
+        at = self.wall()
         for report in operation.generated:
-            self._reporter.announce(report, at)
+            self.reporter.announce(report, at)
         if isinstance(result, values.Settled) and result.finished:
-            self._record(facts.MessageFinished(at=at, mid=mid, outcome="done"))
+            self.record(facts.MessageFinished(at=at, mid=mid, outcome="done"))
 
 
-def _entry(
-    recipient: values.QueuedRecipient, fate: Failed, retry_until: float | None
-) -> Entry:
+class _Settlement:
+    """One settlement while it is put together."""
+
+    def __init__(self, settler: Settler, attempt: Attempt, now: float) -> None:
+        self._settler = settler
+        self._record = settler.record
+        self._attempt = attempt
+        self._message = attempt.message
+        self._now = now
+        self._outcomes: list[values.Outcome] = []
+        self._reports: list[values.NewMessage] = []
+        self._again: dict[float, list[int]] = {}  # next try → RIDs
+        self._told: list[Entry] = []
+        self._bounced: list[Entry] = []
+        self._late: list[Entry] = []
+
+    def operation(self) -> values.Settle:
+        """Everything about the attempt as one operation; its facts are recorded on the way."""
+        by_reply: dict[str, list[int]] = {}
+        for recipient in self._attempt.waiting:
+            fate = self._attempt.fates[recipient.rid]
+            if isinstance(fate, Taken):
+                by_reply.setdefault(fate.reply, []).append(recipient.rid)
+                self._taken(recipient, fate)
+            elif fate.permanent:
+                self._bounce(recipient, fate)
+            else:
+                self._defer(recipient, fate)
+        for reply, rids in by_reply.items():
+            self._say_delivered(reply, tuple(rids))
+        for at, rids in self._again.items():
+            fact = facts.RetryScheduled(
+                at=self._now, mid=self._message.mid, rids=tuple(rids), until=at
+            )
+            self._record(fact)
+        self._report(Kind.RELAYED, self._told)
+        self._report(Kind.FAILED, self._bounced)
+        self._report(Kind.DELAYED, self._late)
+        return values.Settle(self._message.mid, tuple(self._outcomes), tuple(self._reports))
+
+    def _say_delivered(self, reply: str, rids: tuple[int, ...]) -> None:
+        self._record(
+            facts.RecipientsDelivered(
+                at=self._now,
+                dcid=self._attempt.dcid,
+                mid=self._message.mid,
+                rids=rids,
+                response=reply,
+                tls=self._attempt.encrypted,
+            )
+        )
+
+    def _taken(self, recipient: values.QueuedRecipient, fate: Taken) -> None:
+        self._outcomes.append(values.Delivered(recipient.rid, fate.reply[:MAX_REPLY]))
+        notify = recipient.recipient.notify
+        if fate.relayed and notify is not None and Notify.SUCCESS in notify:
+            self._told.append(Entry(recipient, "", (fate.reply,), fate.host))
+
+    def _bounce(self, recipient: values.QueuedRecipient, fate: Failed) -> None:
+        message = self._message
+        self._outcomes.append(values.Bounced(recipient.rid, fate.reply, fate.enhanced))
+        if message.sender is None:
+            # A report that cannot be delivered ends here: nobody is left to tell (RFC 5321 §6.1).
+            self._record(
+                facts.DoubleBounce(
+                    at=self._now,
+                    mid=message.mid,
+                    rid=recipient.rid,
+                    enhanced=fate.enhanced,
+                    text=fate.text,
+                    code=fate.code,
+                    reply=" ".join(fate.lines),
+                )
+            )
+            return
+        self._record(facts.RecipientBounced(**self._failure(recipient, fate)))
+        self._bounced.append(_entry(recipient, fate, None))
+
+    def _failure(self, recipient: values.QueuedRecipient, fate: Failed) -> dict[str, Any]:
+        """The fields that bounced and delayed recipients have in common."""
+        message = self._message
+        return {
+            "at": self._now,
+            "dcid": self._attempt.dcid,
+            "mid": message.mid,
+            "sender": "" if message.sender is None else message.sender.text,
+            "recipient": recipient.recipient.address.text,
+            "rid": recipient.rid,
+            "enhanced": fate.enhanced,
+            "text": fate.text,
+            "code": fate.code,
+            "lines": fate.lines,
+        }
+
+    def _defer(self, recipient: values.QueuedRecipient, fate: Failed) -> None:
+        message, now = self._message, self._now
+        profile = self._settler.profile_of(recipient.recipient.address.domain)
+        attempts = retry.Attempts(
+            accepted_at=message.received_at,
+            tries=recipient.tries + 1,
+            tls_unavailable=fate.tls,
+        )
+        step = retry.next_step(profile, attempts, now=now, jitter=self._settler.dice())
+        if isinstance(step, retry.GiveUp):
+            named = bounce.classify_trouble(bounce.Trouble.EXPIRED)
+            self._bounce(recipient, replace(fate, enhanced=named.enhanced, text=named.text))
+            return
+        warn = not recipient.delay_notified and retry.warning_due(
+            profile, attempts, warnings_sent=0, last_warning_at=None, now=now
+        )
+        self._outcomes.append(
+            values.Deferred(
+                rid=recipient.rid,
+                next_at=step.at,
+                tries=attempts.tries,
+                reply=fate.reply,
+                enhanced=fate.enhanced,
+                tried_at=now,
+                delay_notified=recipient.delay_notified or warn,
+            )
+        )
+        self._record(facts.RecipientDelayed(**self._failure(recipient, fate)))
+        self._again.setdefault(step.at, []).append(recipient.rid)
+        if warn:
+            until = retry.expires_at(profile, message.received_at)
+            self._late.append(_entry(recipient, fate, until))
+
+    def _report(self, kind: Kind, entries: list[Entry]) -> None:
+        if entries:
+            reporter = self._settler.reporter
+            self._reports += reporter.reports(kind, self._message, entries, self._now)
+
+
+def _entry(recipient: values.QueuedRecipient, fate: Failed, retry_until: float | None) -> Entry:
     return Entry(
         recipient,
         fate.enhanced,

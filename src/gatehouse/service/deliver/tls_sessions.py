@@ -26,9 +26,7 @@ class ClientTls:
         self.context = ClientContext(settings)
         self._sessions: OrderedDict[Key, SavedSession] = OrderedDict()
 
-    def resume(
-        self, name: str, ip: str, port: int, level: OutboundTlsLevel
-    ) -> SavedSession | None:
+    def resume(self, name: str, ip: str, port: int, level: OutboundTlsLevel) -> SavedSession | None:
         """A session to resume; TLS 1.3 tickets are for one use (RFC 8446 §C.4)."""
         return self._sessions.pop((name, ip, port, level), None)
 

@@ -35,6 +35,7 @@ from gatehouse.tls.failures import TlsFailure
 # kilobytes); then its socket is left alone until we have answered.
 MAX_AHEAD = 64 * 1024
 
+
 class Connection(asyncio.Protocol):
     """Carries one client's bytes from connect to close; `Session` adds the answers."""
 
@@ -89,7 +90,7 @@ class Connection(asyncio.Protocol):
         """A client is there: find out who it is, decide, greet."""
         self._transport = cast(asyncio.Transport, transport)
         office = self.office
-        peer = transport.get_extra_info("peername") or ("0.0.0.0", 0)  # noqa: S104 - a label
+        peer = transport.get_extra_info("peername") or ("0.0.0.0", 0)
         self.client_ip, self.client_port = _plain_ip(peer[0]), peer[1]
         self.connected_at = office.clock.monotonic()
         self.deadline = self.connected_at + self.desk.idle_timeout
@@ -409,6 +410,7 @@ class Connection(asyncio.Protocol):
         self.office.record(
             facts.MessageAborted(at=self.office.wall(), mid=transaction.mid, reason=reason)
         )
+
 
 def peer_subject(report: HandshakeReport) -> str | None:
     """Whose certificate the client showed, if it showed one."""

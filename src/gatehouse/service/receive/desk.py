@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A desk: one listener with everything decided that can be decided before a client comes.
 
-When a new revision is applied, new receivers with new desks take the place of the old ones; sessions
-that are open keep theirs and end under the rules with which they began.
+When a new revision is applied, new receivers with new desks take the place of the old ones;
+sessions that are open keep theirs and end under the rules with which they began.
 """
 
 from gatehouse.config.running import Listener, ListenerType, TlsMode

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all sessions of a receiver process share: the intake, the clock, the list of connections.
 
-The office takes a finished message to the group writer, answers when the commit is over, judges what
-can be judged only at the end of data, and sweeps connections that used up their time. It knows no
+The office takes a finished message to the group writer, answers when the commit is over, judges
+what can be judged only at the end of data, and sweeps connections that used up their time. It knows no
 protocol.
 """
 
@@ -106,9 +106,7 @@ class Office:
 
     def report(self, where: str, error: BaseException) -> None:
         """A fault of ours: one fact, so that an operator sees it and can tell us."""
-        self.record(
-            facts.InternalFault(at=self.wall(), where=where, what=describe(error))
-        )
+        self.record(facts.InternalFault(at=self.wall(), where=where, what=describe(error)))
 
     def forget(self, session: Client) -> None:
         """A connection ended."""
@@ -172,7 +170,9 @@ class Office:
             subject=scanned.subject,
             client_ip=session.client_ip,
             helo=session.helo,
-            tls_in="" if report is None else _describe_tls(report.protocol, report.cipher, report.group),
+            tls_in=""
+            if report is None
+            else _describe_tls(report.protocol, report.cipher, report.group),
         )
 
         def committed(result: Result | StoreError) -> None:
@@ -209,9 +209,7 @@ class Office:
         at = self.wall()
         if isinstance(error, StoreFull):
             self.full = True
-        self.record(
-            facts.ResourcesLow(at=at, resource="queue", detail=str(error))
-        )
+        self.record(facts.ResourcesLow(at=at, resource="queue", detail=str(error)))
         self.record(facts.MessageAborted(at=at, mid=transaction.mid, reason="Receiving aborted"))
 
     # --- upkeep ---------------------------------------------------------------------------------

@@ -105,9 +105,7 @@ class Receiver:
                 facts.ResourcesLow(at=at, resource="queue space", detail=detail)
             )
         elif space.enough and self.office.full:
-            self._worker.recorder.record(
-                facts.ResourcesRecovered(at=at, resource="queue space")
-            )
+            self._worker.recorder.record(facts.ResourcesRecovered(at=at, resource="queue space"))
         self.office.full = not space.enough
 
     def message(self, message: line.Message) -> None:

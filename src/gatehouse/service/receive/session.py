@@ -42,9 +42,7 @@ class Session(Connection):
         at = office.wall()
         sender = "" if event.sender is None else event.sender.text
         if self.messages >= access.policy.max_messages_per_connection:
-            office.record(
-                facts.ReceivingFailed(at=at, icid=self.icid, reason="Too Many Messages")
-            )
+            office.record(facts.ReceivingFailed(at=at, icid=self.icid, reason="Too Many Messages"))
             self._engine.answer(replies.ENOUGH)
             return
         if office.full:
@@ -129,9 +127,7 @@ class Session(Connection):
         refusal = office.judge(transaction)
         if refusal is not None:
             reason, reply = refusal
-            office.record(
-                facts.ReceivingFailed(at=office.wall(), icid=self.icid, reason=reason)
-            )
+            office.record(facts.ReceivingFailed(at=office.wall(), icid=self.icid, reason=reason))
             self._abandon()
             self._engine.answer(reply)
             return
@@ -144,9 +140,7 @@ class Session(Connection):
         if self.closed:
             return
         if error is None:
-            self._engine.answer(
-                Reply(250, "2.0.0", (f"ok: Message {transaction.mid} accepted",))
-            )
+            self._engine.answer(Reply(250, "2.0.0", (f"ok: Message {transaction.mid} accepted",)))
         else:
             self._engine.answer(replies.BUSY if self.office.full else replies.NOT_NOW)
         try:

@@ -2,8 +2,8 @@
 """One message while it comes in: its envelope, its body on the way to the spool, its header's head.
 
 The body goes to the spool chunk by chunk and never lies whole in memory; only the header block is
-looked at, and only its first `MAX_HEAD` octets. A write that fails marks the transaction: what still
-arrives is thrown away, and the client hears it at the end of data (RFC 5321 §4.2.5: no reply comes
+looked at, and only its first `MAX_HEAD` octets. A write that fails marks the transaction: what
+still arrives is thrown away, and the client hears it at the end of data (RFC 5321 §4.2.5: no reply comes
 earlier).
 """
 
@@ -28,8 +28,8 @@ class Transaction:
         "_head_done",
         "committing",
         "eight_bit",
-        "failed",
         "facts",
+        "failed",
         "mid",
         "params",
         "recipients",

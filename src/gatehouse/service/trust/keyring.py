@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Named certificates with their keys: kept sealed in the store, handed out as TLS contexts.
 
-A certificate and its key are one secret under one name, so that they are replaced together or not at
-all: no listener ever has the new certificate with the old key. The Demo certificate is made once per
-installation, at the first start; it encrypts, and nobody can verify it.
+A certificate and its key are one secret under one name, so that they are replaced together or not
+at all: no listener ever has the new certificate with the old key. The Demo certificate is made once
+per installation, at the first start; it encrypts, and nobody can verify it.
 """
 
 import secrets
@@ -45,9 +45,7 @@ def get(store: Store, name: str) -> CertifiedKey:
     if content is None:
         raise NoSuchCertificate(f"There is no certificate named {name!r}")
     kept = msgspec.json.decode(content, type=_Kept)
-    return CertifiedKey(
-        kept.key.encode("ascii"), tuple(pem.encode("ascii") for pem in kept.chain)
-    )
+    return CertifiedKey(kept.key.encode("ascii"), tuple(pem.encode("ascii") for pem in kept.chain))
 
 
 def names(store: Store) -> frozenset[str]:
