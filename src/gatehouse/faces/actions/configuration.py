@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Declarations: the configuration.
+
+A change goes the same way each time: load a candidate, look at what is different, commit it.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from gatehouse.faces.actions.action import Action, Arg, Needs, Nothing, Role
+from gatehouse.faces.actions.errors import FindingView
+
+_WORK = "gatehouse.faces.actions.configuration_work"
+
+
+class LoadInput(msgspec.Struct, frozen=True, kw_only=True):
+    """A file, and what to write into the history if it shall run at once."""
+
+    file: Annotated[bytes, Arg(help="the TOML file; - is standard input", positional=True)]
+    commit: Annotated[
+        str | None, Arg(help="make it run at once, with this comment", metavar="COMMENT")
+    ] = None
+
+
+class ShowInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Which text to show; nothing said means the one in force."""
+
+    revision: Annotated[int | None, Arg(help="show this revision", metavar="N", least=1)] = None
+    candidate: Annotated[bool, Arg(help="show the candidate")] = False
+
+
+class CheckInput(msgspec.Struct, frozen=True, kw_only=True):
+    """What to check; nothing said means the candidate, or else what is in force."""
+
+    file: Annotated[bytes | None, Arg(help="a TOML file; - is standard input", positional=True)] = (
+        None
+    )
+
+
+class CommitInput(msgspec.Struct, frozen=True, kw_only=True):
+    """What the history shall say."""
+
+    comment: Annotated[str, Arg(help="why it was changed", positional=True)]
+
+
+class HistoryInput(msgspec.Struct, frozen=True, kw_only=True):
+    """How far back to go."""
+
+    limit: Annotated[
+        int, Arg(help="at most so many", metavar="N", short="n", least=1, most=10_000)
+    ] = 20
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration and where it comes from."""
+
+    source: str  # "revision 3" | "candidate"
+    revision: int | None
+    text: str
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """The configuration can run; what somebody should look at all the same."""
+
+    source: str  # "file" | "candidate" | "revision 3"
+    warnings: tuple[FindingView, ...]
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """The file is the candidate now, or runs already."""
+
+    changed: bool  # it differs from what is in force
+    warnings: tuple[FindingView, ...]
+    revision: int | None  # the new one, if it was committed
+    running: bool  # a gateway runs by it now
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """From what is in force to the candidate, as a unified diff; empty: there is none."""
+
+    revision: int
+    candidate: bool  # there is one
+    diff: str
+
+
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
+    """The candidate is a revision now."""
+
+    revision: int
+    running: bool  # a gateway runs by it now; else the next start will
+    warnings: tuple[FindingView, ...]
+
+
+class Cleared(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether there was a candidate to forget."""
+
+    cleared: bool
+
+
+class RevisionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One commit."""
+
+    revision: int
+    committed_at: datetime
+    operator: str
+    comment: str
+    in_force: bool
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Commits, the newest first."""
+
+    revisions: tuple[RevisionLine, ...]
+
+
+LOAD = Action(
+    name="config load",
+    summary="Check a file and make it the candidate.",
+    help="""Read a configuration file, check all of it, and keep it as the candidate.
+
+A file with errors is refused with every fault named, and nothing changes: what runs goes on.
+Nothing runs differently before `gatehouse config commit`, so that you can look at the difference
+first; --commit does both at once.""",
+    example='gatehouse config load gatehouse.toml --commit "TLS required for partners"',
+    role=Role.ADMINISTRATOR,
+    input=LoadInput,
+    output=Loaded,
+    changes=True,
+    needs=Needs.STORE,
+    work=f"{_WORK}:load",
+)
+
+SHOW = Action(
+    name="config show",
+    summary="Print the configuration in force, an old one or the candidate.",
+    help="""Print a configuration as TOML, with its comments, exactly as it was loaded.
+
+Redirect it into a file to edit it, and load that file again.""",
+    example="gatehouse config show > gatehouse.toml",
+    role=Role.READ_ONLY,
+    input=ShowInput,
+    output=Text,
+    changes=False,
+    needs=Needs.STORE,
+    work=f"{_WORK}:show",
+)
+
+CHECK = Action(
+    name="config check",
+    summary="Say what is wrong, or odd, with a configuration.",
+    help="""Check a file without loading it; without FILE, the candidate or what is in force.
+
+Every finding names line, section and field, what was found and what is allowed. Warnings are
+things that run but deserve a look. The exit status is 1 if there is an error.""",
+    example="gatehouse config check gatehouse.toml",
+    role=Role.READ_ONLY,
+    input=CheckInput,
+    output=Checked,
+    changes=False,
+    needs=Needs.STORE,
+    work=f"{_WORK}:check",
+)
+
+DIFF = Action(
+    name="config diff",
+    summary="Show what a commit would change.",
+    help="""Compare the candidate with what is in force, line by line.
+
+Look at this before `gatehouse config commit`: it is the last moment at which a slip costs
+nothing.""",
+    example="gatehouse config diff",
+    role=Role.READ_ONLY,
+    input=Nothing,
+    output=Difference,
+    changes=False,
+    needs=Needs.STORE,
+    work=f"{_WORK}:diff",
+)
+
+COMMIT = Action(
+    name="config commit",
+    summary="Make the candidate run.",
+    help="""Check the candidate once more, keep it as a new revision and run by it.
+
+No connection is refused meanwhile: new receivers start with the new rules, the old ones finish
+with their clients. If the new revision does not come up, the old one goes on and the history
+says so. Without a running gateway the next start uses it.""",
+    example='gatehouse config commit "TLS required for partners"',
+    role=Role.ADMINISTRATOR,
+    input=CommitInput,
+    output=Committed,
+    changes=True,
+    needs=Needs.STORE,
+    work=f"{_WORK}:commit",
+)
+
+CLEAR = Action(
+    name="config clear",
+    summary="Forget the candidate.",
+    help="""Throw the candidate away. What is in force is not touched.
+
+For when you have changed your mind, and want the next commit to start from what runs.""",
+    example="gatehouse config clear",
+    role=Role.ADMINISTRATOR,
+    input=Nothing,
+    output=Cleared,
+    changes=True,
+    needs=Needs.STORE,
+    work=f"{_WORK}:clear",
+)
+
+HISTORY = Action(
+    name="config history",
+    summary="List the commits.",
+    help="""Who committed what and when, the newest first.
+
+`gatehouse config show --revision N` prints the text of one.""",
+    example="gatehouse config history --limit 5",
+    role=Role.READ_ONLY,
+    input=HistoryInput,
+    output=History,
+    changes=False,
+    needs=Needs.STORE,
+    work=f"{_WORK}:history",
+)

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The work: load, check and commit configurations.
+
+A commit that cannot be made to run must not be what the next start uses. Revisions are never
+taken back, so the text that runs is appended again, with the reason as its comment.
+"""
+
+import asyncio
+import difflib
+from datetime import UTC, datetime
+
+from gatehouse.config import checks, findings
+from gatehouse.faces.actions.action import Nothing
+from gatehouse.faces.actions.candidate import Candidate
+from gatehouse.faces.actions.configuration import (
+    Checked,
+    CheckInput,
+    Cleared,
+    CommitInput,
+    Committed,
+    Difference,
+    History,
+    HistoryInput,
+    Loaded,
+    LoadInput,
+    RevisionLine,
+    ShowInput,
+    Text,
+)
+from gatehouse.faces.actions.errors import FindingView, OperatorError
+from gatehouse.faces.actions.house import House
+from gatehouse.journal.escape import clean
+from gatehouse.service.commit.conductor import ApplyFailed
+from gatehouse.service.trust import keyring
+from gatehouse.store.values import Revision
+
+_LONGEST_COMMENT = 500  # characters; the history shows one line for each
+
+
+async def load(house: House, given: LoadInput) -> Loaded:
+    """A file becomes the candidate."""
+    warnings = await _examine(house, given.file, "file")
+    text = given.file.decode("utf-8")
+    Candidate(house.directory).write(given.file)
+    changed = text != _in_force(house).text
+    if given.commit is None:
+        return Loaded(changed=changed, warnings=warnings, revision=None, running=False)
+    done = await commit(house, CommitInput(comment=given.commit))
+    return Loaded(changed=changed, warnings=warnings, revision=done.revision, running=done.running)
+
+
+async def show(house: House, given: ShowInput) -> Text:
+    """One configuration."""
+    if given.candidate:
+        if given.revision is not None:
+            raise OperatorError(
+                "two-sources", "Name a revision or the candidate.", hint="Not both."
+            )
+        return Text(source="candidate", revision=None, text=_candidate(house).decode("utf-8"))
+    if given.revision is None:
+        found: Revision | None = _in_force(house)
+    else:
+        found = house.store.revisions.get(given.revision)
+    if found is None:
+        raise OperatorError(
+            "no-such-revision",
+            f"There is no revision {given.revision}.",
+            hint="`gatehouse config history` lists them.",
+        )
+    return Text(source=f"revision {found.number}", revision=found.number, text=found.text)
+
+
+async def check(house: House, given: CheckInput) -> Checked:
+    """What is wrong or odd."""
+    source, text = "file", given.file
+    if text is None:
+        source, text = "candidate", Candidate(house.directory).read()
+    if text is None:
+        current = _in_force(house)
+        source, text = f"revision {current.number}", current.text.encode()
+    return Checked(source=source, warnings=await _examine(house, text, source))
+
+
+async def diff(house: House, given: Nothing) -> Difference:
+    """What a commit would change."""
+    current = _in_force(house)
+    wanted = Candidate(house.directory).read()
+    if wanted is None:
+        return Difference(revision=current.number, candidate=False, diff="")
+    lines = await asyncio.to_thread(
+        _unified, current.text, wanted.decode("utf-8", "replace"), f"revision {current.number}"
+    )
+    return Difference(revision=current.number, candidate=True, diff=lines)
+
+
+async def commit(house: House, given: CommitInput) -> Committed:
+    """The candidate becomes what runs."""
+    comment = clean(given.comment.strip())[:_LONGEST_COMMENT]
+    if not comment:
+        raise OperatorError("no-comment", "Say in a few words why the configuration is changed.")
+    async with house.committing:
+        text = _candidate(house)
+        warnings = await _examine(house, text, "candidate")
+        before = _in_force(house)
+        number = _append(house, text.decode("utf-8"), comment)
+        if house.gateway is not None:
+            try:
+                await house.gateway.apply(number, house.operator, comment)
+            except ApplyFailed as failed:
+                raise _restore(house, before, number, str(failed)) from failed
+        Candidate(house.directory).clear()
+        running = house.gateway is not None
+        return Committed(revision=number, running=running, warnings=warnings)
+
+
+async def clear(house: House, given: Nothing) -> Cleared:
+    """Forget the candidate."""
+    return Cleared(cleared=Candidate(house.directory).clear())
+
+
+async def history(house: House, given: HistoryInput) -> History:
+    """The commits."""
+    revisions = house.store.revisions.history(given.limit)
+    newest = revisions[0].number if revisions else 0
+    return History(
+        revisions=tuple(
+            RevisionLine(
+                revision=one.number,
+                committed_at=datetime.fromtimestamp(one.committed_at, UTC),
+                operator=one.operator,
+                comment=one.comment,
+                in_force=one.number == newest,
+            )
+            for one in revisions
+        )
+    )
+
+
+async def _examine(house: House, text: bytes, source: str) -> tuple[FindingView, ...]:
+    """The warnings; raises OperatorError with all findings if there is an error."""
+    certificates = keyring.names(house.store)
+    result = await asyncio.to_thread(checks.load, text, certificates=certificates)
+    if isinstance(result, checks.Loaded):
+        return tuple(map(_view, result.warnings))
+    errors = sum(one.severity is findings.Severity.ERROR for one in result.findings)
+    raise OperatorError(
+        "configuration-refused",
+        f"The configuration has {errors} error{'' if errors == 1 else 's'} and cannot run.",
+        source,
+        "What is in force was not touched.",
+        tuple(map(_view, result.findings)),
+    )
+
+
+def _view(one: findings.Finding) -> FindingView:
+    return FindingView(
+        severity=one.severity.value,
+        place=one.place,
+        line=one.line,
+        what=one.what,
+        found=one.found,
+        hint=one.hint,
+        text=str(one),
+    )
+
+
+def _in_force(house: House) -> Revision:
+    current = house.store.revisions.current()
+    if current is None:
+        raise OperatorError(
+            "no-revision", "There is no configuration yet.", hint="`gatehouse run` makes the first."
+        )
+    return current
+
+
+def _candidate(house: House) -> bytes:
+    text = Candidate(house.directory).read()
+    if text is None:
+        raise OperatorError(
+            "no-candidate", "There is no candidate.", hint="Make one with `gatehouse config load`."
+        )
+    return text
+
+
+def _append(house: House, text: str, comment: str) -> int:
+    return house.store.revisions.append(
+        text=text, operator=house.operator, comment=comment, committed_at=house.clock.wall()
+    )
+
+
+def _restore(house: House, before: Revision, number: int, reason: str) -> OperatorError:
+    """Put the text that runs back in force; the error to report."""
+    _append(house, before.text, f"revision {number} could not be applied: {clean(reason)}")
+    return OperatorError(
+        "not-applied",
+        f"Revision {number} could not be applied: {reason.rstrip('.')}.",
+        hint=f"What ran before (revision {before.number}) goes on; the candidate is kept.",
+    )
+
+
+def _unified(old: str, new: str, name: str) -> str:
+    lines = difflib.unified_diff(
+        old.splitlines(keepends=True), new.splitlines(keepends=True), name, "candidate"
+    )
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)

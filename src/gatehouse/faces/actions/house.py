@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an action may touch.
+
+The same action runs inside the gateway, asked through its control socket, and in a command of its
+own when no gateway runs; then `gateway` is None.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gatehouse.config.running import Running
+from gatehouse.service.base.channel import Value
+from gatehouse.service.base.clock import SYSTEM_CLOCK, Clock
+from gatehouse.store.directory import DataDirectory
+from gatehouse.store.interface import Store
+
+
+class Gateway(Protocol):
+    """The running gateway, as far as actions need it."""
+
+    running: Running | None
+    revision: int
+
+    async def apply(self, revision: int, operator: str, comment: str) -> None:
+        """Make a revision run; raises `conductor.ApplyFailed`, and then the old one goes on."""
+
+    async def ask(self, what: str) -> Sequence[tuple[str, int, Value]]:
+        """Role, process id and numbers of each process."""
+
+    def totals(self) -> dict[str, int | str]:
+        """Counters since the start and gauges now."""
+
+    def queue_changed(self) -> None:
+        """The deliverer looks at the queue again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """The data directory with its store, and the gateway if it runs."""
+
+    directory: DataDirectory
+    version: str
+    operator: str
+    opened: Store | None = None  # None only for actions that need nothing
+    gateway: Gateway | None = None
+    started_at: float | None = None
+    clock: Clock = SYSTEM_CLOCK
+    committing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def store(self) -> Store:
+        """The store, for actions that need it."""
+        assert self.opened is not None, "the action says that it needs nothing"
+        return self.opened

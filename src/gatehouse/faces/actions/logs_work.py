@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The work: read the logs.
+
+The files are read where they lie, so this works whether a gateway runs or not. They grow and are
+renamed while they are read: a reader keeps the file it has open, reads it to its end, and then
+goes on with the one that has taken its name.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from gatehouse.faces.actions.errors import OperatorError
+from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.logs import LogLines, TailInput
+from gatehouse.service.base.log_files import LogFileSettings, default_settings
+
+_BLOCK = 64 * 1024
+POLL_SECONDS = 0.2  # files tell nobody that they grow; a person does not notice this
+
+
+async def tail(house: House, given: TailInput) -> LogLines:
+    """The last lines, from the file before too when the current one is short."""
+    log = _log(house.directory.path, given.events)
+    path = _current(log)
+    if not path.exists():
+        raise no_log(path)
+    lines: list[bytes] = []
+    for each in (path, *_rolled(log)):
+        if len(lines) >= given.lines:
+            break
+        stream = _open(each)
+        if stream is not None:  # else it was the oldest, and was removed just now
+            with stream:
+                lines = _last_lines(stream, given.lines - len(lines)) + lines
+    return LogLines(path=str(path), lines=tuple(map(_text, lines)))
+
+
+def follow(data: Path, given: TailInput, wait: Callable[[], None]) -> Iterator[str]:
+    """The last lines, then those written from now on, without end.
+
+    `wait` is called when there is nothing new.
+    """
+    path = _current(_log(data.absolute(), given.events))
+    stream = _open(path)
+    if stream is None:
+        raise no_log(path)
+    yield from map(_text, _last_lines(stream, given.lines))
+    rest = b""
+    while True:
+        lines, rest = _new_lines(stream, rest)
+        yield from map(_text, lines)
+        if lines:
+            continue
+        newer = None if _is_at(stream, path) else _open(path)
+        if newer is None:
+            wait()
+            continue
+        lines, _ = _new_lines(stream, rest)  # written between the last look and the rename
+        yield from map(_text, lines)
+        stream.close()
+        stream, rest = newer, b""
+
+
+def no_log(path: Path) -> OperatorError:
+    """Nothing was ever logged here."""
+    return OperatorError(
+        "no-log",
+        "There is no log here.",
+        str(path),
+        "Name the data directory with --data, or start the gateway with `gatehouse run`.",
+    )
+
+
+def _log(data: Path, events: bool) -> LogFileSettings:
+    settings = default_settings(data, "", "")
+    return settings.events if events else settings.mail
+
+
+def _current(log: LogFileSettings) -> Path:
+    return log.directory / f"{log.name}.current{log.suffix}"
+
+
+def _rolled(log: LogFileSettings) -> list[Path]:
+    """The files before the current one, the newest first; their names sort by time."""
+    return sorted(log.directory.glob(f"{log.name}.@*.s{log.suffix}"), reverse=True)
+
+
+def _last_lines(stream: BinaryIO, count: int) -> list[bytes]:
+    """Up to `count` whole lines from the end, read backwards; the stream then stands behind them."""
+    place = stream.seek(0, os.SEEK_END)
+    end = place
+    blocks: list[bytes] = []
+    newlines = 0
+    while place > 0 and newlines <= count:
+        start = max(0, place - _BLOCK)
+        stream.seek(start)
+        blocks.append(stream.read(place - start))
+        newlines += blocks[-1].count(b"\n")
+        place = start
+    *lines, unfinished = b"".join(reversed(blocks)).split(b"\n")
+    stream.seek(end - len(unfinished))
+    return lines[-count:] if count else []
+
+
+def _new_lines(stream: BinaryIO, rest: bytes) -> tuple[list[bytes], bytes]:
+    data = rest + stream.read()
+    *lines, rest = data.split(b"\n")
+    return lines, rest
+
+
+def _open(path: Path) -> BinaryIO | None:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        return None  # between the rename and the new file
+
+
+def _is_at(stream: BinaryIO, path: Path) -> bool:
+    """Is this still the file of that name, and not cut shorter than we have read?"""
+    mine = os.fstat(stream.fileno())
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    same = (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+    return same and there.st_size >= stream.tell()
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "backslashreplace")

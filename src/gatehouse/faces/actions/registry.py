@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything an operator can do. What is not in this table does not exist for any face."""
+
+from gatehouse.faces.actions import certificates, configuration, logs, program, queue, status
+from gatehouse.faces.actions.action import Action
+
+ACTIONS: tuple[Action, ...] = (
+    status.STATUS,
+    configuration.SHOW,
+    configuration.CHECK,
+    configuration.LOAD,
+    configuration.DIFF,
+    configuration.COMMIT,
+    configuration.CLEAR,
+    configuration.HISTORY,
+    queue.LIST,
+    queue.SHOW,
+    queue.HOLD,
+    queue.RELEASE,
+    queue.RETRY,
+    queue.DELETE,
+    certificates.LIST,
+    logs.TAIL,
+    program.VERSION,
+)
+
+BY_NAME = {action.name: action for action in ACTIONS}
+
+# What stands in front of the commands of a group, and why one looks there.
+GROUPS = {
+    "config": "The configuration: look at it, check a file, make it run.",
+    "queue": "Mail that waits: look at it, hold it, try it now, remove it.",
+    "certificate": "Certificates and their keys.",
+    "log": "The mail log and the event log.",
+}

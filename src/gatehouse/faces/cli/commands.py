@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a declared action to a command: arguments, flags, help, completion.
+
+`--data` and `--json` are understood in front of the command and behind it; what stands nearest to
+the end wins.
+"""
+
+import sys
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from gatehouse.config.text import MAX_BYTES
+from gatehouse.faces.actions.action import Action, Arg, arguments
+from gatehouse.faces.actions.errors import OperatorError
+
+DATA_VARIABLE = "GATEHOUSE_DATA"
+DEFAULT_DATA = "gatehouse-data"
+_DATA = "gatehouse.data"
+_JSON = "gatehouse.json"
+_STANDARD_INPUT = "-"
+
+# Takes the action with its input and the wish for JSON, and shows what comes of it.
+Run = Callable[[Action, msgspec.Struct], None]
+
+
+def command(action: Action, run: Run) -> click.Command:
+    """The command of one action."""
+    fields = arguments(action)
+    options: list[click.Parameter] = [
+        _parameter(field, kind, asked) for field, kind, asked in fields
+    ]
+    if action.confirm:
+        options.append(click.Option(["--yes", "-y"], is_flag=True, help="do not ask"))
+
+    def callback(yes: bool = False, **given: Any) -> None:
+        wanted = _input(action, fields, given)
+        if action.confirm and not yes and sys.stdin.isatty():
+            click.confirm(action.confirm, abort=True, err=True)
+        run(action, wanted)
+
+    return click.Command(
+        name=action.name.split()[-1],
+        callback=callback,
+        params=[*options, data_option(), json_option()],
+        help=action.help,
+        short_help=action.summary,
+        epilog=example(action.example),
+    )
+
+
+def example(line: str) -> str:
+    """The end of a command's help."""
+    return f"\b\nExample:\n  {line}"
+
+
+def data_option() -> click.Option:
+    """Where the gateway keeps everything."""
+    return click.Option(
+        ["--data"],
+        metavar="DIR",
+        type=click.Path(file_okay=False),
+        expose_value=False,
+        callback=_remember(_DATA),
+        help=f"the data directory (else {DATA_VARIABLE}, else ./{DEFAULT_DATA})",
+    )
+
+
+def json_option() -> click.Option:
+    """For programs that read the output."""
+    return click.Option(
+        ["--json"],
+        is_flag=True,
+        expose_value=False,
+        callback=_remember(_JSON),
+        help="print the answer as JSON",
+    )
+
+
+def data_directory(context: click.Context, environment: typing.Mapping[str, str]) -> Path:
+    """The directory that was named, by option or by variable."""
+    named = context.meta.get(_DATA) or environment.get(DATA_VARIABLE) or DEFAULT_DATA
+    return Path(named)
+
+
+def wants_json(context: click.Context) -> bool:
+    """Is JSON asked for?"""
+    return bool(context.meta.get(_JSON))
+
+
+def _remember(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if value:
+            context.meta[key] = value
+
+    return callback
+
+
+def _parameter(field: msgspec.structs.FieldInfo, kind: Any, asked: Arg) -> click.Parameter:
+    kind, many = _plain(kind)
+    settings: dict[str, Any] = {"type": _type(kind, asked)}
+    if asked.metavar:
+        settings["metavar"] = asked.metavar
+    if asked.positional:
+        name = asked.metavar or field.name.upper()
+        settings["metavar"] = f"[{name}]..." if many else name if field.required else f"[{name}]"
+        return click.Argument(
+            [field.name], required=field.required, nargs=-1 if many else 1, **settings
+        )
+    names = ["--" + field.name.replace("_", "-"), *([f"-{asked.short}"] if asked.short else [])]
+    if kind is bool:
+        return click.Option(names, is_flag=True, help=asked.help)
+    default = field.default
+    show = default not in (None, msgspec.NODEFAULT)
+    return click.Option(
+        names,
+        required=field.required,
+        default=default if show else None,
+        show_default=show,
+        help=asked.help,
+        **settings,
+    )
+
+
+def _plain(kind: Any) -> tuple[Any, bool]:
+    """A field's type without None, and whether it takes many values."""
+    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+        (kind,) = (one for one in typing.get_args(kind) if one is not types.NoneType)
+    if typing.get_origin(kind) is tuple:
+        return typing.get_args(kind)[0], True
+    return kind, False
+
+
+def _type(kind: Any, asked: Arg) -> click.ParamType:
+    if asked.choices:
+        return click.Choice(asked.choices)
+    if kind is int:
+        return click.IntRange(asked.least, asked.most)
+    if kind is bytes:
+        return click.Path(dir_okay=True, allow_dash=True)
+    return click.STRING
+
+
+def _input(action: Action, fields: Any, given: dict[str, Any]) -> msgspec.Struct:
+    values = {}
+    for field, kind, _ in fields:
+        value = given[field.name]
+        if _plain(kind)[0] is bytes and value is not None:
+            value = _content(value)
+        values[field.name] = value
+    return action.input(**values)
+
+
+def _content(name: str) -> bytes:
+    """What a file holds; no more than a little over the bound, so that it is refused in words."""
+    try:
+        if name == _STANDARD_INPUT:
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        with Path(name).open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise OperatorError(
+            "file-unreadable", f"The file cannot be read: {error.strerror}.", name
+        ) from None

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `gatehouse` command.
+
+Its tree is made from the registry; only what is no operator action is written out here: `run` and
+`completion`. What is heavy is loaded when a command is carried out, so that help and completion
+are there at once.
+
+Exit status: 0 it was done, 1 it was not (one sentence on standard error says why), 2 the command
+line was not understood.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from click.shell_completion import get_completion_class
+
+from gatehouse.faces.actions import logs
+from gatehouse.faces.actions.action import Action
+from gatehouse.faces.actions.errors import Fault, OperatorError
+from gatehouse.faces.actions.registry import ACTIONS, GROUPS
+from gatehouse.faces.cli import commands
+from gatehouse.faces.cli.shown import render
+from gatehouse.faces.cli.terminal import screen
+from gatehouse.journal.escape import clean
+
+_NAME = "gatehouse"
+_COMPLETION_VARIABLE = "_GATEHOUSE_COMPLETE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """What the command line is given by the roof; each loads what it needs when it is called."""
+
+    version: Callable[[], str]
+    run_gateway: Callable[[Path], int]
+    # The data directory and its store; see actions.carry.OpenHouse.
+    open_house: Callable[[Path], Any]
+
+
+class _Failure(msgspec.Struct, frozen=True):
+    fault: Fault
+
+
+def main(arguments: list[str], doors: Doors) -> int:
+    """Run a command line; the exit status."""
+    root = tree(doors)
+    try:
+        root.main(arguments, prog_name=_NAME, complete_var=_COMPLETION_VARIABLE)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    return 0
+
+
+def tree(doors: Doors) -> click.Group:
+    """All commands."""
+    root = click.Group(
+        name=_NAME,
+        help="Gatehouse, a mail gateway that proves its TLS.",
+        epilog=commands.example("gatehouse run --data /var/lib/gatehouse"),
+        params=[commands.data_option(), commands.json_option()],
+    )
+    click.version_option(message=f"{_NAME} %(version)s", package_name="mailgatehouse")(root)
+    for command in (_run_command(doors), _completion_command(root)):
+        root.add_command(command)
+    groups = {
+        name: click.Group(
+            name=name, help=text, params=[commands.data_option(), commands.json_option()]
+        )
+        for name, text in GROUPS.items()
+    }
+    for action in ACTIONS:
+        where = groups[action.name.split()[0]] if " " in action.name else root
+        where.add_command(_command(action, doors))
+    for group in groups.values():
+        root.add_command(group)
+    return root
+
+
+def _command(action: Action, doors: Doors) -> click.Command:
+    def run(action: Action, given: msgspec.Struct) -> None:
+        _carry_out(action, given, doors)
+
+    command = commands.command(action, run)
+    return _with_follow(command) if action is logs.TAIL else _failing(command)
+
+
+def _carry_out(action: Action, given: msgspec.Struct, doors: Doors) -> None:
+    # Here and not above: this loads the services and the store.
+    from gatehouse.faces.actions.carry import carry
+
+    context = click.get_current_context()
+    data = commands.data_directory(context, os.environ)
+    output = carry(action, given, data, doors.version(), doors.open_house)
+    if commands.wants_json(context):
+        click.echo(msgspec.json.format(msgspec.json.encode(output), indent=2))
+    else:
+        click.echo(render(output, screen()))
+
+
+def _failing(command: click.Command) -> click.Command:
+    """The same command, with an operator's error as one sentence and exit status 1."""
+    inner = command.callback
+    assert inner is not None
+
+    def callback(**given: Any) -> None:
+        try:
+            inner(**given)
+        except OperatorError as error:
+            _tell(error.fault)
+            raise click.exceptions.Exit(1) from None
+
+    command.callback = callback
+    return command
+
+
+def _tell(fault: Fault) -> None:
+    if commands.wants_json(click.get_current_context()):
+        click.echo(msgspec.json.format(msgspec.json.encode(_Failure(fault)), indent=2))
+    for one in fault.findings:
+        click.echo(clean(one.text), err=True)
+    click.echo(f"{_NAME}: {clean(fault.sentence())}", err=True)
+
+
+# --- what is no action ------------------------------------------------------------------------
+
+
+def _run_command(doors: Doors) -> click.Command:
+    def callback() -> None:
+        data = commands.data_directory(click.get_current_context(), os.environ)
+        raise click.exceptions.Exit(doors.run_gateway(data))
+
+    return click.Command(
+        name="run",
+        callback=callback,
+        params=[commands.data_option()],
+        short_help="Run the gateway until it is told to stop.",
+        help="""Run the gateway in the foreground until SIGTERM or Ctrl-C.
+
+On an empty data directory it makes a configuration that works on loopback, and the Demo
+certificate. It prints where it listens once it does.""",
+        epilog=commands.example("gatehouse run --data /var/lib/gatehouse"),
+    )
+
+
+def _completion_command(root: click.Group) -> click.Command:
+    def callback(shell: str) -> None:
+        found = get_completion_class(shell)
+        assert found is not None
+        click.echo(found(root, {}, _NAME, _COMPLETION_VARIABLE).source())
+
+    return click.Command(
+        name="completion",
+        callback=callback,
+        params=[click.Argument(["shell"], type=click.Choice(["bash", "zsh", "fish"]))],
+        short_help="Print the completion script of a shell.",
+        help="Print what makes your shell complete commands and flags with the tab key.",
+        epilog=commands.example('eval "$(gatehouse completion bash)"'),
+    )
+
+
+def _with_follow(command: click.Command) -> click.Command:
+    """`log tail` can go on, which no other face can show."""
+    inner = command.callback
+    assert inner is not None
+
+    def callback(follow: bool, **given: Any) -> None:
+        if follow:
+            _follow(logs.TailInput(**given))
+        else:
+            inner(**given)
+
+    command.callback = callback
+    option = click.Option(
+        ["--follow", "-f"], is_flag=True, help="go on with what is written from now on"
+    )
+    command.params.insert(0, option)
+    return _failing(command)
+
+
+def _follow(given: logs.TailInput) -> None:
+    # Here and not above: see _carry_out.
+    from gatehouse.faces.actions.logs_work import POLL_SECONDS, follow
+
+    data = commands.data_directory(click.get_current_context(), os.environ)
+    try:
+        for line in follow(data, given, lambda: time.sleep(POLL_SECONDS)):
+            click.echo(line if given.events and not sys.stdout.isatty() else clean(line))
+    except KeyboardInterrupt:
+        pass

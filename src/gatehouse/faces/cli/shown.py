@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How each action's output looks to a person. One function for each output type, one table."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from gatehouse.faces.actions import certificates, configuration, logs, program, queue, status
+from gatehouse.faces.actions.errors import FindingView
+from gatehouse.faces.cli.terminal import (
+    Column,
+    Screen,
+    age,
+    moment,
+    pairs,
+    size,
+    span,
+    table,
+    until,
+)
+from gatehouse.journal.escape import clean
+
+_NULL_SENDER = "<>"
+
+
+def render(output: msgspec.Struct, to: Screen) -> str:
+    """The text for a person, without the last line end."""
+    return RENDERERS[type(output)](output, to)
+
+
+# --- the gateway -------------------------------------------------------------------------------
+
+
+def _status(one: status.Status, to: Screen) -> str:
+    rows = [("Version", one.version), ("Data directory", one.data)]
+    if one.running and one.started_at is not None:
+        rows.append(("Running", f"for {span(one.uptime_seconds or 0)}"))
+    else:
+        rows.append(("Running", "no"))
+    rows += [
+        ("Revision", "none" if one.revision is None else str(one.revision)),
+        ("Host name", one.hostname or "unknown"),
+    ]
+    rows += _queue_rows(one)
+    blocks = [pairs(rows)]
+    if one.processes:
+        blocks.append(_processes(one, to))
+    if one.listeners:
+        blocks.append(_listeners(one, to))
+    if one.destinations:
+        blocks.append(_destinations(one, to))
+    blocks += [
+        to.warn(f"Certificate {clean(use.name)} ({', '.join(use.used_by)}): {use.note}.")
+        for use in one.certificates
+        if use.note
+    ]
+    return "\n\n".join(blocks)
+
+
+def _queue_rows(one: status.Status) -> list[tuple[str, str]]:
+    queue_now = one.queue
+    text = f"{queue_now.messages} messages, {queue_now.recipients} recipients, "
+    text += f"{size(queue_now.bytes)}, {queue_now.held} on hold"
+    rows = [("Queue", text)]
+    if queue_now.oldest_at is not None:
+        rows.append(("Oldest message", age(queue_now.oldest_at, one.at)))
+    return rows
+
+
+def _processes(one: status.Status, to: Screen) -> str:
+    columns = (Column("PROCESS"), Column("PID", right=True), Column("NUMBERS", flexible=True))
+    rows = [
+        (p.role, str(p.pid), ", ".join(f"{name} {number}" for name, number in p.numbers.items()))
+        for p in one.processes
+    ]
+    return table(columns, rows, to)
+
+
+def _listeners(one: status.Status, to: Screen) -> str:
+    columns = (
+        Column("LISTENER", flexible=True),
+        Column("TYPE"),
+        Column("ADDRESS", flexible=True),
+        Column("PORT", right=True),
+        Column("TLS"),
+        Column("CERTIFICATE", flexible=True),
+    )
+    rows = [
+        (each.name, each.type, each.address, str(each.port), each.tls_mode, each.certificate)
+        for each in one.listeners
+    ]
+    return table(columns, rows, to)
+
+
+def _destinations(one: status.Status, to: Screen) -> str:
+    columns = (
+        Column("DESTINATION", flexible=True),
+        Column("NEW", right=True),
+        Column("DEFERRED", right=True),
+        Column("HELD", right=True),
+    )
+    rows = [
+        (each.domain, str(each.new), str(each.deferred), str(each.held))
+        for each in one.destinations
+    ]
+    return table(columns, rows, to)
+
+
+def _version(one: program.Version, to: Screen) -> str:
+    return pairs(
+        [
+            ("Gatehouse", one.gatehouse),
+            ("Python", one.python),
+            ("OpenSSL", one.openssl),
+            ("SQLite", one.sqlite),
+        ]
+    )
+
+
+# --- the configuration ---------------------------------------------------------------------------
+
+
+def _text(one: configuration.Text, to: Screen) -> str:
+    """As it is, so that it can be loaded again; only a terminal is protected from it."""
+    text = one.text.removesuffix("\n")
+    return text if to.width is None else _clean_lines(text)
+
+
+def _checked(one: configuration.Checked, to: Screen) -> str:
+    verdict = f"The configuration can run ({one.source})."
+    return "\n".join([*_findings(one.warnings, to), verdict])
+
+
+def _loaded(one: configuration.Loaded, to: Screen) -> str:
+    lines = _findings(one.warnings, to)
+    if one.revision is not None:
+        lines.append(_committed_line(one.revision, one.running))
+    elif one.changed:
+        lines.append("The file is the candidate now. To make it run: gatehouse config commit")
+    else:
+        lines.append("The file is the candidate now; it does not differ from what is in force.")
+    return "\n".join(lines)
+
+
+def _difference(one: configuration.Difference, to: Screen) -> str:
+    if not one.candidate:
+        return "There is no candidate."
+    if not one.diff:
+        return f"The candidate does not differ from revision {one.revision}."
+    return _clean_lines(one.diff.removesuffix("\n"))
+
+
+def _committed(one: configuration.Committed, to: Screen) -> str:
+    return "\n".join([*_findings(one.warnings, to), _committed_line(one.revision, one.running)])
+
+
+def _committed_line(revision: int, running: bool) -> str:
+    if running:
+        return f"Revision {revision} runs now."
+    return f"Revision {revision} is committed; the next `gatehouse run` uses it."
+
+
+def _cleared(one: configuration.Cleared, to: Screen) -> str:
+    return "The candidate is gone." if one.cleared else "There was no candidate."
+
+
+def _history(one: configuration.History, to: Screen) -> str:
+    columns = (
+        Column("REVISION", right=True),
+        Column("WHEN"),
+        Column("WHO", flexible=True),
+        Column("WHY", flexible=True),
+    )
+    rows = [
+        (
+            f"{'*' if each.in_force else ''}{each.revision}",
+            moment(each.committed_at),
+            each.operator,
+            each.comment,
+        )
+        for each in one.revisions
+    ]
+    return table(columns, rows, to)
+
+
+def _findings(found: tuple[FindingView, ...], to: Screen) -> list[str]:
+    return [to.warn(clean(one.text)) for one in found]
+
+
+def _clean_lines(text: str) -> str:
+    return "\n".join(clean(line.expandtabs()) for line in text.split("\n"))
+
+
+# --- the queue -----------------------------------------------------------------------------------
+
+
+def _queue_list(one: queue.QueueList, to: Screen) -> str:
+    if not one.messages:
+        return "No message fits." if one.total else "The queue is empty."
+    columns = (
+        Column("MID", right=True),
+        Column("AGE", right=True),
+        Column("SIZE", right=True),
+        Column("SENDER", flexible=True),
+        Column("DESTINATIONS", flexible=True),
+        Column("RCPT", right=True),
+        Column("TRIES", right=True),
+        Column("NEXT TRY"),
+        Column("LAST REPLY", flexible=True),
+    )
+    rows = [
+        (
+            str(each.mid),
+            age(each.received_at, one.at),
+            size(each.size),
+            each.sender or _NULL_SENDER,
+            ", ".join(each.destinations),
+            str(each.recipients),
+            str(each.tries),
+            "held" if each.held else until(each.next_try_at, one.at),
+            each.last_reply,
+        )
+        for each in one.messages
+    ]
+    shown = table(columns, rows, to)
+    return f"{shown}\n\n{len(one.messages)} of {one.total} messages."
+
+
+def _message(one: queue.MessageView, to: Screen) -> str:
+    rows = [
+        ("MID", str(one.mid)),
+        ("From", one.sender or _NULL_SENDER),
+        ("Subject", one.subject),
+        ("Message-ID", one.message_id),
+        ("Size", size(one.size)),
+        ("Received", f"{moment(one.received_at)} ({age(one.received_at, one.at)} ago)"),
+        ("Expires", moment(one.expires_at)),
+        ("Listener", f"{one.listener} (ICID {one.icid})"),
+        ("Client", f"{one.client_ip} ({one.helo})" if one.client_ip else ""),
+        ("TLS", one.tls_in or "none"),
+        ("On hold", "yes" if one.held else "no"),
+    ]
+    if one.report:
+        rows.append(("Report about", "" if one.parent is None else f"MID {one.parent}"))
+    columns = (
+        Column("RID", right=True),
+        Column("RECIPIENT", flexible=True),
+        Column("STATE"),
+        Column("TRIES", right=True),
+        Column("NEXT TRY"),
+        Column("LAST REPLY", flexible=True),
+    )
+    recipients = [
+        (
+            str(each.rid),
+            each.address,
+            each.state,
+            str(each.tries),
+            until(each.next_try_at, one.at) if each.state == "waiting" and not one.held else "",
+            each.last_reply,
+        )
+        for each in one.recipients
+    ]
+    return f"{pairs(rows)}\n\n{table(columns, recipients, to)}"
+
+
+_DONE = {
+    "held": "on hold now",
+    "released": "released",
+    "due": "due now",
+    "deleted": "deleted",
+}
+
+
+def _changed(one: queue.Changed, to: Screen) -> str:
+    noun = "message is" if one.count == 1 else "messages are"
+    text = f"{one.count} {noun} {_DONE[one.done]}."
+    if one.missing:
+        named = ", ".join(map(str, one.missing[:20]))
+        text += f"\nNot in the queue, or in that state already: {named}."
+    return text
+
+
+# --- certificates and logs -----------------------------------------------------------------------
+
+
+def _certificates(one: certificates.CertificateList, to: Screen) -> str:
+    columns = (
+        Column("NAME", flexible=True),
+        Column("FOR", flexible=True),
+        Column("ISSUER", flexible=True),
+        Column("ENDS"),
+        Column("USED BY", flexible=True),
+    )
+    rows = [
+        (
+            each.name,
+            ", ".join(each.names) or each.subject,
+            each.issuer,
+            f"{each.not_after.date()} "
+            + ("(over)" if each.not_after <= one.at else f"({(each.not_after - one.at).days}d)"),
+            ", ".join(each.used_by),
+        )
+        for each in one.certificates
+    ]
+    notes = [to.warn(f"{clean(c.name)}: {c.note}.") for c in one.certificates if c.note]
+    return "\n\n".join([table(columns, rows, to), *notes])
+
+
+def _lines(one: logs.LogLines, to: Screen) -> str:
+    return "\n".join(map(clean, one.lines))
+
+
+RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
+    status.Status: _status,
+    program.Version: _version,
+    configuration.Text: _text,
+    configuration.Checked: _checked,
+    configuration.Loaded: _loaded,
+    configuration.Difference: _difference,
+    configuration.Committed: _committed,
+    configuration.Cleared: _cleared,
+    configuration.History: _history,
+    queue.QueueList: _queue_list,
+    queue.MessageView: _message,
+    queue.Changed: _changed,
+    certificates.CertificateList: _certificates,
+    logs.LogLines: _lines,
+}
