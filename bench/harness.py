@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,9 @@ BUILD = HERE / ".build"
 RESULTS = HERE / ".results"
 
 STOP_SECONDS = 15.0
+
+# The slowest peer relays 20,000 messages in about two minutes on two cores.
+MARK_SECONDS = 600.0
 
 # For the first wave of processes and caches; not measured.
 WARM_UP = 400
@@ -132,9 +136,12 @@ class Sink:
     def next_mark(self) -> dict[str, Any]:
         """Wait for the next mark."""
         assert self._process.stdout is not None
+        alarm = threading.Timer(MARK_SECONDS, self._process.kill)
+        alarm.start()
         line = self._process.stdout.readline()
+        alarm.cancel()
         if not line:
-            raise BenchFailed("the sink ended early")
+            raise BenchFailed(f"not everything was relayed within {MARK_SECONDS:.0f} s")
         mark: dict[str, Any] = json.loads(line)
         return mark
 
@@ -337,7 +344,8 @@ def middle(numbers: list[float]) -> float:
 def machine() -> dict[str, str]:
     """What the figures were measured on."""
     model = next(
-        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if "model name" in line), "?"
+        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if "model name" in line),
+        "?",
     )
     memory = next((line.split(":")[1].strip() for line in _lines("/proc/meminfo")), "?")
     system = next(

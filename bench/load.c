@@ -133,6 +133,8 @@ static void lost(struct talk *t, const char *why) {
 static int flush(struct talk *t) {
   while (t->out_done < t->out_len) {
     ssize_t n;
+    // Before the last write, not after it: on loopback the server may run and answer before the write returns.
+    if (t->step == BODY) t->body_sent = now();
     if (t->tls) {
       int got = SSL_write(t->tls, t->out + t->out_done, (int)(t->out_len - t->out_done));
       if (got <= 0) {
@@ -154,7 +156,6 @@ static int flush(struct talk *t) {
     t->out_done += (size_t)n;
   }
   want_write(t, 0);
-  if (t->step == BODY && t->out_len) t->body_sent = now();
   t->out_len = t->out_done = 0;
   return 1;
 }

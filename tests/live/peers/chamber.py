@@ -7,6 +7,7 @@ ends the mounts are gone. It takes root and the right to make namespaces.
 """
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -54,6 +55,7 @@ class Chamber:
 
     folder: Path
     mounts: dict[str, Path] = field(default_factory=dict)
+    more_environment: dict[str, str] = field(default_factory=dict)  # for the MTA itself only
     process: subprocess.Popen[bytes] | None = None
 
     def furnish(self) -> None:
@@ -107,7 +109,7 @@ class Chamber:
         with output.open("ab") as sink:
             self.process = subprocess.Popen(
                 self.command(*argv),
-                env=packages.environment(),
+                env=packages.environment() | self.more_environment,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
@@ -132,7 +134,7 @@ class Chamber:
         self.process = None
 
 
-def await_banner(port: int, alive: Callable[[], bool], trouble: Path) -> None:
+def await_banner(port: int, alive: Callable[[], bool], *trouble: Path) -> None:
     """Wait until somebody greets on the port."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
@@ -145,13 +147,19 @@ def await_banner(port: int, alive: Callable[[], bool], trouble: Path) -> None:
         if not alive():
             break
         time.sleep(0.02)
-    text = trouble.read_text(errors="replace")[-2000:] if trouble.exists() else ""
+    text = "".join(t.read_text(errors="replace")[-2000:] for t in trouble if t.exists())
     raise RuntimeError(f"nobody greets on port {port}: {text}")
 
 
 def free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody uses now, below those that the system hands out by itself (32768 on Linux), so that no
+    connection takes it before the peer does."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

@@ -2,10 +2,13 @@
 """A real OpenSMTPD in a folder of its own.
 
 Its places are compiled in (/var/spool/smtpd, /var/run, /var/lib/opensmtpd/empty), so its chamber has private folders
-there. The queue is its own default: one file per envelope and message, each fsynced.
+there. The queue is its own default: one file per envelope and message. Offering TLS takes a small library in front
+of it (opensmtpd_openssl3.c says why); as a client it needs none.
 """
 
+import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +44,8 @@ class OpenSmtpd:
     def start(self) -> "OpenSmtpd":
         """Make a fresh spool and start; returns when the banner comes."""
         self._chamber.furnish()
+        if self.certificate is not None:
+            self._chamber.more_environment["LD_PRELOAD"] = str(_key_fix())
         spool = self._chamber.room("/var/spool") / "smtpd"
         empty = self._chamber.room("/var/lib") / "opensmtpd" / "empty"
         self._chamber.room("/run")
@@ -113,3 +118,23 @@ class OpenSmtpd:
         lines.append(f'action "out" relay host {self.relay_scheme}://127.0.0.1:{target}')
         lines.append('match from any for any action "out"')
         return "\n".join(lines) + "\n"
+
+
+def _key_fix() -> Path:
+    """The library without which Debian 12's OpenSMTPD cannot offer TLS; compiled once."""
+    source = Path(__file__).with_name("opensmtpd_openssl3.c")
+    built = packages.tree().parent / "opensmtpd_openssl3.so"
+    if not built.exists() or built.stat().st_mtime < source.stat().st_mtime:
+        fresh = built.with_suffix(f".{os.getpid()}")
+        try:
+            subprocess.run(
+                ["gcc", "-O2", "-shared", "-fPIC", "-o", fresh, source, "-lcrypto", "-ldl"],
+                check=True,
+                capture_output=True,
+            )
+        except (OSError, subprocess.CalledProcessError) as broken:
+            raise packages.PeersMissing(
+                f"TLS in OpenSMTPD needs gcc and libssl-dev to mend a key function: {broken}"
+            ) from broken
+        fresh.replace(built)
+    return built

@@ -16,9 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-FOLDER = Path(
-    os.environ.get("GATEHOUSE_PEERS") or Path(__file__).resolve().parents[2] / ".peers"
-)
+FOLDER = Path(os.environ.get("GATEHOUSE_PEERS") or Path(__file__).resolve().parents[2] / ".peers")
 
 # libnet-ssleay-perl is what swaks needs to speak TLS; Debian only recommends it.
 WANTED = ("postfix", "opensmtpd", "swaks", "libnet-ssleay-perl")
@@ -80,7 +78,9 @@ def _alone() -> Iterator[None]:
 
 def _fetch() -> None:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise PeersMissing("the peers are Debian packages, and this machine has no apt-get or dpkg-deb")
+        raise PeersMissing(
+            "the peers are Debian packages, and this machine has no apt-get or dpkg-deb"
+        )
     store = FOLDER / "packages"
     shutil.rmtree(store, ignore_errors=True)
     store.mkdir()
@@ -130,7 +130,9 @@ def _run(command: list[str], where: Path | None = None) -> str:
         )
     except subprocess.CalledProcessError as broken:
         text = broken.stderr.strip().splitlines()
-        raise PeersMissing(f"{' '.join(command[:3])} failed: {text[-1] if text else broken}") from broken
+        raise PeersMissing(
+            f"{' '.join(command[:3])} failed: {text[-1] if text else broken}"
+        ) from broken
     except subprocess.TimeoutExpired as late:
         raise PeersMissing(f"{' '.join(command[:3])} took over {DOWNLOAD_SECONDS} s") from late
     return done.stdout

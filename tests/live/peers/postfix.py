@@ -51,7 +51,7 @@ class Postfix:
         self._chamber.start(
             master, "-c", self.folder / "conf", "-d", output=self.folder / "master.out"
         )
-        await_banner(self.port, self._alive, self.log)
+        await_banner(self.port, self._alive, self.log, self.folder / "master.out")
         return self
 
     def stop(self) -> None:
