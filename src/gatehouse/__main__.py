@@ -39,7 +39,7 @@ def _run_gateway(data: Path) -> int:
     return app.run_gateway(data)
 
 
-def _open_house(data: Path) -> Any:
+def _open_house(data: Path) -> tuple[Any, Any]:
     from gatehouse import app
 
     return app.open_house(data)

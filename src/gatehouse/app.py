@@ -126,6 +126,7 @@ class _Gateway:
             operator="system",
             gateway=conductor,
             started_at=SYSTEM_CLOCK.wall(),
+            record=self._recorder.record,
         )
 
         async def handle(request: Request) -> bytes:
@@ -149,6 +150,7 @@ class _Gateway:
                 command=self._command,
             )
         )
+        control = self._control(conductor)
         current = self._store.revisions.current()
         assert current is not None
         self._recorder.record(
@@ -158,12 +160,11 @@ class _Gateway:
         )
         try:
             await conductor.start(current.number)
-        except ApplyFailed as error:
+            await control.listen(lock)
+        except (ApplyFailed, OSError) as error:
             print(f"gatehouse: {error}", file=sys.stderr)
             await conductor.stop()
             return 1
-        control = self._control(conductor)
-        await control.listen(lock)
         self._announce(conductor)
         _notify("READY=1")
         await stop.wait()

@@ -27,6 +27,7 @@ class Needs(enum.Enum):
 
     RUNNING = "running"  # the gateway itself
     STORE = "store"  # the data directory; the running gateway is asked if there is one
+    STORE_IF_ANY = "store-if-any"  # the same, but it does without where there is none yet
     NOTHING = "nothing"  # done on the spot, by files alone
 
 

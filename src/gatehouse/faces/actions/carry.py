@@ -10,6 +10,7 @@ import asyncio
 import os
 import pwd
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -31,22 +32,30 @@ def carry(
     action: Action, given: msgspec.Struct, data: Path, version: str, open_house: OpenHouse
 ) -> msgspec.Struct:
     """Have an action done; raises OperatorError."""
-    directory = DataDirectory(data)
+    house = House(directory=DataDirectory(data), version=version, operator=operator_name())
     try:
         if action.needs is Needs.NOTHING:
-            house = House(directory=directory, version=version, operator=operator_name())
             return asyncio.run(do(action, house, given))
-        if directory.running() is not None:
-            return _ask(directory, action, given)
+        if house.directory.running() is not None:
+            return _ask(house, action, given)
         if action.needs is Needs.RUNNING:
             raise not_running()
-        return _do_here(action, given, directory, version, open_house)
+        if action.changes or house.directory.database.exists():
+            return _do_with_store(action, given, house, open_house)
+        if action.needs is Needs.STORE_IF_ANY:
+            return asyncio.run(do(action, house, given))
     except StoreError as error:
         raise OperatorError("store-trouble", f"{error}.".replace("..", ".")) from error
+    raise OperatorError(
+        "no-data-directory",
+        "There is no gateway's data here.",
+        str(house.directory.path),
+        "Name the directory with --data, or make one with `gatehouse run`.",
+    )
 
 
 def operator_name() -> str:
-    """Who is at the keyboard, as the system knows them; behind `su` and `sudo` still the user."""
+    """Who is at the keyboard, as the system knows them; behind `su` and `sudo` the new user."""
     uid = os.getuid()
     try:
         return pwd.getpwuid(uid).pw_name
@@ -54,14 +63,14 @@ def operator_name() -> str:
         return f"uid {uid}"
 
 
-def _ask(directory: DataDirectory, action: Action, given: msgspec.Struct) -> msgspec.Struct:
+def _ask(house: House, action: Action, given: msgspec.Struct) -> msgspec.Struct:
     request = Request(
         action=action.name,
         arguments=msgspec.Raw(msgspec.json.encode(given)),
-        operator=operator_name(),
+        operator=house.operator,
     )
     try:
-        line = call(directory.control_socket, request)
+        line = call(house.directory.control_socket, request)
         answer = msgspec.json.decode(line, type=Answer)
         if answer.fault is None:
             return msgspec.json.decode(answer.output, type=action.output)
@@ -76,23 +85,11 @@ def _ask(directory: DataDirectory, action: Action, given: msgspec.Struct) -> msg
     raise OperatorError.of(answer.fault)
 
 
-def _do_here(
-    action: Action,
-    given: msgspec.Struct,
-    directory: DataDirectory,
-    version: str,
-    open_house: OpenHouse,
+def _do_with_store(
+    action: Action, given: msgspec.Struct, house: House, open_house: OpenHouse
 ) -> msgspec.Struct:
-    if not action.changes and not directory.database.exists():
-        raise OperatorError(
-            "no-data-directory",
-            "There is no gateway's data here.",
-            str(directory.path),
-            "Name the directory with --data, or make one with `gatehouse run`.",
-        )
-    directory, store = open_house(directory.path)
+    _, store = open_house(house.directory.path)
     try:
-        house = House(directory=directory, version=version, operator=operator_name(), opened=store)
-        return asyncio.run(do(action, house, given))
+        return asyncio.run(do(action, replace(house, opened=store), given))
     finally:
         store.close()

@@ -10,8 +10,8 @@ from gatehouse.faces.actions.certificates import CertificateLine, CertificateLis
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.status_work import DEMO_NOTE, running_now, uses
 from gatehouse.service.trust import keyring
-from gatehouse.tls import certificates as tls
 from gatehouse.store.errors import StoreCorrupt
+from gatehouse.tls import certificates as tls
 
 
 async def list_certificates(house: House, given: Nothing) -> CertificateList:

@@ -159,7 +159,7 @@ things that run but deserve a look. The exit status is 1 if there is an error.""
     input=CheckInput,
     output=Checked,
     changes=False,
-    needs=Needs.STORE,
+    needs=Needs.STORE_IF_ANY,
     work=f"{_WORK}:check",
 )
 

@@ -6,11 +6,12 @@ own when no gateway runs; then `gateway` is None.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from gatehouse.config.running import Running
+from gatehouse.journal.facts import Fact
 from gatehouse.service.base.channel import Value
 from gatehouse.service.base.clock import SYSTEM_CLOCK, Clock
 from gatehouse.store.directory import DataDirectory
@@ -46,6 +47,7 @@ class House:
     opened: Store | None = None  # None only for actions that need nothing
     gateway: Gateway | None = None
     started_at: float | None = None
+    record: Callable[[Fact], None] | None = None  # the journal is the running gateway's
     clock: Clock = SYSTEM_CLOCK
     committing: asyncio.Lock = field(default_factory=asyncio.Lock)
 

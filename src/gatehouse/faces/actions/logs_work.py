@@ -88,7 +88,7 @@ def _rolled(log: LogFileSettings) -> list[Path]:
 
 
 def _last_lines(stream: BinaryIO, count: int) -> list[bytes]:
-    """Up to `count` whole lines from the end, read backwards; the stream then stands behind them."""
+    """Up to `count` whole lines, read backwards from the end; the stream then stands there."""
     place = stream.seek(0, os.SEEK_END)
     end = place
     blocks: list[bytes] = []

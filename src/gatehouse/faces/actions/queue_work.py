@@ -20,6 +20,7 @@ from gatehouse.faces.actions.queue import (
     SelectInput,
     ShowInput,
 )
+from gatehouse.journal.facts import MessageFinished
 from gatehouse.mail.address import parse_domain
 from gatehouse.store import values
 
@@ -68,7 +69,11 @@ async def retry(house: House, given: SelectInput) -> Changed:
 
 async def delete(house: House, given: SelectInput) -> Changed:
     """Remove."""
-    return await _change(house, given, values.Delete, "deleted")
+    changed = await _change(house, given, values.Delete, "deleted")
+    if house.record is not None:
+        for mid in changed.mids:
+            house.record(MessageFinished(at=house.clock.wall(), mid=mid, outcome="aborted"))
+    return changed
 
 
 async def _change(
@@ -88,7 +93,8 @@ async def _change(
             raise TypeError(f"the store answered {done} with {result}")
     if house.gateway is not None:
         house.gateway.queue_changed()
-    missing = tuple(mid for mid in given.mids if mid not in set(mids))
+    done_to = frozenset(mids)
+    missing = tuple(mid for mid in given.mids if mid not in done_to)
     if given.mids and not mids:
         raise _none_of(given.mids)
     return Changed(done=done, count=len(mids), mids=mids, missing=missing)

@@ -31,15 +31,12 @@ Run = Callable[[Action, msgspec.Struct], None]
 
 def command(action: Action, run: Run) -> click.Command:
     """The command of one action."""
-    fields = arguments(action)
-    options: list[click.Parameter] = [
-        _parameter(field, kind, asked) for field, kind, asked in fields
-    ]
+    options = [_parameter(field, kind, asked) for field, kind, asked in arguments(action)]
     if action.confirm:
         options.append(click.Option(["--yes", "-y"], is_flag=True, help="do not ask"))
 
-    def callback(yes: bool = False, **given: Any) -> None:
-        wanted = _input(action, fields, given)
+    def callback(yes: bool = False, **given: object) -> None:
+        wanted = _input(action, given)
         if action.confirm and not yes and sys.stdin.isatty():
             click.confirm(action.confirm, abort=True, err=True)
         run(action, wanted)
@@ -93,15 +90,15 @@ def wants_json(context: click.Context) -> bool:
     return bool(context.meta.get(_JSON))
 
 
-def _remember(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-    def callback(context: click.Context, _: click.Parameter, value: Any) -> None:
+def _remember(key: str) -> Callable[[click.Context, click.Parameter, object], None]:
+    def callback(context: click.Context, _: click.Parameter, value: object) -> None:
         if value:
             context.meta[key] = value
 
     return callback
 
 
-def _parameter(field: msgspec.structs.FieldInfo, kind: Any, asked: Arg) -> click.Parameter:
+def _parameter(field: msgspec.structs.FieldInfo, kind: object, asked: Arg) -> click.Parameter:
     kind, many = _plain(kind)
     settings: dict[str, Any] = {"type": _type(kind, asked)}
     if asked.metavar:
@@ -127,7 +124,7 @@ def _parameter(field: msgspec.structs.FieldInfo, kind: Any, asked: Arg) -> click
     )
 
 
-def _plain(kind: Any) -> tuple[Any, bool]:
+def _plain(kind: object) -> tuple[object, bool]:
     """A field's type without None, and whether it takes many values."""
     if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
         (kind,) = (one for one in typing.get_args(kind) if one is not types.NoneType)
@@ -136,7 +133,7 @@ def _plain(kind: Any) -> tuple[Any, bool]:
     return kind, False
 
 
-def _type(kind: Any, asked: Arg) -> click.ParamType:
+def _type(kind: object, asked: Arg) -> click.ParamType[Any]:
     if asked.choices:
         return click.Choice(asked.choices)
     if kind is int:
@@ -146,11 +143,11 @@ def _type(kind: Any, asked: Arg) -> click.ParamType:
     return click.STRING
 
 
-def _input(action: Action, fields: Any, given: dict[str, Any]) -> msgspec.Struct:
+def _input(action: Action, given: dict[str, object]) -> msgspec.Struct:
     values = {}
-    for field, kind, _ in fields:
+    for field, kind, _ in arguments(action):
         value = given[field.name]
-        if _plain(kind)[0] is bytes and value is not None:
+        if _plain(kind)[0] is bytes and isinstance(value, str):
             value = _content(value)
         values[field.name] = value
     return action.input(**values)

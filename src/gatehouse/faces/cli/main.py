@@ -41,7 +41,7 @@ class Doors:
     version: Callable[[], str]
     run_gateway: Callable[[Path], int]
     # The data directory and its store; see actions.carry.OpenHouse.
-    open_house: Callable[[Path], Any]
+    open_house: Callable[[Path], tuple[Any, Any]]
 
 
 class _Failure(msgspec.Struct, frozen=True):
@@ -50,12 +50,10 @@ class _Failure(msgspec.Struct, frozen=True):
 
 def main(arguments: list[str], doors: Doors) -> int:
     """Run a command line; the exit status."""
-    root = tree(doors)
     try:
-        root.main(arguments, prog_name=_NAME, complete_var=_COMPLETION_VARIABLE)
+        tree(doors).main(arguments, prog_name=_NAME, complete_var=_COMPLETION_VARIABLE)
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 1
-    return 0
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
 
 
 def tree(doors: Doors) -> click.Group:
@@ -109,7 +107,7 @@ def _failing(command: click.Command) -> click.Command:
     inner = command.callback
     assert inner is not None
 
-    def callback(**given: Any) -> None:
+    def callback(**given: object) -> None:
         try:
             inner(**given)
         except OperatorError as error:
@@ -170,9 +168,9 @@ def _with_follow(command: click.Command) -> click.Command:
     inner = command.callback
     assert inner is not None
 
-    def callback(follow: bool, **given: Any) -> None:
+    def callback(follow: bool, **given: object) -> None:
         if follow:
-            _follow(logs.TailInput(**given))
+            _follow(msgspec.convert(given, logs.TailInput))
         else:
             inner(**given)
 

@@ -86,7 +86,7 @@ def size(octets: int) -> str:
 def span(seconds: float) -> str:
     """A time span in its two largest units."""
     left = max(0, int(seconds))
-    parts = []
+    parts: list[str] = []
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
         number, left = divmod(left, length)
         if number or (unit == "s" and not parts):
