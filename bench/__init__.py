@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Benchmarks: Gatehouse with its peers beside it, in the same run on the same machine; ratios, not absolutes."""
+"""Benchmarks: Gatehouse with its peers beside it, in one run on one machine; ratios count."""

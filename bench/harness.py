@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every benchmark needs: the native load generator and sink, the systems under test, and a statistics corner.
+"""What every benchmark needs: load generator and sink, the systems under test, the machine.
 
-A system under test starts on a fresh folder, listens on a port of its own, and is stopped with all it started.
-The generator and the sink are C programs compiled on demand (bench/load.c, bench/sink.c), because a generator in
-Python would be slower than what it measures.
+A system under test starts on a fresh folder, listens on a port of its own, and is stopped with all
+it started. The generator and the sink are C programs compiled on demand (bench/load.c,
+bench/sink.c), because a generator in Python would be slower than what it measures.
 """
 
 import json
@@ -216,7 +216,7 @@ class OpenSmtpdSystem:
 
 
 class GatehouseSystem:
-    """Gatehouse as it ships, with its facts and its mail log; where nothing is delivered, deliveries are suspended."""
+    """Gatehouse as it ships, facts and mail log on; where nothing is delivered, suspended."""
 
     name = "Gatehouse"
 
@@ -304,7 +304,7 @@ tls = "{"required" if setting.relay_tls else "none"}"
 
 @contextmanager
 def running(system: System, setting: Setting) -> Iterator[int]:
-    """A system on a fresh folder, on the file system of this repository; the folder is removed afterwards."""
+    """A system on a fresh folder, on this repository's file system; removed afterwards."""
     RESULTS.mkdir(exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="spool-", dir=RESULTS))
     home.chmod(0o755)

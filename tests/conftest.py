@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every test of the house shares: the two depths of fuzzing, and the line that keeps them apart."""
+"""What every test of the house shares: the two depths of fuzzing."""
 
 import os
 
 from hypothesis import HealthCheck, settings
 
-# Everyday: small and repeatable, so that a failure on one machine is a failure on all. Deep: `make fuzz`.
+# Everyday: small and repeatable, so that a failure on one machine is a failure on all. Deep: `make
+# fuzz`.
 settings.register_profile(
     "everyday",
     max_examples=50,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures for tests with real peers. Where a peer cannot be had, the test says why and is skipped."""
+"""Fixtures for tests with real peers. Where one cannot be had, the test says why and is skipped."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from tests.live.peers.postfix_tools import SmtpSink, SmtpSource, Swaks
+from tests.live.peers.tools import SmtpSink, SmtpSource, Swaks
 
 pytestmark = [pytest.mark.peers, pytest.mark.slow]
 
@@ -64,7 +64,7 @@ def test_smtp_source_delivers_many_messages_to_postfix(postfix, eventually):
 
 def test_smtp_source_says_when_the_server_refuses(postfix):
     peer = postfix(settings={"smtpd_recipient_restrictions": "reject"})
-    with pytest.raises(RuntimeError, match="Recipient address rejected|Access denied"):
+    with pytest.raises(RuntimeError, match=r"Recipient address rejected|Access denied"):
         SmtpSource(port=peer.port).run()
 
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real peers for tests and benchmarks: Postfix, OpenSMTPD, swaks, from Debian's packages, never installed."""
+"""Real peers for tests and benchmarks: Postfix, OpenSMTPD, swaks; unpacked, never installed."""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A room of its own for an MTA: a private mount namespace, so that nothing of the machine changes.
 
-An MTA insists on users of its own and on places like /var/spool. Here it sees a private /etc/passwd and /etc/group
-with those users added, and private folders where it wants them; the machine sees none of it, and when the process
-ends the mounts are gone. It takes root and the right to make namespaces.
+An MTA insists on users of its own and on places like /var/spool. Here it sees a private /etc/passwd
+and /etc/group with those users added, and private folders where it wants them; the machine sees
+none of it, and when the process ends the mounts are gone. It takes root and the right to make
+namespaces.
 """
 
 import os
@@ -18,8 +19,9 @@ from pathlib import Path
 
 from tests.live.peers import packages
 
-# User and group numbers that Debian hands to nobody (Debian Policy §9.2.2: 60000-64999 are allocated on demand only;
-# these stand beside, in a private passwd file, and own files only below the test's own folder).
+# User and group numbers that Debian hands to nobody (Debian Policy §9.2.2: 60000-64999 are
+# allocated on demand only; these stand beside, in a private passwd file, and own files only below
+# the test's own folder).
 USERS = {"postfix": 64180, "postdrop": 64181, "opensmtpd": 64182, "opensmtpq": 64183}
 
 START_SECONDS = 20.0
@@ -68,8 +70,9 @@ class Chamber:
             place = self.folder / name
             place.write_text(Path("/etc", name).read_text() + more)
             self.mounts[f"/etc/{name}"] = place
-        # No name server but loopback's: a peer that asks the machine's own would measure that one. "lookup file" is
-        # for OpenSMTPD, which reads it as OpenBSD does; glibc takes it for a line it does not know.
+        # No name server but loopback's: a peer that asks the machine's own would measure that one.
+        # "lookup file" is for OpenSMTPD, which reads it as OpenBSD does; glibc takes it for a line
+        # it does not know.
         resolver = Path("/etc/resolv.conf").resolve()
         if resolver.exists():
             private = self.folder / "resolv.conf"
@@ -152,8 +155,11 @@ def await_banner(port: int, alive: Callable[[], bool], *trouble: Path) -> None:
 
 
 def free_port() -> int:
-    """A port that nobody uses now, below those that the system hands out by itself (32768 on Linux), so that no
-    connection takes it before the peer does."""
+    """A port that nobody uses now.
+
+    It lies below those that the system hands out by itself (from 32768 on Linux), so that no
+    client's connection takes it before the peer does.
+    """
     while True:
         port = random.randrange(10000, 32000)
         with socket.socket() as probe:

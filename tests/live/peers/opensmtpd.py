@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real OpenSMTPD in a folder of its own.
 
-Its places are compiled in (/var/spool/smtpd, /var/run, /var/lib/opensmtpd/empty), so its chamber has private folders
-there. The queue is its own default: one file per envelope and message. Offering TLS takes a small library in front
-of it (opensmtpd_openssl3.c says why); as a client it needs none.
+Its places are compiled in (/var/spool/smtpd, /var/run, /var/lib/opensmtpd/empty), so its chamber
+has private folders there. The queue is its own default: one file per envelope and message. Offering
+TLS takes a small library in front of it (opensmtpd_openssl3.c says why); as a client it needs none.
 """
 
 import os
@@ -89,7 +89,8 @@ class OpenSmtpd:
 
     def control(self, *argv: str) -> str:
         """Ask the running instance something, with its own smtpctl."""
-        # Installed it is setgid; a set-id program would not be given the unpacked libraries, so the group comes first.
+        # Installed it is setgid; a set-id program would not be given the unpacked libraries, so the
+        # group comes first.
         group = ["setpriv", "--regid", str(USERS["opensmtpq"]), "--clear-groups"]
         return self._chamber.run(*group, packages.tree() / "usr/sbin/smtpctl", *argv)
 

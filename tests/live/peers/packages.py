@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's MTAs, unpacked into a folder of the tests' own.
 
-As packages they exclude each other, and installing one would change the machine. So the files are fetched with
-`apt-get download` and unpacked with `dpkg-deb -x`: no maintainer script runs, nothing outside the folder changes.
-The folder is tests/.peers, or what GATEHOUSE_PEERS names; it is filled once and kept.
+As packages they exclude each other, and installing one would change the machine. So the files are
+fetched with `apt-get download` and unpacked with `dpkg-deb -x`: no maintainer script runs, nothing
+outside the folder changes. The folder is tests/.peers, or what GATEHOUSE_PEERS names; it is filled
+once and kept.
 """
 
 import fcntl
@@ -93,7 +94,7 @@ def _fetch() -> None:
 
 
 def _needs(package: Path) -> set[str]:
-    """The shared libraries a package depends on; the rest of its wishes is for a real installation."""
+    """The shared libraries a package depends on; the rest is for an installation."""
     wishes = _run(["dpkg-deb", "-f", str(package), "Depends"])
     names = (re.match(r"[a-z0-9.+-]+", wish.strip()) for wish in wishes.split(","))
     return {name.group() for name in names if name and name.group().startswith("lib")}
@@ -113,7 +114,8 @@ def _check_way_down(folder: Path) -> None:
     for step in (folder, *folder.parents):
         if not step.stat().st_mode & 0o001:
             raise PeersMissing(
-                f"the peers' daemons give up root and cannot pass {step}; name another folder in GATEHOUSE_PEERS"
+                f"the peers' daemons give up root and cannot pass {step};"
+                " name another folder in GATEHOUSE_PEERS"
             )
 
 

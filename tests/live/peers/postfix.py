@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Postfix in a folder of its own.
 
-Settings are Debian's as they ship (its main.cf and master.cf are copied and added to). What differs, and why:
-the folders and the port, since it is not installed; no chroot, which Debian's installer would have to furnish;
-the log goes to a file through Postfix's own postlogd, since a test machine may have no syslog.
+Settings are Debian's as they ship (its main.cf and master.cf are copied and added to). What
+differs, and why: the folders and the port, since it is not installed; no chroot, which Debian's
+installer would have to furnish; the log goes to a file through Postfix's own postlogd, since a test
+machine may have no syslog.
 """
 
 import shutil
@@ -128,11 +129,12 @@ class Postfix:
             "inet_protocols": "ipv4",
             "alias_maps": "",
             "alias_database": "",
-            "smtpd_relay_restrictions": "permit_mynetworks permit_sasl_authenticated defer_unauth_destination",
+            "smtpd_relay_restrictions": "permit_mynetworks defer_unauth_destination",
             "smtp_tls_security_level": "may",
             "maillog_file": str(self.log),
             "maillog_file_prefixes": str(self.folder),
-            # The daemons are started by master with a clean environment, and their libraries are not installed.
+            # The daemons are started by master with a clean environment, and their libraries are
+            # not installed.
             "import_environment": f"MAIL_CONFIG TZ LANG=C LD_LIBRARY_PATH={search}",
             "notify_classes": "",
         }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Postfix's own test programs: smtp-sink takes mail and throws it away or keeps it, smtp-source sends a lot of it."""
+"""Clients and sinks that Debian brings: smtp-source, smtp-sink and swaks."""
 
 import subprocess
 from dataclasses import dataclass, field
@@ -20,7 +20,8 @@ class SmtpSink:
     def start(self) -> "SmtpSink":
         """Start it; returns when it greets."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        # As root it would drop to a user of its own and lose the folder; -u keeps ours. %M: minutes, for the file name.
+        # As root it would drop to a user of its own and lose the folder; -u keeps ours. %M:
+        # minutes, for the file name.
         command = [packages.program("smtp-sink"), "-u", "root", "-d", "message.%M."]
         command += [*self.options, f"127.0.0.1:{self.port}", "100"]
         self._process = subprocess.Popen(
@@ -54,7 +55,7 @@ class SmtpSink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpSource:
-    """smtp-source: `messages` messages of `size` octets over `sessions` connections, all at once."""
+    """smtp-source: `messages` messages of `size` octets over `sessions` connections."""
 
     port: int
     messages: int = 1

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real gateway for tests: its own processes, data directory and loopback address.
+
+Addresses instead of ports: every gateway, DNS server and fake mail server gets an address of its
+own out of 127.0.0.0/8, so nobody has to guess a free port. Nothing sleeps for a fixed time; what is
+waited for is a condition with a deadline, and a deadline that passes says what was there instead.
+"""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from gatehouse.app import open_house
+from gatehouse.config.checks import Refused, load
+from gatehouse.journal import facts, json_lines, reader
+
+SOURCE = Path(__file__).parents[2] / "src"
+START_SECONDS = 20.0
+WAIT_SECONDS = 15.0
+F = TypeVar("F", bound=facts.HappenedAt)
+T = TypeVar("T")
+
+_hosts = itertools.count(1)
+
+
+def address() -> str:
+    """A loopback address that no other test of this or another run uses now."""
+    net, number = os.getpid() % 60_000, next(_hosts)
+    assert number < 65_000
+    return f"127.{16 + net // 256}.{net % 256}.{number}" if number < 255 else _more(number)
+
+
+def _more(number: int) -> str:
+    """Beyond 254 addresses: the last octet wraps into a neighbouring net that pids cannot have."""
+    return f"127.{1 + number // 255 % 14}.{os.getpid() % 255}.{number % 255 + 1}"
+
+
+def until(happened: Callable[[], T | None], what: str, seconds: float = WAIT_SECONDS) -> T:
+    """Poll until `happened` gives something true; the failure names `what`."""
+    ends = time.monotonic() + seconds
+    while True:
+        found = happened()
+        if found:
+            return found
+        if time.monotonic() > ends:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.01)
+
+
+class Events:
+    """The JSON event log as it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._facts: list[facts.HappenedAt] = []
+
+    def all(self) -> list[facts.HappenedAt]:
+        """All facts written so far, in order."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return self._facts
+        end = data.rfind(b"\n") + 1
+        self._offset += end
+        self._facts += [json_lines.decode(line) for line in data[:end].splitlines()]
+        return self._facts
+
+    def of(self, kind: type[F], **fields: object) -> list[F]:
+        """The facts of a kind whose fields have these values."""
+        return [
+            fact
+            for fact in self.all()
+            if type(fact) is kind and all(getattr(fact, k) == v for k, v in fields.items())
+        ]
+
+    def wait(
+        self, kind: type[F], count: int = 1, seconds: float = WAIT_SECONDS, **fields: object
+    ) -> F:
+        """Wait until there are `count` such facts; the last of them."""
+        wanted = f"{kind.__name__} {fields}"
+        found = until(
+            lambda: got if len(got := self.of(kind, **fields)) >= count else None, wanted, seconds
+        )
+        return found[-1]
+
+    def about(self, **ids: int) -> list[facts.HappenedAt]:
+        """All facts that carry these ids, in order."""
+        return [
+            fact
+            for fact in self.all()
+            if all(getattr(fact, name, None) == value for name, value in ids.items())
+        ]
+
+
+class Gateway:
+    """One gateway, from its configuration text to its exit status."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.output = folder / "output"
+        self.mail_log = self.data / "logs" / "mail_logs" / "mail.current"
+        self._process: subprocess.Popen[bytes] | None = None
+        directory, store = open_house(self.data)
+        loaded = load(text.encode())
+        assert not isinstance(loaded, Refused), [str(one) for one in loaded.findings]
+        store.revisions.append(text=text, operator="t", comment="test", committed_at=time.time())
+        store.close()
+        self.events = Events(_events_file(directory.logs))
+
+    # --- life -------------------------------------------------------------------------------
+
+    def start(self) -> "Gateway":
+        """Run it; returns when it says that it listens."""
+        out = self.output.open("ab")
+        before = self.output.stat().st_size
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "gatehouse", "run", "--data", str(self.data)],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=self._environment(),
+            start_new_session=True,
+        )
+        out.close()
+        process = self._process
+
+        def announced() -> bool:
+            said = self.output.read_bytes()[before:]
+            assert process.poll() is None, said.decode()
+            return b"Mail log: " in said
+
+        until(announced, "the gateway says where it listens", START_SECONDS)
+        return self
+
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(SOURCE), "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": ""}
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def processes(self, role: str) -> list[int]:
+        """Process ids of the living children in a role."""
+        started = [fact.pid for fact in self.events.of(facts.ProcessStarted, role=role)]
+        return [pid for pid in started if _alive(pid)]
+
+    def stop(self, seconds: float = 40.0) -> int:
+        """SIGTERM; the exit status."""
+        process = self._process
+        if process is None:
+            return 0
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(seconds)
+        finally:
+            self._process = None
+            _kill_group(process)
+
+    def kill(self) -> None:
+        """SIGKILL to all its processes, as a crash would."""
+        assert self._process is not None
+        _kill_group(self._process)
+        self._process.wait(10)
+        self._process = None
+
+    def __enter__(self) -> "Gateway":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def command(self, *arguments: str, status: int = 0) -> bytes:
+        """Run `gatehouse` on this data directory; its standard output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "gatehouse", "--data", str(self.data), *arguments],
+            capture_output=True,
+            timeout=30,
+            env=self._environment(),
+            check=False,
+        )
+        assert done.returncode == status, (arguments, done.returncode, done.stdout, done.stderr)
+        return done.stdout
+
+    def queue(self) -> list[dict[str, object]]:
+        """The queue as `gatehouse queue list --json` shows it."""
+        answer = msgspec.json.decode(self.command("--json", "queue", "list"))
+        return answer["messages"] if isinstance(answer, dict) else answer
+
+    # --- the mail log -------------------------------------------------------------------------
+
+    def lines(self, **ids: int) -> list[str]:
+        """Texts of the mail log lines whose first ids are these."""
+        read = [reader.read_line(raw) for raw in self.mail_log.read_bytes().splitlines()]
+        return [
+            line.text
+            for line in read
+            if all(getattr(line, name) == value for name, value in ids.items())
+        ]
+
+    def wait_line(self, text: str, **ids: int) -> list[str]:
+        """Wait until a line with these ids says exactly `text`; all lines with these ids."""
+
+        def there() -> list[str] | None:
+            lines = self.lines(**ids)
+            return lines if text in lines else None
+
+        try:
+            return until(there, f"the line {text!r}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; there is {self.lines(**ids)}") from None
+
+    def faults(self) -> list[facts.InternalFault]:
+        """Faults of its own that the gateway reported: there must never be any."""
+        return self.events.of(facts.InternalFault)
+
+
+def _events_file(logs: Path) -> Path:
+    from gatehouse.service.base.log_files import default_settings
+
+    settings = default_settings(logs.parent, "0", "0")
+    return settings.events.directory / f"events.current{settings.events.suffix}"
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def toml_list(values: Iterable[str]) -> str:
+    """Texts as a TOML array."""
+    return "[" + ", ".join(f'"{value}"' for value in values) + "]"
