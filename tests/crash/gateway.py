@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gateway as the storm sees it: a data directory, a process group, ways to end it.
+
+It runs in a session of its own, so that one signal reaches all of its processes at the same moment.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatehouse.app import open_house
+from gatehouse.config.checks import Refused, load
+from tests.crash import messages
+
+ROOT = Path(__file__).resolve().parents[2]
+ENTRY = ("gatehouse",)
+START_SECONDS = 30.0
+GONE_SECONDS = 40.0
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What the configuration depends on."""
+
+    port: int
+    sink: int
+    secure_sink: int
+    disk_reserve: str = "8M"
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def configuration(wiring: Wiring) -> str:
+    """Short waits, all destinations behind the sink."""
+    return f"""\
+format = 1
+[system]
+hostname = "gw.{messages.DOMAIN}"
+[interfaces.Net]
+address = "127.0.0.1"
+hostname = "mx.{messages.DOMAIN}"
+[listeners.In]
+type = "public"
+interface = "Net"
+port = {wiring.port}
+recipient_access = [{{ recipient = ".{messages.DOMAIN}", access = "accept" }}]
+[[listeners.In.sender_groups]]
+name = "ALL"
+members = ["ALL"]
+policy = "OPEN"
+[mail_flow_policies.OPEN]
+behavior = "accept"
+tls = "preferred"
+max_connections_per_client = 1000
+[smtp_routes]
+"." = ["127.0.0.1:{wiring.sink}"]
+"{messages.TLS}" = ["127.0.0.1:{wiring.secure_sink}"]
+[delivery]
+idle_timeout = "1s"
+[destination_controls.default]
+tls = "none"
+[destination_controls."{messages.TLS}"]
+tls = "required"
+[bounce_profiles.default]
+initial_wait = "1s"
+max_wait = "2s"
+[queue]
+disk_reserve = "{wiring.disk_reserve}"
+[processes]
+receivers = 2
+"""
+
+
+class Gateway:
+    """One data directory and whatever runs on it."""
+
+    def __init__(self, data: Path, log: Path, entry: tuple[str, ...] = ENTRY) -> None:
+        self.data = data
+        self._log = log
+        self._entry = entry
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+        self.failed_starts = 0
+        self.slowest_start = 0.0
+        # Children whose supervisor we kill become ours, so that we can tell when they are gone.
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+    def prepare(self, wiring: Wiring) -> None:
+        """Make the data directory and commit the configuration as its latest revision."""
+        text = configuration(wiring)
+        loaded = load(text.encode("ascii"))
+        if isinstance(loaded, Refused):
+            raise ValueError("\n".join(map(str, loaded.findings)))
+        _, store = open_house(self.data)
+        store.revisions.append(
+            text=text, operator="storm", comment="crash test", committed_at=time.time()
+        )
+        store.close()
+        self.port = wiring.port
+
+    # --- starting ---------------------------------------------------------------------------
+
+    def spawn(self) -> None:
+        """Start it; does not wait."""
+        path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *self._entry, "run", "--data", str(self.data)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": path},
+                start_new_session=True,
+            )
+
+    def start(self) -> None:
+        """Start it and wait for the banner, as a service manager: one that ends is started again."""
+        began = time.monotonic()
+        self.spawn()
+        while not self._greets():
+            if self.process.poll() is not None:
+                self.failed_starts += 1
+                self._reap(self.process.pid)
+                time.sleep(0.1)
+                self.spawn()
+            if time.monotonic() - began > START_SECONDS:
+                raise AssertionError(f"no banner within {START_SECONDS:.0f} s; see {self._log}")
+            time.sleep(0.02)
+        self.slowest_start = max(self.slowest_start, time.monotonic() - began)
+
+    @property
+    def process(self) -> "subprocess.Popen[bytes]":
+        """The supervisor."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def running(self) -> bool:
+        """Whether any process of the group may live."""
+        return self._process is not None and not self._reap(self._process.pid)
+
+    def _greets(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as sock:
+                return sock.recv(4) == b"220 "
+        except OSError:
+            return False
+
+    # --- ending -----------------------------------------------------------------------------
+
+    def kill_group(self) -> None:
+        """Every process, at the same moment."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+
+    def kill_supervisor(self) -> None:
+        """Only the first process; the others have to notice by themselves."""
+        self.process.kill()
+
+    def wait_until_gone(self) -> None:
+        """Until no process of the group is left."""
+        self._gone(self.process.pid)
+
+    def kill_role(self, role: str) -> int:
+        """The processes in one role; how many there were."""
+        doomed = self.pids(role)
+        for pid in doomed:
+            os.kill(pid, signal.SIGKILL)
+        return len(doomed)
+
+    def terminate(self) -> int:
+        """SIGTERM to the supervisor; its exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        status = self.process.wait(GONE_SECONDS)
+        self._gone(self.process.pid)
+        return status
+
+    def pids(self, role: str) -> list[int]:
+        """The processes of our group in a role."""
+        wanted = [b"_role", role.encode("ascii"), os.fsencode(self.data)]
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                group = os.getpgid(int(entry.name))
+            except OSError:
+                continue
+            ours = group == self.process.pid and words[-1:] == [b""]
+            if ours and any(words[i : i + 3] == wanted for i in range(len(words))):
+                found.append(int(entry.name))
+        return found
+
+    def _gone(self, group: int) -> None:
+        if self.process.pid == group:
+            self.process.wait(GONE_SECONDS)
+        ends = time.monotonic() + GONE_SECONDS
+        while time.monotonic() < ends:
+            if self._reap(group):
+                return
+            time.sleep(0.005)
+        raise AssertionError(f"processes of group {group} do not end")
+
+    @staticmethod
+    def _reap(group: int) -> bool:
+        """Collect the dead of a group; True when nobody is left in it."""
+        try:
+            while os.waitpid(-group, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        return False
