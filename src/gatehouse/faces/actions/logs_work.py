@@ -7,7 +7,7 @@ goes on with the one that has taken its name.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +17,7 @@ from gatehouse.faces.actions.logs import LogLines, TailInput
 from gatehouse.service.base.log_files import LogFileSettings, default_settings
 
 _BLOCK = 64 * 1024
+_LOGS = "logs"  # made with the data directory
 POLL_SECONDS = 0.2  # files tell nobody that they grow; a person does not notice this
 
 
@@ -37,30 +38,36 @@ async def tail(house: House, given: TailInput) -> LogLines:
     return LogLines(path=str(path), lines=tuple(map(_text, lines)))
 
 
-def follow(data: Path, given: TailInput, wait: Callable[[], None]) -> Iterator[str]:
+def follow(data: Path, given: TailInput, wait: Callable[[], None]) -> Generator[str, None, None]:
     """The last lines, then those written from now on, without end.
 
     `wait` is called when there is nothing new.
     """
     path = _current(_log(data.absolute(), given.events))
-    stream = _open(path)
-    if stream is None:
+    if not (data / _LOGS).is_dir():
         raise no_log(path)
-    yield from map(_text, _last_lines(stream, given.lines))
-    rest = b""
-    while True:
-        lines, rest = _new_lines(stream, rest)
-        yield from map(_text, lines)
-        if lines:
-            continue
-        newer = None if _is_at(stream, path) else _open(path)
-        if newer is None:
-            wait()
-            continue
-        lines, _ = _new_lines(stream, rest)  # written between the last look and the rename
-        yield from map(_text, lines)
+    stream = _open(path)
+    while stream is None:  # the gateway has only just begun
+        wait()
+        stream = _open(path)
+    try:
+        yield from map(_text, _last_lines(stream, given.lines))
+        rest = b""
+        while True:
+            lines, rest = _new_lines(stream, rest)
+            yield from map(_text, lines)
+            if lines:
+                continue
+            newer = None if _is_at(stream, path) else _open(path)
+            if newer is None:
+                wait()
+                continue
+            lines, _ = _new_lines(stream, rest)  # written between the last look and the rename
+            stream.close()
+            stream, rest = newer, b""
+            yield from map(_text, lines)
+    finally:
         stream.close()
-        stream, rest = newer, b""
 
 
 def no_log(path: Path) -> OperatorError:

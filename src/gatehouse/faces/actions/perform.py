@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from gatehouse.faces.actions.action import Action, Needs
+from gatehouse.faces.actions.action import Action, Needs, arguments
 from gatehouse.faces.actions.errors import Fault, OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.registry import BY_NAME
@@ -51,6 +51,7 @@ async def do(action: Action, house: House, given: msgspec.Struct) -> msgspec.Str
     """Do it; raises OperatorError and nothing else that is to be expected."""
     if action.needs is Needs.RUNNING and house.gateway is None:
         raise not_running()
+    _check_bounds(action, given)
     try:
         done: msgspec.Struct = await work_of(action)(house, given)
     except StoreError as error:
@@ -91,8 +92,23 @@ def not_running() -> OperatorError:
     )
 
 
-def _read(action: Action, arguments: msgspec.Raw) -> msgspec.Struct:
+def _check_bounds(action: Action, given: msgspec.Struct) -> None:
+    """The bounds of the declaration hold for every face."""
+    for field, _, asked in arguments(action):
+        value = getattr(given, field.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if not isinstance(number, int) or isinstance(number, bool):
+                continue
+            too_small = asked.least is not None and number < asked.least
+            if too_small or (asked.most is not None and number > asked.most):
+                allowed = f"{asked.least} to {asked.most}" if asked.most else f"from {asked.least}"
+                raise OperatorError(
+                    "bad-arguments", f"{field.name} is out of bounds.", hint=f"Allowed: {allowed}."
+                )
+
+
+def _read(action: Action, raw: msgspec.Raw) -> msgspec.Struct:
     try:
-        return msgspec.json.decode(arguments, type=action.input)
+        return msgspec.json.decode(raw, type=action.input)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OperatorError("bad-arguments", f"The arguments do not fit: {error}.") from None

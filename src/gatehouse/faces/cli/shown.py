@@ -51,7 +51,7 @@ def _status(one: status.Status, to: Screen) -> str:
     if one.destinations:
         blocks.append(_destinations(one, to))
     blocks += [
-        to.warn(f"Certificate {clean(use.name)} ({', '.join(use.used_by)}): {use.note}.")
+        to.warn(f"Certificate {use.name} ({', '.join(use.used_by)}): {use.note}.")
         for use in one.certificates
         if use.note
     ]
@@ -128,7 +128,7 @@ def _text(one: configuration.Text, to: Screen) -> str:
 
 
 def _checked(one: configuration.Checked, to: Screen) -> str:
-    verdict = f"The configuration can run ({one.source})."
+    verdict = f"The configuration can run ({clean(one.source)})."
     return "\n".join([*_findings(one.warnings, to), verdict])
 
 
@@ -185,7 +185,7 @@ def _history(one: configuration.History, to: Screen) -> str:
 
 
 def _findings(found: tuple[FindingView, ...], to: Screen) -> list[str]:
-    return [to.warn(clean(one.text)) for one in found]
+    return [to.warn(one.text) for one in found]
 
 
 def _clean_lines(text: str) -> str:
@@ -304,7 +304,7 @@ def _certificates(one: certificates.CertificateList, to: Screen) -> str:
         )
         for each in one.certificates
     ]
-    notes = [to.warn(f"{clean(c.name)}: {c.note}.") for c in one.certificates if c.note]
+    notes = [to.warn(f"{c.name}: {c.note}.") for c in one.certificates if c.note]
     return "\n\n".join([table(columns, rows, to), *notes])
 
 

@@ -43,7 +43,8 @@ class Screen:
         return click.style(text, bold=True) if self.colour else text
 
     def warn(self, text: str) -> str:
-        """Something to look at."""
+        """Something to look at; cleaned here."""
+        text = clean(text)
         return click.style(text, fg="yellow") if self.colour else text
 
 

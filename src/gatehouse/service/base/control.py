@@ -151,8 +151,7 @@ class ControlServer:
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-        if not self._is_ours(writer):
-            return refusal("not-allowed", "Only the gateway's own user and root may do this.")
+        # The line is read first in any case: closing on unread data would take the answer back.
         try:
             async with asyncio.timeout(self._settings.request_seconds):
                 line = await reader.readuntil(b"\n")
@@ -162,6 +161,8 @@ class ControlServer:
             return refusal("request-too-large", "The request is too large.")
         except TimeoutError:
             return refusal("request-timeout", "The request did not come in time.")
+        if not self._is_ours(writer):
+            return refusal("not-allowed", "Only the gateway's own user and root may do this.")
         try:
             request = _decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

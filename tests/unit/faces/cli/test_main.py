@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: from words to actions, exit status, help and completion."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+import gatehouse.__main__
+from gatehouse import app
+from gatehouse.config.defaults import DEFAULT_TEXT
+from gatehouse.faces.actions.action import Action
+from gatehouse.faces.actions.registry import ACTIONS
+from gatehouse.faces.cli.main import Doors, main, tree
+
+DOORS = Doors(version=lambda: "1.2.3", run_gateway=lambda data: 7, open_house=app.open_house)
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    """Runs a command line on a data directory; exit status, output, errors."""
+    monkeypatch.setenv("GATEHOUSE_DATA", str(tmp_path / "data"))
+
+    def run(*words: str) -> tuple[int, str, str]:
+        status = main(list(words), DOORS)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "my.toml"
+    path.write_text(DEFAULT_TEXT.replace("gatehouse.example.com", "gw7.example.com"))
+    return path
+
+
+def walk(group: click.Group, *names: str) -> list[tuple[tuple[str, ...], click.Command]]:
+    found: list[tuple[tuple[str, ...], click.Command]] = []
+    for name, one in group.commands.items():
+        found.append(((*names, name), one))
+        if isinstance(one, click.Group):
+            found += walk(one, *names, name)
+    return found
+
+
+ALL = [names for names, _ in walk(tree(DOORS))]
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_every_command_has_help_with_an_example(words: tuple[str, ...], command: Command) -> None:
+    status, out, _ = command(*words, "--help")
+    assert status == 0
+    assert "--data" in out or words == ("completion",)
+    assert "Example:" in out or words[0] in ("config", "queue", "certificate", "log")
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
+def test_every_example_is_a_command_line_that_is_understood(action: Action) -> None:
+    words = shlex.split(action.example.split(" > ")[0])[1:]
+    root = tree(DOORS)
+    context = root.make_context("gatehouse", list(words), resilient_parsing=False)
+    name, found, rest = root.resolve_command(context, words)
+    while isinstance(found, click.Group):
+        name, found, rest = found.resolve_command(context, rest)
+    assert found is not None
+    found.make_context(name, rest)
+
+
+def test_loading_looking_and_committing(command: Command, file: Path) -> None:
+    assert command("config", "load", str(file))[0] == 0
+    status, out, _ = command("config", "diff")
+    assert status == 0
+    assert '+hostname = "gw7.example.com"' in out
+    status, out, err = command("config", "commit", "a new name")
+    assert (status, err) == (0, "")
+    assert out.endswith("Revision 2 is committed; the next `gatehouse run` uses it.\n")
+    assert "warning: line 24: listeners.InboundMail.certificate: the Demo certificate" in out
+    status, out, _ = command("config", "history", "--json")
+    assert [one["comment"] for one in json.loads(out)["revisions"]] == [
+        "a new name",
+        "factory settings",
+    ]
+    assert command("config", "show")[1] == file.read_text()
+
+
+def test_a_bad_file_is_one_line_for_each_fault_and_status_1(command: Command, file: Path) -> None:
+    file.write_text(DEFAULT_TEXT.replace("port = 2525", "port = 70000\nprot = 1"))
+    status, out, err = command("config", "load", str(file))
+    assert (status, out) == (1, "")
+    faults = err.splitlines()
+    assert len(faults) == 3
+    assert "listeners.InboundMail.port" in faults[0]
+    assert "65535" in faults[0]
+    assert "did you mean 'port'?" in faults[1]
+    assert faults[2].startswith("gatehouse: The configuration has 2 errors")
+
+
+def test_a_failure_is_json_too(command: Command) -> None:
+    status, out, err = command("queue", "show", "5", "--json")
+    assert status == 1
+    assert json.loads(out)["fault"]["reference"] == "no-data-directory"
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nonsense",),
+        ("queue", "show"),
+        ("queue", "show", "x"),
+        ("queue", "list", "--limit", "0"),
+        ("queue", "list", "--nonsense"),
+        ("completion", "tcsh"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_understood_is_status_2(command: Command, words: tuple[str, ...]) -> None:
+    assert command(*words)[0] == 2
+
+
+def test_data_is_understood_before_and_behind(command: Command, tmp_path: Path) -> None:
+    where = str(tmp_path / "elsewhere")
+    for words in (("--data", where, "queue", "list"), ("queue", "list", "--data", where)):
+        assert where in command(*words)[2]
+    both = command("--data", "/nowhere", "queue", "--data", "/nobody", "list", "--data", where)
+    assert where in both[2]
+
+
+def test_reading_makes_no_data_directory(command: Command, tmp_path: Path) -> None:
+    for words in (("status",), ("queue", "list"), ("config", "show"), ("log", "tail")):
+        assert command(*words)[0] == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_file_is_checked_without_a_data_directory(command: Command, file: Path) -> None:
+    assert command("config", "check", str(file))[0] == 0
+    assert not (file.parent / "data").exists()
+
+
+def test_a_file_that_is_not_there_is_a_failure(command: Command) -> None:
+    status, _, err = command("config", "check", "/nowhere/x.toml")
+    assert status == 1
+    assert err == (
+        "gatehouse: The file cannot be read: No such file or directory (/nowhere/x.toml).\n"
+    )
+
+
+def test_deleting_asks_at_a_terminal_only(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("config", "load", os.devnull)  # makes the data directory; the empty file is refused
+    assert command("queue", "delete", "--all")[0] == 0
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    asked: list[str] = []
+
+    def refuse(text: str, **more: object) -> None:
+        asked.append(text)
+        raise click.Abort
+
+    monkeypatch.setattr(click, "confirm", refuse)
+    assert command("queue", "delete", "--all")[0] == 1
+    assert asked == ["Remove these messages for good?"]
+    assert command("queue", "delete", "--all", "--yes")[0] == 0
+
+
+def test_run_ends_with_the_gateways_status(command: Command) -> None:
+    assert command("run")[0] == 7
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_names_the_command(command: Command, shell: str) -> None:
+    status, out, _ = command("completion", shell)
+    assert status == 0
+    assert "_GATEHOUSE_COMPLETE" in out
+
+
+def test_completion_knows_the_commands(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_GATEHOUSE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "gatehouse queue re")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    assert command()[1].split() == ["plain,release", "plain,retry"]
+
+
+def test_both_sides_know_how_a_process_of_ours_is_started() -> None:
+    assert gatehouse.__main__.ROLE_COMMAND == app.ROLE_COMMAND
+
+
+def test_help_does_not_load_the_gateway() -> None:
+    script = (
+        "import sys\n"
+        "from gatehouse.__main__ import main\n"
+        "sys.argv = ['gatehouse', '--help']\n"
+        "main()\n"
+        "heavy = {'apsw', 'uvloop', 'pydantic', 'cryptography', 'dns', 'asyncio'}\n"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A house without a gateway, and one with a pretend gateway."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from gatehouse.app import open_house
+from gatehouse.config.running import Running
+from gatehouse.faces.actions.house import House
+from gatehouse.service.base.channel import Value
+from gatehouse.service.base.clock import Clock
+from gatehouse.service.commit.conductor import ApplyFailed
+
+NOW = 1_800_000_000.0
+
+
+@dataclass
+class PretendGateway:
+    """Notes what it is told; `refuses` makes every revision fail with that reason."""
+
+    refuses: str = ""
+    running: Running | None = None
+    revision: int = 1
+    applied: list[tuple[int, str, str]] = field(default_factory=list)
+    looked: int = 0
+
+    async def apply(self, revision: int, operator: str, comment: str) -> None:
+        if self.refuses:
+            raise ApplyFailed(self.refuses)
+        self.applied.append((revision, operator, comment))
+        self.revision = revision
+
+    async def ask(self, what: str) -> list[tuple[str, int, Value]]:
+        return [("receiver", 12, {"connections": 3}), ("deliverer", 11, {"in hand": 2})]
+
+    def totals(self) -> dict[str, int | str]:
+        return {"InjMsg": 5}
+
+    def queue_changed(self) -> None:
+        self.looked += 1
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A new data directory; no gateway runs on it."""
+    directory, store = open_house(tmp_path / "data")
+    ticks = itertools.count()
+    clock = Clock(wall=lambda: NOW + next(ticks), monotonic=lambda: 0.0)
+    yield House(directory=directory, version="1.2.3", operator="ann", opened=store, clock=clock)
+    store.close()
+
+
+@pytest.fixture
+def gateway() -> PretendGateway:
+    return PretendGateway()
+
+
+@pytest.fixture
+def running_house(house: House, gateway: PretendGateway) -> House:
+    """The same with a gateway."""
+    return replace(house, gateway=gateway, started_at=NOW - 60)
