@@ -105,10 +105,13 @@ class Connection(asyncio.Protocol):
                 return
             self._tls = context.session()
         known = office.resolver.known_reverse(self.client_ip)
-        if known is not None:
-            self._identify(known)
-        else:
+        if known is None:
             office.tasks.start(self._look_up(), "reverse name")
+            return
+        try:
+            self._identify(known)
+        except Exception as error:
+            self._broken(error)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the wire, to the engine whose turn it is."""
@@ -305,11 +308,12 @@ class Connection(asyncio.Protocol):
             self._flow()
 
     def _flush(self) -> None:
+        if self._tls is not None and not self._tls_up:
+            return  # with implicit TLS the banner is due before the handshake, and waits for it
         output = self._engine.take_output()
         if not output or self._transport.is_closing():
             return
         if self._tls is not None:
-            # With implicit TLS the banner is due before the handshake ends: it waits in the engine.
             self._tls.write(output)
             output = self._tls.output()
         self._send(output)
@@ -406,6 +410,7 @@ class Connection(asyncio.Protocol):
         transaction, self.transaction = self.transaction, None
         if transaction is None or transaction.committing:
             return
+        self.office.open_messages -= 1
         transaction.abort()
         self.office.record(
             facts.MessageAborted(at=self.office.wall(), mid=transaction.mid, reason=reason)
