@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.live.house import House, open_house_in
 from tests.live.peers import packages
 from tests.live.peers.chamber import why_not
 from tests.live.peers.opensmtpd import OpenSmtpd
@@ -107,3 +108,11 @@ def eventually() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The gateway that most tests share; at the end it must have no fault of its own."""
+    with open_house_in(tmp_path_factory.mktemp("house")) as opened:
+        yield opened
+        opened.gateway.assert_sound()

@@ -67,7 +67,8 @@ class DnsServer:
                 except (OSError, EOFError):
                     pass
 
-        self._servers: list[Any] = [_UdpServer((address, PORT), Udp), _TcpServer((address, PORT), Tcp)]
+        where = (address, PORT)
+        self._servers: list[Any] = [_UdpServer(where, Udp), _TcpServer(where, Tcp)]
         for server in self._servers:
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
 

@@ -225,9 +225,12 @@ class Gateway:
         except AssertionError as error:
             raise AssertionError(f"{error}; there is {self.lines(**ids)}") from None
 
-    def faults(self) -> list[facts.InternalFault]:
-        """Faults of its own that the gateway reported: there must never be any."""
-        return self.events.of(facts.InternalFault)
+    def assert_sound(self) -> None:
+        """Nothing of its own went wrong: no reported fault, no traceback on its terminal."""
+        assert self.events.of(facts.InternalFault) == []
+        said = self.output.read_text()
+        assert "Traceback" not in said, said
+        assert "Exception" not in said, said
 
 
 def _events_file(logs: Path) -> Path:
