@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Group commit: everything that waits shares one fsync, and is answered after it.
 
-One writer per process. What is submitted while a commit runs waits for the next one, so the group
-grows by itself when the disk is slow and is one message when nobody else is there. `done` is called
-on the event loop with the operation's own result, or with the error of the whole commit: a commit
-that failed is never tried again into a success (hostile-input §2.3).
+One writer per process. `done` is called on the event loop with the operation's own result, or with
+the error of the whole commit: a commit that failed is never tried again into a success
+(hostile-input §2.3).
 
-The commit runs in a thread of its own, because a disk may take seconds and other connections must
-not notice; the thread does nothing but this, so there is one transaction of this process at a time.
+How a group forms: an operation waits `GATHER_SECONDS` for others, but only while somebody else is
+about to bring one (`expected`), so a lone client never waits for nobody. Where it is committed: on
+the event loop as long as the disk is fast, because handing the interpreter to a thread and back for
+each step of SQLite costs more than the fsync (docs/adr/0004); in a thread as soon as a commit has
+been slow, or the group holds a large body, because a disk that takes its time must not keep other
+connections waiting.
 """
 
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from concurrent.futures import ThreadPoolExecutor
 
 from gatehouse.store.errors import StoreError
-from gatehouse.store.values import Failed, Operation, Result
+from gatehouse.store.values import AddMessage, Failed, Operation, Result
 
 Done = Callable[[Result | StoreError], None]
 Commit = Callable[[Sequence[Operation]], Sequence[Result]]
@@ -24,33 +26,57 @@ Commit = Callable[[Sequence[Operation]], Sequence[Result]]
 # So many operations are one transaction at most: it bounds the time that other processes wait for
 # their turn to write, and what is lost at once when the disk says no.
 MAX_GROUP = 512
+# Gathering stops at this many: a larger group saves little more (docs/adr/0004).
+FULL_GROUP = 16
+# A network round trip is about this long: clients in the middle of a message are heard within it.
+GATHER_SECONDS = 0.002
+# A commit that took longer than this makes the next ones go to the thread, for a while.
+SLOW_SECONDS = 0.05
+SLOW_FOR_SECONDS = 5.0
+# A body of this size takes the disk longer to flush than an event loop may stand still.
+LARGE_BODY = 1024 * 1024
 
 
 class GroupWriter:
     """Collects operations on the event loop and commits them together."""
 
-    def __init__(self, commit: Commit, report: Callable[[str, BaseException], None]) -> None:
+    def __init__(
+        self,
+        commit: Commit,
+        report: Callable[[str, BaseException], None],
+        monotonic: Callable[[], float],
+    ) -> None:
         self._commit = commit
         self._report = report
+        self._monotonic = monotonic
         self._waiting: list[tuple[Operation, Done]] = []
         self._loop = asyncio.get_running_loop()
         self._running = False
-        self._scheduled = False
+        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._slow_until = 0.0
         self._idle: asyncio.Future[None] | None = None
-        self._work: SimpleQueue[None] = SimpleQueue()
-        self._group: list[tuple[Operation, Done]] | None = None
-        self._thread = threading.Thread(target=self._serve, name="group-writer", daemon=True)
-        self._thread.start()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="group-writer")
+        self.expected: Callable[[], int] = lambda: 0  # operations that others are about to bring
         self.commits = 0
         self.operations = 0
 
     def submit(self, operation: Operation, done: Done) -> None:
         """Commit `operation` with whatever else waits, then call `done` on the loop."""
-        self._waiting.append((operation, done))
-        if not self._running and not self._scheduled:
-            # Not at once: what else arrives in this round of the loop belongs to the same group.
-            self._scheduled = True
-            self._loop.call_soon(self._begin)
+        waiting = self._waiting
+        waiting.append((operation, done))
+        if self._running:
+            return
+        if self._timer is None:
+            self._schedule()
+        elif len(waiting) == FULL_GROUP:
+            self._timer.cancel()
+            self._timer = self._loop.call_soon(self._begin)
+
+    def _schedule(self) -> None:
+        if len(self._waiting) < FULL_GROUP and self.expected() > 0:
+            self._timer = self._loop.call_later(GATHER_SECONDS, self._begin)
+        else:
+            self._timer = self._loop.call_soon(self._begin)
 
     async def write(self, operation: Operation) -> Result:
         """Commit and wait; raises StoreError when the commit failed."""
@@ -69,29 +95,32 @@ class GroupWriter:
         return result
 
     def _begin(self) -> None:
-        self._scheduled = False
+        self._timer = None
         if self._running or not self._waiting:
             return
         self._running = True
-        self._group = self._waiting[:MAX_GROUP]
+        group = self._waiting[:MAX_GROUP]
         del self._waiting[:MAX_GROUP]
-        self._work.put(None)
+        if self._monotonic() < self._slow_until or _is_heavy(group):
+            work = self._loop.run_in_executor(self._thread, self._write, group)
+            work.add_done_callback(lambda future: self._finish(group, future.result()))
+        else:
+            self._finish(group, self._write(group))
 
-    def _serve(self) -> None:
-        while True:
-            self._work.get()
-            group = self._group
-            if group is None:
-                return
-            answers: Sequence[Result | StoreError]
-            try:
-                answers = self._commit([operation for operation, _ in group])
-            except StoreError as error:
-                answers = [error] * len(group)
-            except Exception as error:  # never leave clients without an answer
-                self._loop.call_soon_threadsafe(self._report, "group writer", error)
-                answers = [StoreError(str(error))] * len(group)
-            self._loop.call_soon_threadsafe(self._finish, group, answers)
+    def _write(self, group: list[tuple[Operation, Done]]) -> Sequence[Result | StoreError]:
+        """One transaction; never raises: clients that wait always get an answer."""
+        started = self._monotonic()
+        try:
+            return self._commit([operation for operation, _ in group])
+        except StoreError as error:
+            return [error] * len(group)
+        except Exception as error:
+            self._loop.call_soon_threadsafe(self._report, "group writer", error)
+            return [StoreError(str(error))] * len(group)
+        finally:
+            ended = self._monotonic()
+            if ended - started > SLOW_SECONDS:
+                self._slow_until = ended + SLOW_FOR_SECONDS
 
     def _finish(
         self, group: list[tuple[Operation, Done]], answers: Sequence[Result | StoreError]
@@ -99,13 +128,15 @@ class GroupWriter:
         self.commits += 1
         self.operations += len(group)
         self._running = False
-        self._begin()  # the next group is on its way while this one's clients are answered
         for (_, done), answer in zip(group, answers, strict=True):
             try:
                 done(answer)
             except Exception as error:  # one client's answer never costs another's
                 self._report("group writer", error)
-        if not self._running and self._idle is not None:
+        if self._waiting:
+            if self._timer is None:
+                self._schedule()
+        elif self._idle is not None:
             idle, self._idle = self._idle, None
             idle.set_result(None)
 
@@ -118,6 +149,11 @@ class GroupWriter:
 
     def close(self) -> None:
         """End the thread; call after `drain`."""
-        self._group = None
-        self._work.put(None)
-        self._thread.join(timeout=5)
+        self._thread.shutdown(wait=True)
+
+
+def _is_heavy(group: list[tuple[Operation, Done]]) -> bool:
+    for operation, _ in group:
+        if type(operation) is AddMessage and operation.message.size > LARGE_BODY:
+            return True
+    return False

@@ -2,8 +2,8 @@
 """What every process of the gateway has around its work: store, journal, resolver, writer, line.
 
 A worker is started by the supervisor with one end of a channel. It says `Ready`, sends its journal
-in blocks, and leaves when it is told to or when the other end of the line is gone. Its role is a value
-with three verbs: start, message, stop.
+in blocks, and leaves when it is told to or when the other end of the line is gone. Its role is a
+value with three verbs: start, message, stop.
 """
 
 import asyncio
@@ -92,7 +92,9 @@ class Worker:
     def writer(self, bodies: BodyWriter) -> GroupWriter:
         """The group writer of this process."""
         store = self.store
-        return GroupWriter(lambda batch: store.commit_batch(bodies, batch), self.report)
+        return GroupWriter(
+            lambda batch: store.commit_batch(bodies, batch), self.report, self.clock.monotonic
+        )
 
     async def run(self, sock: socket.socket, role_of: "Callable[[Worker], Role]") -> int:
         """Serve until told to stop; the exit status."""

@@ -2,8 +2,8 @@
 """What all sessions of a receiver process share: the intake, the clock, the list of connections.
 
 The office takes a finished message to the group writer, answers when the commit is over, judges
-what can be judged only at the end of data, and sweeps connections that used up their time. It knows no
-protocol.
+what can be judged only at the end of data, and sweeps connections that used up their time. It knows
+no protocol.
 """
 
 import asyncio
@@ -97,6 +97,8 @@ class Office:
         self.sessions: set[Client] = set()
         self.full = False
         self._wake = wake_deliverer
+        self.open_messages = 0  # between MAIL and the end of data
+        tools.writer.expected = lambda: self.open_messages
         self._date = HeaderDate()
 
     @property

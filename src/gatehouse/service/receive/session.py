@@ -63,6 +63,7 @@ class Session(Connection):
             return
         mid = office.ids.next("mid")
         self.transaction = Transaction(mid, event.sender, event.params, at)
+        office.open_messages += 1
         office.record(facts.MessageStarted(at=at, mid=mid, icid=self.icid, sender=sender))
         self._engine.answer()
 
@@ -132,6 +133,7 @@ class Session(Connection):
             self._engine.answer(reply)
             return
         transaction.committing = True
+        office.open_messages -= 1
         office.store_message(self, transaction, self._stored)
 
     def _stored(self, transaction: Transaction, error: Exception | None) -> None:

@@ -3,8 +3,8 @@
 
 The body goes to the spool chunk by chunk and never lies whole in memory; only the header block is
 looked at, and only its first `MAX_HEAD` octets. A write that fails marks the transaction: what
-still arrives is thrown away, and the client hears it at the end of data (RFC 5321 §4.2.5: no reply comes
-earlier).
+still arrives is thrown away, and the client hears it at the end of data (RFC 5321 §4.2.5: no reply
+comes earlier).
 """
 
 from gatehouse.mail import headers
