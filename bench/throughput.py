@@ -8,6 +8,7 @@ lists the knobs.
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -236,6 +237,7 @@ def main() -> int:
     if not rows or not systems:
         parser.error("no such row or system")
     compiled("load"), compiled("sink")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     RESULTS.mkdir(exist_ok=True)
     identity = make_identity(RESULTS)
     results = run(rows, systems, asked.rounds, identity, lambda text: print(text, flush=True))

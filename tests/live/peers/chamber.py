@@ -90,7 +90,10 @@ class Chamber:
         """The command line that runs `argv` inside."""
         pairs = [str(part) for place, source in self.mounts.items() for part in (source, place)]
         inside = [str(len(self.mounts)), *pairs, *map(str, argv)]
-        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", _ENTER, "sh", *inside]
+        # A test run that is killed takes its MTAs along.
+        follow = ["setpriv", "--pdeathsig", "TERM"]
+        space = ["unshare", "--mount", "--propagation", "private"]
+        return [*follow, *space, "sh", "-c", _ENTER, "sh", *inside]
 
     def run(self, *argv: str | Path) -> str:
         """Run something to its end inside, as an administrator would."""
