@@ -13,9 +13,9 @@ from gatehouse.mail.reply import Reply
 from gatehouse.smtp import server_events as events
 from gatehouse.smtp.server import ServerEngine
 from gatehouse.smtp.server_settings import ServerSettings
+from gatehouse.tls.certificates import CertifiedKey
 from gatehouse.tls.contexts import ServerTlsSettings
 from gatehouse.tls.engine import ServerContext, TlsSession
-from gatehouse.tls.certificates import CertifiedKey
 
 MAX_MESSAGE = 1024 * 1024
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `gatehouse` command.
 
-Its tree is made from the registry; only what is no operator action is written out here: `run` and
-`completion`. What is heavy is loaded when a command is carried out, so that help and completion
-are there at once.
+Its tree is made from the registry; only what is no operator action is written out here: `run`,
+`demo` and `completion`. What is heavy is loaded when a command is carried out, so that help and
+completion are there at once.
 
 Exit status: 0 it was done, 1 it was not (one sentence on standard error says why), 2 the command
 line was not understood.
@@ -26,6 +26,7 @@ from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.errors import Fault, OperatorError
 from gatehouse.faces.actions.registry import ACTIONS, GROUPS
 from gatehouse.faces.cli import commands
+from gatehouse.faces.cli.demo_command import demo_command
 from gatehouse.faces.cli.shown import render
 from gatehouse.faces.cli.terminal import screen
 from gatehouse.journal.escape import clean
@@ -65,7 +66,7 @@ def tree(doors: Doors) -> click.Group:
         params=[commands.data_option(), commands.json_option()],
     )
     click.version_option(message=f"{_NAME} %(version)s", package_name="mailgatehouse")(root)
-    for command in (_run_command(doors), _completion_command(root)):
+    for command in (_run_command(doors), demo_command(), _completion_command(root)):
         root.add_command(command)
     groups = {
         name: click.Group(
