@@ -12,7 +12,9 @@ from gatehouse.faces.actions.candidate import Candidate
 from gatehouse.faces.actions.configuration import (
     CheckInput,
     CommitInput,
+    Difference,
     HistoryInput,
+    Loaded,
     LoadInput,
     ShowInput,
 )
@@ -24,7 +26,7 @@ OTHER = DEFAULT_TEXT.replace("gatehouse.example.com", "gw7.example.com")
 BROKEN = DEFAULT_TEXT.replace("port = 2525", 'port = "smtp"').replace('"public"', '"outside"')
 
 
-def load(house: House, text: str, commit: str | None = None) -> work.Loaded:
+def load(house: House, text: str, commit: str | None = None) -> Loaded:
     return asyncio.run(work.load(house, LoadInput(file=text.encode(), commit=commit)))
 
 
@@ -135,7 +137,7 @@ def test_show_prints_each_text_as_it_was_loaded(house: House) -> None:
 
 
 def test_the_difference_is_line_by_line(house: House) -> None:
-    def diff() -> work.Difference:
+    def diff() -> Difference:
         return asyncio.run(work.diff(house, Nothing()))
 
     assert not diff().candidate

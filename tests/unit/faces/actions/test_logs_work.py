@@ -57,7 +57,10 @@ def test_where_there_is_no_log_it_says_so(tmp_path: Path) -> None:
 
 
 def test_following_waits_for_the_first_line(tmp_path: Path, mail: Path) -> None:
-    lines = work.follow(tmp_path, TailInput(), lambda: mail.write_text("a\n") and None)
+    def write() -> None:
+        mail.write_text("a\n")
+
+    lines = work.follow(tmp_path, TailInput(), write)
     with contextlib.closing(lines):
         assert next(lines) == "a"
 
