@@ -12,37 +12,16 @@ from typing import Any
 
 import apsw
 
-# A retry is due within the longest wait of the bounce profile, a tenth of jitter and the second that
-# the gateway takes to look.
-LATEST_RETRY = 2.0 * 1.1 + 1.5
 
-
-def waiting(data: Path, now: float) -> dict[str, bool]:
-    """Waiting recipients, and whether each one's next attempt is in sight.
-
-    Ask at the end of a drain: what is still due at once (no next attempt) has been forgotten.
-    """
-    rows = _rows(
-        data,
-        "SELECT r.address, r.next_at, m.held FROM recipient r JOIN message m USING (mid) "
-        "WHERE r.state = 0",
-    )
-    return {
-        str(address): not held
-        and next_at is not None
-        and now - LATEST_RETRY <= next_at <= now + LATEST_RETRY
-        for address, next_at, held in rows
-    }
+def waiting(data: Path) -> set[str]:
+    """The recipients that wait, whatever for."""
+    query = "SELECT address FROM recipient WHERE state = 0"
+    return {str(address) for (address,) in _rows(data, query)}
 
 
 def messages_queued(data: Path) -> int:
     """How many messages the queue has."""
     return int(_rows(data, "SELECT count(*) FROM message")[0][0])
-
-
-def mids(data: Path) -> set[int]:
-    """The messages in the queue."""
-    return {int(mid) for (mid,) in _rows(data, "SELECT mid FROM message")}
 
 
 def orphans(data: Path) -> list[str]:

@@ -92,6 +92,7 @@ class Gateway:
         self._log = log
         self._entry = entry
         self._process: subprocess.Popen[bytes] | None = None
+        self._said = 0  # how much stood in the log when it was started
         self.port = 0
         self.failed_starts = 0
         self.slowest_start = 0.0
@@ -115,6 +116,7 @@ class Gateway:
 
     def spawn(self) -> None:
         """Start it; does not wait."""
+        self._said = self._log.stat().st_size if self._log.exists() else 0
         path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -131,7 +133,14 @@ class Gateway:
         """Start it and wait for the banner, as a service manager: one that ends is started again."""
         began = time.monotonic()
         self.spawn()
-        while not self._greets():
+        self._wait_until_it_serves(began)
+
+    def ensure(self) -> None:
+        """After a kill of some processes: start it again only if it gave up as a whole."""
+        self._wait_until_it_serves(time.monotonic())
+
+    def _wait_until_it_serves(self, began: float) -> None:
+        while not (self._announced() and self._greets()):
             if self.process.poll() is not None:
                 self.failed_starts += 1
                 self._reap(self.process.pid)
@@ -152,6 +161,12 @@ class Gateway:
     def running(self) -> bool:
         """Whether any process of the group may live."""
         return self._process is not None and not self._reap(self._process.pid)
+
+    def _announced(self) -> bool:
+        """It says where its log is when all its processes serve."""
+        with self._log.open("rb") as log:
+            log.seek(self._said)
+            return b"Mail log: " in log.read()
 
     def _greets(self) -> bool:
         try:

@@ -52,7 +52,10 @@ def make(number: int, dice: random.Random) -> Message:
     low, high, _ = dice.choices(_SIZES, [weight for _, _, weight in _SIZES])[0]
     size = dice.randint(low, high)
     count = dice.choices((1, 2, 3, 4), (6, 2, 1, 1))[0]
-    recipients = tuple(_recipient(number, index, dice) for index in range(count))
+    domains = dice.choices(DESTINATIONS, k=count)
+    if dice.random() < 0.5:
+        domains = domains[:1] * count  # one transaction with several recipients
+    recipients = tuple(_recipient(number, index, name, dice) for index, name in enumerate(domains))
     head = (
         b"%s%d\r\nFrom: <s%d@%s>\r\nSubject: storm %d\r\nMessage-ID: <%d@%s>\r\n\r\n.\r\n..dots\r\n"
         % (MARK, number, number, BOUNCES.encode(), number, number, DOMAIN.encode())
@@ -62,8 +65,7 @@ def make(number: int, dice: random.Random) -> Message:
     return Message(number, recipients, head + body + b".end\r\n")
 
 
-def _recipient(number: int, index: int, dice: random.Random) -> str:
-    domain = dice.choice(DESTINATIONS)
+def _recipient(number: int, index: int, domain: str, dice: random.Random) -> str:
     refused = domain == NEVER and dice.random() < 0.5
     return f"m{number}-{index}{'-no' if refused else ''}@{domain}"
 

@@ -21,7 +21,7 @@ LOST = "LOST"  # acknowledged, not received, no report, not in the queue
 CORRUPT = "CORRUPT"  # acknowledged, and something else arrived
 PHANTOM = "PHANTOM"  # arrived and was never offered whole, or a report without a refusal
 DUPLICATE = "DUPLICATE"  # a copy that nothing excuses
-STUCK = "STUCK"  # in the queue, but not on its way out
+STUCK = "STUCK"  # still in the queue when all that can be delivered has been
 ORPHAN = "ORPHAN"  # on disk without an owner
 CLASSES = (LOST, CORRUPT, PHANTOM, DUPLICATE, STUCK, ORPHAN)
 
@@ -91,7 +91,7 @@ class _Pair:
 def judge(
     entries: Iterable[Entry], queue: Mapping[str, bool], orphans: Iterable[str] = ()
 ) -> Findings:
-    """Classify; `queue` maps waiting pairs to whether their next attempt is due in time."""
+    """Classify; `queue` maps waiting pairs to whether they may still be waiting now."""
     pairs: dict[str, _Pair] = defaultdict(_Pair)
     kills: list[Kill] = []
     for entry in entries:
@@ -99,9 +99,9 @@ def judge(
     kills.sort(key=lambda kill: kill.end)
     findings = Findings()
     findings.faults[ORPHAN] = list(orphans)
-    for name, on_time in queue.items():
+    for name, rightly in queue.items():
         findings.queued += 1
-        if not on_time:
+        if not rightly:
             findings.faults[STUCK].append(name)
     for name, pair in pairs.items():
         _count(pair, findings)
