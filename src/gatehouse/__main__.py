@@ -17,9 +17,9 @@ def main() -> int:
     """Run the command line; the exit status."""
     arguments = sys.argv[1:]
     if arguments and arguments[0] == ROLE_COMMAND:
-        from gatehouse import app
+        from gatehouse import roles
 
-        return app.run_role(arguments[1:])
+        return roles.run_role(arguments[1:])
     from gatehouse.faces.cli.main import Doors
     from gatehouse.faces.cli.main import main as command_line
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wiring: the only place that knows everybody.
+"""The wiring of the supervisor: with `roles.py` the only place that knows everybody.
 
-`run_gateway` is the supervisor's main function, `run_role` that of the processes it starts. Nothing
-is decided here; values and callables are put together and handed over.
+Nothing is decided here; values and callables are put together and handed over.
 """
 
 import asyncio
@@ -27,18 +26,8 @@ from gatehouse.service.base.clock import SYSTEM_CLOCK
 from gatehouse.service.base.control import ControlServer, Request
 from gatehouse.service.base.log_files import LogWriter, default_settings
 from gatehouse.service.base.recorder import Recorder
-from gatehouse.service.base.revision import load_running
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
-from gatehouse.service.base.worker import Role, Worker, run_worker
-from gatehouse.service.commit.conductor import (
-    DELIVERER,
-    RECEIVER,
-    ApplyFailed,
-    Conductor,
-    ConductorTools,
-)
-from gatehouse.service.deliver.deliverer import Deliverer
-from gatehouse.service.receive.receiver import Receiver
+from gatehouse.service.commit.conductor import ApplyFailed, Conductor, ConductorTools
 from gatehouse.service.trust import keyring
 from gatehouse.store.directory import DataDirectory, DirectoryLock
 from gatehouse.store.errors import StoreError
@@ -200,26 +189,3 @@ def _notify(state: str) -> None:
             sock.sendto(state.encode("ascii"), address)
         except OSError:
             pass  # an init system that does not listen is no reason to stop
-
-
-# --- the other processes -------------------------------------------------------------------------
-
-
-def run_role(arguments: list[str]) -> int:
-    """Main function of a process that the supervisor starts: role, data, fd, revision, sockets."""
-    role, data, fd, revision, *listeners = arguments
-    sockets = {
-        name: socket.socket(fileno=int(number))
-        for name, _, number in (text.rpartition("=") for text in listeners)
-    }
-
-    def make(worker: Worker) -> Role:
-        store = worker.store
-        running = load_running(store, int(revision), keyring.names(store))
-        if role == RECEIVER:
-            return Receiver(worker, running, sockets)
-        if role == DELIVERER:
-            return Deliverer(worker, running)
-        raise ValueError(f"no such role: {role}")
-
-    return run_worker(Path(data), role, int(fd), make)

@@ -93,7 +93,7 @@ _TROUBLES: Mapping[Trouble, Classification] = MappingProxyType(
         Trouble.UNROUTABLE: Classification("5.4.4", "Unable to route"),  # RFC 3463 §3.5
         Trouble.DNS_TEMPORARY: Classification("4.4.3", "Directory server failure"),  # RFC 3463
         Trouble.NETWORK: Classification("4.4.0", _TEXT_NETWORK),
-        Trouble.TLS_UNAVAILABLE: Classification("4.7.0", _TEXT_SECURITY),
+        Trouble.TLS_UNAVAILABLE: Classification("4.4.0", _TEXT_NETWORK),  # the log's scenario C
         Trouble.TLS_FAILED: Classification("4.7.0", _TEXT_SECURITY),
         Trouble.BROKEN_DIALOGUE: Classification("4.5.0", "Other or undefined protocol status"),
         Trouble.EXPIRED: Classification("5.4.7", "Delivery expired (message too old)"),

@@ -8,6 +8,7 @@ is remembered as a reason for clear text. RFC 5321 §5.1, RFC 3207 §4.
 """
 
 import errno
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, assert_never
@@ -496,10 +497,9 @@ class _HostAttempt:
             self._tls_failed("library", failure.number, None, failure.text)
             raise _HostFailed(self._handshake_failed(failure.text)) from None
         except LinkLost as lost:
-            if lost.errno is not None and lost.errno != errno.ETIMEDOUT:
-                self._tls_failed("socket", None, lost.errno, lost.details)
-            else:
-                self._tls_failed("socket", None, errno.ECONNRESET, lost.details)
+            # A close without a word is what a reset is, to the one who waits for a handshake.
+            number = lost.errno or errno.ECONNRESET
+            self._tls_failed("socket", None, number, os.strerror(number))
             raise _HostFailed(self._handshake_failed(lost.details)) from None
         self._tools.record(
             facts.TlsDelivered(
@@ -567,8 +567,8 @@ class _HostAttempt:
 
 
 def _reply_details(reply: Reply) -> str:
-    """`454-'TLS not available right now'`, the form of the Connection Error line."""
-    text = " ".join(reply.lines)
+    """`454-'4.7.0 TLS not available right now'`, the form of the Connection Error line."""
+    text = " ".join(reply.lines if reply.enhanced is None else (reply.enhanced, *reply.lines))
     return f"{reply.code}-{text!r}"
 
 

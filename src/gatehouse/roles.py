@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The wiring of the processes that the supervisor starts.
+
+Each loads only its own role, because every process pays for what it loads, in time at the start and
+in memory for good: that is why these imports stand in functions.
+"""
+
+import socket
+from pathlib import Path
+
+from gatehouse.service.base.revision import load_running
+from gatehouse.service.base.worker import Role, Worker, run_worker
+from gatehouse.service.trust import keyring
+
+RECEIVER = "receiver"
+DELIVERER = "deliverer"
+
+
+def run_role(arguments: list[str]) -> int:
+    """Main function of a process: its role, the data directory, its line, revision, sockets."""
+    role, data, fd, revision, *listeners = arguments
+    sockets = {
+        name: socket.socket(fileno=int(number))
+        for name, _, number in (text.rpartition("=") for text in listeners)
+    }
+
+    def make(worker: Worker) -> Role:
+        store = worker.store
+        running = load_running(store, int(revision), keyring.names(store))
+        if role == RECEIVER:
+            from gatehouse.service.receive.receiver import Receiver
+
+            return Receiver(worker, running, sockets)
+        if role == DELIVERER:
+            from gatehouse.service.deliver.deliverer import Deliverer
+
+            return Deliverer(worker, running)
+        raise ValueError(f"no such role: {role}")
+
+    return run_worker(Path(data), role, int(fd), make)
