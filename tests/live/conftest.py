@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures for tests with real peers. Where one cannot be had, the test says why and is skipped."""
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -56,15 +57,15 @@ def peer_identity(tmp_path_factory: pytest.TempPathFactory) -> PeerIdentity:
 
 
 @pytest.fixture
-def peer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that daemons which gave up root can reach."""
-    folder = tmp_path_factory.mktemp("peer")
-    for step in (folder, *folder.parents):
-        if step.stat().st_uid == 0 or step == folder:
-            step.chmod(step.stat().st_mode | 0o011)
-        if step == Path("/tmp"):
-            break
-    return folder
+def peer_folder() -> Iterator[Path]:
+    """A folder that daemons which gave up root can reach.
+
+    It does not lie below pytest's own: every session that starts closes that one for all others.
+    """
+    with tempfile.TemporaryDirectory(prefix="gatehouse-peer-") as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture
