@@ -34,7 +34,7 @@ def ledger_rows():
 
 def test_the_ledger_knows_every_rfc_that_the_source_names():
     known = set(ledger_rows())
-    missing = {}
+    missing: dict[str, str] = {}
     for place in sorted((ROOT / "src").rglob("*")):
         if place.suffix in {".py", ".sql"}:
             for number in rfcs(place.read_text()) - known:
