@@ -90,7 +90,7 @@ class Chamber:
         """The command line that runs `argv` inside."""
         pairs = [str(part) for place, source in self.mounts.items() for part in (source, place)]
         inside = [str(len(self.mounts)), *pairs, *map(str, argv)]
-        # A test run that is killed takes its MTAs along (not Postfix: a change of rights clears it).
+        # A test run that is killed takes its MTAs along (Postfix: rights changed, it stays).
         follow = ["setpriv", "--pdeathsig", "TERM"]
         space = ["unshare", "--mount", "--propagation", "private"]
         return [*follow, *space, "sh", "-c", _ENTER, "sh", *inside]
