@@ -27,7 +27,7 @@ from gatehouse.policy.outbound_tls import (
 )
 from gatehouse.service.base import resolver as dns
 from gatehouse.service.base.clock import Clock
-from gatehouse.service.deliver.link import Link, LinkLost
+from gatehouse.service.deliver.link import Link, LinkLost, source_address
 from gatehouse.service.deliver.tls_sessions import ClientTls
 from gatehouse.smtp import client_events as events
 from gatehouse.smtp.client import ClientSettings
@@ -356,7 +356,7 @@ class _HostAttempt:
                 ip=self._ip,
                 port=self._hop.port,
                 details=details,
-                interface_ip=link.local_ip if link is not None else "",
+                interface_ip=link.local_ip if link is not None else source_address(self._ip),
                 reason="network error" if reason == "network error" else "unexpected SMTP response",
             )
         )

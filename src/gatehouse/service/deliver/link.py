@@ -39,6 +39,20 @@ class LinkLost(Exception):
         self.in_doubt = False  # the end of the data was out: the server may have the message
 
 
+def source_address(ip: str) -> str:
+    """The address of ours from which the kernel would reach `ip`; "" when there is none.
+
+    For the log line of a connection that never came up; a UDP socket's connect sends nothing.
+    """
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((ip, 9))  # any port: nothing is sent
+            return str(probe.getsockname()[0])
+        except OSError:
+            return ""
+
+
 def socket_details(error: OSError) -> str:
     """`[Errno 111] Connection refused`, the form of the mail log."""
     number = error.errno or errno.EIO
