@@ -110,7 +110,11 @@ class Resolver:
         self._asked: dict[tuple[str, str], asyncio.Future[Answer]] = {}
         self._reverse: OrderedDict[str, tuple[float, ReverseName]] = OrderedDict()
         self._resolver = self._make(servers, seconds)
-        self._forward, self._backward = self._hosts(hosts_file)
+        self._forward, backward = self._hosts(hosts_file)
+        self._local = {
+            ip: ReverseName(name, ip in self._forward.get(name, ()))
+            for ip, name in backward.items()
+        }
         self.requests = 0
         self.cache_hits = 0
 
@@ -165,8 +169,7 @@ class Resolver:
         cached = self._reverse.get(ip)
         if cached is not None and cached[0] > self._monotonic():
             return cached[1]
-        name = self._backward.get(ip)
-        return ReverseName(name, ip in self._forward.get(name, ())) if name is not None else None
+        return self._local.get(ip)
 
     async def reverse(self, ip: str) -> ReverseName:
         """The reverse name of an address, and whether its forward look-up confirms it."""

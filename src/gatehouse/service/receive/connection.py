@@ -13,20 +13,20 @@ connection, because that is what a message costs most in Python. Its rules:
 """
 
 import asyncio
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
 
 from cryptography import x509
 
 from gatehouse.journal import facts
 from gatehouse.mail.reply import Reply
 from gatehouse.policy.access import AccessMatch
-from gatehouse.policy.mail_flow import BannerFacts, Behavior, TlsDemand, expand_banner
+from gatehouse.policy.mail_flow import Behavior, TlsDemand
 from gatehouse.service.base.resolver import ReverseName
 from gatehouse.service.receive import replies
 from gatehouse.service.receive.desk import Desk
 from gatehouse.service.receive.office import Office
 from gatehouse.service.receive.transaction import Transaction
-from gatehouse.smtp import server_events as events
 from gatehouse.smtp.server import ServerEngine
 from gatehouse.tls.engine import HandshakeReport, TlsSession
 from gatehouse.tls.failures import TlsFailure
@@ -38,6 +38,9 @@ MAX_AHEAD = 64 * 1024
 
 class Connection(asyncio.Protocol):
     """Carries one client's bytes from connect to close; `Session` adds the answers."""
+
+    # What is done about each event of the SMTP engine; filled in by `Session`.
+    handlers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {}
 
     __slots__ = (
         "_engine",
@@ -92,7 +95,7 @@ class Connection(asyncio.Protocol):
         office = self.office
         peer = transport.get_extra_info("peername") or ("0.0.0.0", 0)
         self.client_ip, self.client_port = _plain_ip(peer[0]), peer[1]
-        self.connected_at = office.clock.monotonic()
+        self.connected_at = office.monotonic()
         self.deadline = self.connected_at + self.desk.idle_timeout
         self.desk.connections += 1
         implicit = self.desk.implicit_tls
@@ -104,18 +107,18 @@ class Connection(asyncio.Protocol):
                 self._close()
                 return
             self._tls = context.session()
-        known = office.resolver.known_reverse(self.client_ip)
-        if known is None:
-            office.tasks.start(self._look_up(), "reverse name")
-            return
         try:
-            self._identify(known)
+            self.welcome()
         except Exception as error:
             self._broken(error)
 
+    def welcome(self) -> None:
+        """Find out who the client is, and greet; `Welcome` does it."""
+        raise TypeError("a Connection is served by a Session")
+
     def data_received(self, data: bytes) -> None:
         """Bytes from the wire, to the engine whose turn it is."""
-        self.deadline = self.office.now + self.desk.idle_timeout
+        self.deadline = self.office.monotonic() + self.desk.idle_timeout
         try:
             tls = self._tls
             if tls is None:
@@ -145,100 +148,6 @@ class Connection(asyncio.Protocol):
         """It reads again."""
         self._paused = False
         self._flow()
-
-    # --- who is it ------------------------------------------------------------------------
-
-    async def _look_up(self) -> None:
-        name = await self.office.resolver.reverse(self.client_ip)
-        if not self.closed:
-            try:
-                self._identify(name)
-                self._pump()
-            except Exception as error:
-                self._broken(error)
-
-    def _identify(self, name: ReverseName) -> None:
-        """The host access table decides, then the banner goes out (or the door stays shut)."""
-        office, desk, record = self.office, self.desk, self.office.record
-        self.host = name
-        self._identified = True
-        access = desk.hat.match(self.client_ip, name.host if name.verified else None)
-        self.access = access
-        policy = access.policy
-        at = office.wall()
-        if access.behavior is Behavior.TCPREFUSE:
-            record(self._matched(at, access, 0))
-            self.closed = True
-            office.forget(self)
-            self._transport.abort()
-            return
-        self.icid = office.ids.next("icid")
-        record(
-            facts.ConnectionOpened(
-                at=at,
-                icid=self.icid,
-                listener=desk.name,
-                interface=desk.interface,
-                interface_ip=desk.interface_ip,
-                client_ip=self.client_ip,
-                client_port=self.client_port,
-                host=name.host,
-                host_verified=name.verified,
-            )
-        )
-        record(self._matched(at, access, self.icid))
-        self._engine.settings = desk.settings_for(policy)
-        greeting: Reply | None = None
-        if desk.is_full:
-            record(facts.ReceivingFailed(at=at, icid=self.icid, reason="Connection limit exceeded"))
-            greeting = replies.TOO_MANY
-        elif access.behavior is Behavior.REJECT:
-            if desk.delayed_reject:
-                record(
-                    facts.DelayedReject(
-                        at=at, icid=self.icid, client_ip=self.client_ip, stage="session"
-                    )
-                )
-            else:
-                greeting = self.refusal()
-        elif "$" in policy.banner_text:
-            host = desk.hostname if policy.banner_host is None else policy.banner_host
-            greeting = Reply(220, None, (f"{host} {self._expand(policy.banner_text)}".strip(),))
-        self._engine.greet(greeting)
-        self._flush()
-
-    def refusal(self) -> Reply:
-        """What a client of a rejecting policy hears, at the greeting or at each recipient."""
-        policy = cast(AccessMatch, self.access).policy
-        enhanced = "4.7.1" if policy.reject_code < 500 else "5.7.1"
-        return Reply(policy.reject_code, enhanced, (self._expand(policy.reject_text),))
-
-    def _expand(self, text: str) -> str:
-        access = cast(AccessMatch, self.access)
-        return expand_banner(
-            text,
-            BannerFacts(
-                remote_ip=self.client_ip,
-                group=access.group,
-                hat_entry=access.match,
-                hostname=self.host.host if self.host.verified else None,
-            ),
-        )
-
-    def _matched(self, at: float, access: AccessMatch, icid: int) -> facts.SenderGroupMatched:
-        return facts.SenderGroupMatched(
-            at=at,
-            icid=icid,
-            behavior=cast(Any, access.behavior.name),
-            group=access.group,
-            match=access.match,
-            policy=access.policy.name,
-            score=_score(self.client_ip),
-        )
-
-    def handle(self, event: events.Event) -> None:
-        """Answer or note one event of the engine."""
-        raise TypeError("a Connection is served by a Session")
 
     # --- bytes ----------------------------------------------------------------------------
 
@@ -295,16 +204,17 @@ class Connection(asyncio.Protocol):
 
     def _pump(self) -> None:
         """Handle all events there are, then send what they left to be sent."""
-        engine = self._engine
+        engine, handlers = self._engine, self.handlers
         while not self.closed:
             event = engine.next_event()
             if event is None:
                 break
-            self.handle(event)
+            handlers[type(event)](self, event)
         self._flush()
-        if engine.closing and not self.closed:
-            self._close()
-        else:
+        if engine.closing:
+            if not self.closed:
+                self._close()
+        elif not self._reading or engine.pending > MAX_AHEAD:
             self._flow()
 
     def _flush(self) -> None:
@@ -428,14 +338,3 @@ def _plain_ip(address: str) -> str:
     """An IPv4 client of a dual-stack socket is an IPv4 client; a scope id is not its address."""
     address = address.partition("%")[0]
     return address[7:] if address.startswith("::ffff:") and "." in address else address
-
-
-def _score(ip: str) -> str:
-    """The reputation word of the log: there is no score source, private addresses say so."""
-    private = ip.startswith(("10.", "192.168.")) or (
-        ip.startswith("172.") and ip.split(".")[1] in _PRIVATE_172
-    )
-    return "rfc1918" if private else "None"
-
-
-_PRIVATE_172 = frozenset(str(n) for n in range(16, 32))

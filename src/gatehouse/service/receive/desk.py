@@ -5,10 +5,27 @@ When a new revision is applied, new receivers with new desks take the place of t
 sessions that are open keep theirs and end under the rules with which they began.
 """
 
+from dataclasses import dataclass
+
 from gatehouse.config.running import Listener, ListenerType, TlsMode
+from gatehouse.policy.access import AccessMatch
 from gatehouse.policy.mail_flow import MailFlowPolicy, TlsDemand
 from gatehouse.smtp.server_settings import ServerSettings
 from gatehouse.tls.engine import ServerContext
+
+# Decisions that a desk remembers; when there are more, all are forgotten and found again.
+MAX_DECISIONS = 4096
+_PRIVATE_172 = frozenset(str(n) for n in range(16, 32))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the host access table said about an address with its confirmed name."""
+
+    access: AccessMatch
+    settings: ServerSettings
+    word: str  # the behaviour as the log writes it
+    score: str  # the reputation as the log writes it
 
 
 class Desk:
@@ -29,6 +46,7 @@ class Desk:
         self.max_connections = listener.max_concurrency
         self.context = context
         self.connections = 0
+        self._decisions: dict[tuple[str, str | None], Decision] = {}
         self._by_policy: dict[str, ServerSettings] = {}
         # Until the host access table has decided, nothing is promised.
         self.settings = ServerSettings(
@@ -39,6 +57,19 @@ class Desk:
     def is_full(self) -> bool:
         """More clients than the listener may have at once."""
         return self.connections > self.max_connections
+
+    def decide(self, ip: str, host: str | None) -> Decision:
+        """Who a client is here, and what the engine is told about it."""
+        key = (ip, host)
+        decision = self._decisions.get(key)
+        if decision is None:
+            if len(self._decisions) >= MAX_DECISIONS:
+                self._decisions.clear()
+            access = self.hat.match(ip, host)
+            settings = self.settings_for(access.policy)
+            decision = Decision(access, settings, access.behavior.name, _score(ip))
+            self._decisions[key] = decision
+        return decision
 
     def settings_for(self, policy: MailFlowPolicy) -> ServerSettings:
         """The engine's settings under a mail flow policy; made once for each policy."""
@@ -55,3 +86,11 @@ class Desk:
             )
             self._by_policy[policy.name] = settings
         return settings
+
+
+def _score(ip: str) -> str:
+    """The reputation word of the log: there is no score source, private addresses say so."""
+    private = ip.startswith(("10.", "192.168.")) or (
+        ip.startswith("172.") and ip.split(".")[1] in _PRIVATE_172
+    )
+    return "rfc1918" if private else "None"

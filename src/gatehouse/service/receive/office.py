@@ -90,6 +90,7 @@ class Office:
         self.rules = rules
         self.clock = tools.clock
         self.wall = tools.clock.wall
+        self.monotonic = tools.clock.monotonic
         self.record = tools.record
         self.resolver = tools.resolver
         self.tasks = tools.tasks

@@ -5,7 +5,6 @@ The tables decide (`policy/`), the office stores, the journal hears of it; 250 t
 by the callback of its commit and nowhere else (RFC 5321 §4.2.5).
 """
 
-from collections.abc import Callable
 from typing import Any, cast
 
 from gatehouse.journal import facts
@@ -15,19 +14,15 @@ from gatehouse.policy.access import AccessMatch
 from gatehouse.policy.mail_flow import Behavior
 from gatehouse.policy.recipients import Refuse
 from gatehouse.service.receive import replies
-from gatehouse.service.receive.connection import Connection
 from gatehouse.service.receive.transaction import Transaction
+from gatehouse.service.receive.welcome import Welcome
 from gatehouse.smtp import server_events as events
 
 
-class Session(Connection):
+class Session(Welcome):
     """Serves one client."""
 
     __slots__ = ()
-
-    def handle(self, event: events.Event) -> None:
-        """Answer or note one event."""
-        _HANDLERS[type(event)](self, event)
 
     # --- events -----------------------------------------------------------------------------
 
@@ -193,7 +188,7 @@ class Session(Connection):
         )
 
 
-_HANDLERS: dict[type, Callable[[Session, Any], None]] = {
+Session.handlers = {
     events.Hello: Session._hello,
     events.MailFrom: Session._mail,
     events.RcptTo: Session._rcpt,
