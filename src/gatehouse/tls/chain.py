@@ -4,8 +4,9 @@
 Rule: RFC 5280 §6. We look for ways to an anchor (`paths`); OpenSSL judges each way alone
 (signatures, dates, basicConstraints, path length, key usage of CAs, name constraints, critical
 extensions); we add what it leaves out without a purpose and a security level (extended key usage,
-key usage of the leaf, weak keys and signatures). The first way without a problem wins. The answer is a value that can say why not, in the words of operators (`VerifyWord`)
-and of RFC 8460 §4.3.
+key usage of the leaf, weak keys and signatures, a wildcard that reaches into an excluded subtree).
+The first way without a problem wins. The answer is a value that can say why not, in the words of
+operators (`VerifyWord`) and of RFC 8460 §4.3.
 
 Names are not judged here (`names`), nor revocation (`crl`).
 """
@@ -23,6 +24,7 @@ from gatehouse.tls import facets, paths
 from gatehouse.tls.certificates import describe, fingerprint
 from gatehouse.tls.facets import Unreadable
 from gatehouse.tls.failures import ReportWord, VerifyWord, report_word_of, word_of_verify_error
+from gatehouse.tls.names import presented_names
 from gatehouse.tls.paths import Anchor, Path, Search, TrustStore
 
 MAX_INTERMEDIATES = 10  # between leaf and anchor; public chains have one to three
@@ -148,9 +150,10 @@ def _judge(path: Path, at: datetime, wanted: VerifyOptions) -> tuple[ChainProble
     signed = len(path.certificates) - 1  # nobody needs to vouch for the anchor
     own = _own_problems(path.certificates, signed, at, wanted)
     theirs = _openssl_problem(path, at, strict=wanted.strict)
-    if theirs is None or any(each.word is theirs.word for each in own):
-        return own
-    return (*own, theirs)
+    if theirs is not None and not any(each.word is theirs.word for each in own):
+        own = (*own, theirs)
+    excluded = _excluded_wildcard(path.certificates)
+    return own if excluded is None else (*own, excluded)
 
 
 def _own_problems(
@@ -209,6 +212,26 @@ def _allows(purposes: x509.ExtendedKeyUsage, wanted: VerifyOptions) -> bool:
         if wanted.accept_server_auth_for_clients:
             accepted.add(ExtendedKeyUsageOID.SERVER_AUTH)
     return any(each in accepted for each in purposes)
+
+
+def _excluded_wildcard(way: tuple[x509.Certificate, ...]) -> ChainProblem | None:
+    """A wildcard that would stand for an excluded name; OpenSSL compares the asterisk as text."""
+    parents = {
+        each.lower().rstrip(".").removeprefix("*.")
+        for each in presented_names(way[0]).dns
+        if each.startswith("*.")
+    }
+    for position, certificate in enumerate(way[1:], 1) if parents else ():
+        constraints = facets.extension(certificate, x509.NameConstraints)
+        if not isinstance(constraints, x509.NameConstraints):
+            continue
+        for subtree in constraints.excluded_subtrees or ():
+            if not isinstance(subtree, x509.DNSName):
+                continue
+            if subtree.value.lower().strip(".").partition(".")[2] in parents:
+                text = "its name constraints exclude a name that the certificate's wildcard covers"
+                return _problem(VerifyWord.BAD_PURPOSE, way, position, text)
+    return None
 
 
 def _openssl_problem(path: Path, at: datetime, *, strict: bool) -> ChainProblem | None:
