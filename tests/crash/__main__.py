@@ -65,7 +65,10 @@ def table(record: storm.Record, seed: int, kinds: tuple[str, str]) -> str:
         ("system", f"{platform.system()} {platform.release()}, Python {platform.python_version()}"),
         ("time", f"{record.seconds / 60:.1f} minutes"),
         ("kills that count", counted),
-        *((f"… of {way}" if way != storm.TERM else "… stops", n) for way, n in record.kills.items()),
+        *(
+            (f"… of {way}" if way != storm.TERM else "… stops", n)
+            for way, n in record.kills.items()
+        ),
         ("kills with nothing in flight (not counted)", record.idle_kills),
         ("slowest start until all processes serve", f"{record.slowest_start:.1f} s"),
         ("(message, recipient) pairs offered", findings.offered),

@@ -80,7 +80,7 @@ def forget_before_the_delivery() -> None:
     def hasty(honest: Any) -> Any:
         async def transact(self: Any, connected: Any, message: Any, waiting: Any) -> Any:
             fates = {r.rid: settle.Taken("250 ok", "nobody") for r in waiting}
-            await self._tools.settler.settle(message, waiting, fates, dcid=0, encrypted=False)
+            await self._tools.settler.settle(settle.Attempt(message, waiting, fates))
             return await honest(self, connected, message, waiting)
 
         return transact

@@ -20,6 +20,7 @@ from tests.crash import disk, ledger, verdict
 from tests.crash.gateway import ENTRY, Gateway, Wiring, free_port
 from tests.crash.load import Load
 from tests.crash.sink import Sink
+from tests.crash.volume import Volume
 
 # The drain is over when nothing has happened for so long; the longest retry wait is two seconds.
 DRAIN_SECONDS = 20.0
@@ -34,6 +35,7 @@ DELIVERER = "the deliverer"
 SUPERVISOR = "the supervisor"
 START_UP = "the group, while it starts"
 TERM = "SIGTERM"
+POWER = "the power"
 EXCUSES = {
     GROUP: True,
     RECEIVER: False,
@@ -41,6 +43,7 @@ EXCUSES = {
     SUPERVISOR: True,
     START_UP: True,
     TERM: False,
+    POWER: True,
 }
 
 
@@ -53,6 +56,7 @@ class Plan:
     clients: int = 10
     drain: float = DRAIN_SECONDS
     entry: tuple[str, ...] = ENTRY
+    disk_reserve: str = "8M"
 
 
 @dataclass(slots=True)
@@ -82,6 +86,7 @@ class Storm:
         self._dice = random.Random(plan.seed)
         self.gateway = Gateway(data, notes / "gateway.out", plan.entry)
         self.record = Record(verdict.Findings())
+        self.volume: Volume | None = None
         self.say: Callable[[str], None] = lambda _: None
 
     async def open(self) -> None:
@@ -91,7 +96,12 @@ class Storm:
         self._given = ledger.Ledger(self._notes / "client.ledger")
         self.sink = Sink(self._taken, random.Random(self._dice.random()), _sink_tls())
         clear, secure = await self.sink.start()
-        wiring = Wiring(port=free_port(), sink=clear, secure_sink=secure)
+        wiring = Wiring(
+            port=free_port(),
+            sink=clear,
+            secure_sink=secure,
+            disk_reserve=self.plan.disk_reserve,
+        )
         self.gateway.prepare(wiring)
         self.load = Load(self._given, random.Random(self._dice.random()), wiring.port)
         self.load.settled = self.sink.settled
@@ -170,6 +180,12 @@ class Storm:
                 gateway.kill_supervisor()
                 await asyncio.to_thread(gateway.process.wait)
                 await asyncio.sleep(0)
+            case "the power":
+                assert self.volume is not None
+                self.volume.cut_power()
+                gateway.kill_group()
+                await asyncio.to_thread(gateway.wait_until_gone)
+                await asyncio.to_thread(self.volume.power_on)
             case "SIGTERM":
                 status = await asyncio.to_thread(gateway.terminate)
                 if status != 0:
@@ -237,9 +253,17 @@ def _sink_tls() -> ssl.SSLContext:
     return context
 
 
-def run(plan: Plan, data: Path, notes: Path, say: Callable[[str], None] | None = None) -> Record:
+def run(
+    plan: Plan,
+    data: Path,
+    notes: Path,
+    say: Callable[[str], None] | None = None,
+    *,
+    volume: Volume | None = None,
+) -> Record:
     """A storm from start to verdict."""
     storm = Storm(plan, data, notes)
+    storm.volume = volume
     if say is not None:
         storm.say = say
     return asyncio.run(storm.run())
