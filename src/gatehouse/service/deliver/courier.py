@@ -13,14 +13,21 @@ from dataclasses import dataclass
 
 from gatehouse.journal import facts
 from gatehouse.mail.envelope import BodyType, Envelope
-from gatehouse.mail.reply import Reply
 from gatehouse.policy import bounce
 from gatehouse.policy.destinations import DestinationControl
 from gatehouse.policy.outbound_tls import may_carry
-from gatehouse.service.deliver.connect import Connected, Connector, NotConnected
+from gatehouse.service.deliver.connect import Connected, Connector
+from gatehouse.service.deliver.failures import NotConnected
 from gatehouse.service.deliver.link import Link, LinkLost
 from gatehouse.service.deliver.ready import Destination, ReadyLists
 from gatehouse.service.deliver.settle import Attempt, Failed, Fate, Settler, Taken
+from gatehouse.service.deliver.transaction import (
+    Transaction,
+    lost,
+    refused,
+    reply_lines,
+    shared,
+)
 from gatehouse.smtp import client_events as events
 from gatehouse.smtp.stuffing import ImpureBody
 from gatehouse.store.errors import BodyMissing, StoreCorrupt, StoreError
@@ -44,6 +51,7 @@ class CourierTools:
     record: Callable[[facts.Fact], None]
     settler: Settler
     lists: ReadyLists
+    damaged: Callable[[int, Exception], None]  # a body is not what was stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +164,7 @@ class Courier:
             if fates is None and not fresh:
                 continue  # an idle connection that the server had closed is no attempt
             connected.link.messages += 1
-            fates = fates or _all(waiting, _lost("EOF"))
+            fates = fates or shared(waiting, lost("EOF"))
             await self._settle(
                 Attempt(message, waiting, fates, connected.link.dcid, connected.link.encrypted)
             )
@@ -176,7 +184,7 @@ class Courier:
     ) -> None:
         """No host took us: this message and all that wait for the same destination share it."""
         fate = self._fate_of(attempt)
-        await self._settle(Attempt(message, waiting, _all(waiting, fate), attempt.dcid))
+        await self._settle(Attempt(message, waiting, shared(waiting, fate), attempt.dcid))
         destination = self._destination
         batch = list(destination.ready)
         destination.ready.clear()
@@ -195,7 +203,7 @@ class Courier:
         waiting = self._ours(message)
         if waiting:
             expired = message.expires_at <= self._tools.wall()
-            fates = self._expired(waiting) if expired else _all(waiting, fate)
+            fates = self._expired(waiting) if expired else shared(waiting, fate)
             self._settle(Attempt(message, waiting, fates, dcid))
 
     def _ours(self, message: QueuedMessage) -> list[QueuedRecipient]:
@@ -211,7 +219,7 @@ class Courier:
             enhanced=named.enhanced,
             text=named.text,
             code=str(reply.code) if reply is not None else "000",
-            lines=_lines(reply) if reply is not None else (attempt.detail,),
+            lines=reply_lines(reply) if reply is not None else (attempt.detail,),
             host=attempt.host,
             tls=attempt.tls,
         )
@@ -237,9 +245,9 @@ class Courier:
         )
         rids = tuple(r.rid for r in waiting)
         if isinstance(begun, events.Refused):
-            return _all(waiting, _refused(begun.reply, bounce.Stage.SENDER, connected.host))
+            return shared(waiting, refused(begun.reply, bounce.Stage.SENDER, connected.host))
         reused = link.messages > 0
-        transaction = _Transaction(waiting, connected.host, relayed=not begun.dsn_passed_on)
+        transaction = Transaction(waiting, connected.host, relayed=not begun.dsn_passed_on)
         try:
             self._tools.record(
                 facts.DeliveryStarted(
@@ -261,11 +269,11 @@ class Courier:
             # cut before the end of data, so the server has nothing (RFC 5321 §4.1.1.4).
             link.close()
             transaction.lose(f"the stored message cannot be read: {error}")
+            if isinstance(error, StoreCorrupt | ImpureBody):
+                self._tools.damaged(message.mid, error)
         return transaction.fates
 
-    async def _dialogue(
-        self, link: Link, message: QueuedMessage, transaction: "_Transaction"
-    ) -> None:
+    async def _dialogue(self, link: Link, message: QueuedMessage, transaction: Transaction) -> None:
         while True:
             event = await link.next()
             transaction.heard = True
@@ -315,93 +323,3 @@ class Courier:
                 pass
         link.close()
         self._tools.record(facts.DeliveryConnectionClosed(at=self._tools.wall(), dcid=link.dcid))
-
-
-class _Transaction:
-    """What the replies of one transaction mean for each recipient."""
-
-    def __init__(self, waiting: list[QueuedRecipient], host: str, *, relayed: bool) -> None:
-        self._waiting = waiting
-        self._host = host
-        self._relayed = relayed
-        self.heard = False  # the server answered something, so the connection was alive
-        self.fates: dict[int, Fate] = {}
-
-    def take(self, event: events.Event) -> bool:
-        """Use one event; True when the transaction is over."""
-        match event:
-            case events.RecipientResult(index, reply):
-                if not reply.positive:
-                    self._set(index, _refused(reply, bounce.Stage.RECIPIENT, self._host))
-                return False
-            case events.MessageResult(reply, accepted, final):
-                for index in accepted:
-                    self._set(index, self._result(reply))
-                return final
-            case events.SenderRefused(reply):
-                self._rest(_refused(reply, bounce.Stage.SENDER, self._host))
-            case events.DataRefused(reply, accepted):
-                for index in accepted:
-                    self._set(index, _refused(reply, bounce.Stage.MESSAGE, self._host))
-            case _:
-                self._over(event)
-        return True
-
-    def _over(self, event: events.Event) -> None:
-        """The connection ended the transaction: whoever has no answer yet is still ours."""
-        match event:
-            case events.NoRecipients():
-                pass
-            case events.ServerClosing(reply):
-                self._rest(_refused(reply, bounce.Stage.CONNECT, self._host))
-            case events.Broken(what, in_doubt):
-                self._rest(_lost(what, broken=True, in_doubt=in_doubt))
-            case events.Lost(in_doubt):
-                self._rest(_lost("EOF", in_doubt=in_doubt))
-            case _:
-                self._rest(_lost(f"unexpected {type(event).__name__}", broken=True))
-
-    def _result(self, reply: Reply) -> Fate:
-        if reply.positive:
-            return Taken(reply=reply.text, host=self._host, relayed=self._relayed)
-        return _refused(reply, bounce.Stage.MESSAGE, self._host)
-
-    def _set(self, index: int, fate: Fate) -> None:
-        self.fates.setdefault(self._waiting[index].rid, fate)
-
-    def _rest(self, fate: Fate) -> None:
-        for recipient in self._waiting:
-            self.fates.setdefault(recipient.rid, fate)
-
-    def lose(self, what: str, *, in_doubt: bool = False) -> None:
-        """The connection broke: whoever has no answer is unknown, and unknown is still ours."""
-        self._rest(_lost(what, in_doubt=in_doubt))
-
-
-def _all(waiting: list[QueuedRecipient], fate: Fate) -> dict[int, Fate]:
-    return {r.rid: fate for r in waiting}
-
-
-def _lines(reply: Reply) -> tuple[str, ...]:
-    if reply.enhanced is None:
-        return reply.lines
-    return tuple(f"{reply.enhanced} {line}" for line in reply.lines)
-
-
-def _refused(reply: Reply, stage: bounce.Stage, host: str) -> Failed:
-    named = bounce.classify_reply(reply.code, stage)
-    return Failed(
-        enhanced=named.enhanced,
-        text=named.text,
-        code=str(reply.code),
-        lines=_lines(reply),
-        host=host,
-    )
-
-
-def _lost(what: str, *, broken: bool = False, in_doubt: bool = False) -> Failed:
-    trouble = bounce.Trouble.BROKEN_DIALOGUE if broken else bounce.Trouble.NETWORK
-    named = bounce.classify_trouble(trouble)
-    return Failed(
-        enhanced=named.enhanced, text=named.text, code="000", lines=(what,), in_doubt=in_doubt
-    )

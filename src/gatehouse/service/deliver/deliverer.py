@@ -16,15 +16,17 @@ from gatehouse.service.base.resolver import Resolver
 from gatehouse.service.base.revision import load_running
 from gatehouse.service.base.supervisor import describe
 from gatehouse.service.base.worker import Worker
-from gatehouse.service.deliver.connect import Connector, ConnectTools, DeliveryRules
+from gatehouse.service.deliver.connect import Connector
 from gatehouse.service.deliver.courier import Courier, CourierTools, Patience
 from gatehouse.service.deliver.dispatcher import Dispatcher
 from gatehouse.service.deliver.ready import Destination
 from gatehouse.service.deliver.reports import Reporter
+from gatehouse.service.deliver.routing import ConnectTools, DeliveryRules
 from gatehouse.service.deliver.settle import Settler
 from gatehouse.service.deliver.tls_sessions import ClientTls
 from gatehouse.service.trust import keyring
 from gatehouse.service.trust.keyring import client_settings
+from gatehouse.store.values import Hold, Messages
 
 # Segments without living mail are looked for this often; one is 64 MB.
 RECLAIM_SECONDS = 5.0
@@ -63,6 +65,7 @@ class Deliverer:
             record=record,
             settler=self._settler,
             lists=self._dispatcher.lists,
+            damaged=self._hold_damaged,
         )
         self._rules = self._apply(running)
 
@@ -91,6 +94,11 @@ class Deliverer:
         self._dispatcher.max_couriers = delivery.max_connections
         self._dispatcher.suspended = delivery.suspended
         return _Rules(running, Connector(rules, tools))
+
+    def _hold_damaged(self, mid: int, error: Exception) -> None:
+        """A body that is not what was stored is neither sent nor bounced: a person has to look."""
+        self._worker.report(f"body of MID {mid}", error)
+        self._writer.submit(Hold(Messages((mid,))), lambda _: None)
 
     def _profile_of(self, domain: str) -> BounceProfile:
         running = self._rules.running

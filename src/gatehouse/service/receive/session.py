@@ -5,10 +5,12 @@ The tables decide (`policy/`), the office stores, the journal hears of it; 250 t
 by the callback of its commit and nowhere else (RFC 5321 §4.2.5).
 """
 
+from dataclasses import replace
 from typing import Any, cast
 
 from gatehouse.journal import facts
 from gatehouse.mail.address import Address
+from gatehouse.mail.envelope import Recipient
 from gatehouse.mail.reply import Reply
 from gatehouse.policy.access import AccessMatch
 from gatehouse.policy.mail_flow import Behavior
@@ -81,7 +83,7 @@ class Session(Welcome):
         transaction = cast(Transaction, self.transaction)
         table = self.desk.rat
         if access.behavior is not Behavior.RELAY and table is not None:
-            verdict = table.decide(self._local(address))
+            verdict = table.decide(address)
             if isinstance(verdict, Refuse):
                 office.record(
                     facts.RecipientRefused(
@@ -90,7 +92,7 @@ class Session(Welcome):
                 )
                 self._engine.answer(verdict.reply)
                 return
-        rid = transaction.add(event.recipient)
+        rid = transaction.add(self._with_domain(event.recipient))
         office.record(
             facts.RecipientAccepted(
                 at=at, mid=transaction.mid, icid=self.icid, rid=rid, address=address.text
@@ -98,12 +100,18 @@ class Session(Welcome):
         )
         self._engine.answer()
 
-    def _local(self, address: Address) -> Address:
-        """`Postmaster` without a domain is the postmaster of this host (RFC 5321 §4.5.1)."""
+    def _with_domain(self, recipient: Recipient) -> Recipient:
+        """Bare `Postmaster` is the postmaster of our first domain, else of this host.
+
+        RFC 5321 §4.5.1 has us take it; the queue needs somewhere to send it.
+        """
+        address = recipient.address
         if address.domain:
-            return address
-        host = self.desk.settings.hostname
-        return Address(f"{address.local}@{host}", address.local, host, address.utf8)
+            return recipient
+        table = self.desk.rat
+        domain = (table.postmaster_domain if table is not None else None) or self.desk.hostname
+        full = Address(f"{address.local}@{domain}", address.local, domain, address.utf8)
+        return replace(recipient, address=full)
 
     def _data(self, event: events.DataStart) -> None:
         transaction = cast(Transaction, self.transaction)
