@@ -3,10 +3,10 @@
 
 Rule: RFC 7292 with the algorithms of RFC 8018 and RFC 9579. The cost of opening is chosen by
 whoever made the file, so size, number of bags and iterations are read from the DER and bounded
-before any of the work is done. (An encrypted part may hold another one whose cost nobody can see beforehand:
-callers run this where it can be stopped.) The library answers every fault alike; here a wrong
-password, an algorithm that is not supported, damage, and a file without key or certificate are told
-apart.
+before any of the work is done. (An encrypted part may hold another one whose cost nobody can see
+beforehand: callers run this where it can be stopped.) The library answers every fault alike; here a
+wrong password, an algorithm that is not supported, damage, and a file without key or certificate
+are told apart.
 """
 
 import enum
