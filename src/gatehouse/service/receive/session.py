@@ -82,7 +82,8 @@ class Session(Welcome):
             return
         transaction = cast(Transaction, self.transaction)
         table = self.desk.rat
-        if access.behavior is not Behavior.RELAY and table is not None:
+        # Bare Postmaster is always taken: RFC 5321 §4.5.1.
+        if access.behavior is not Behavior.RELAY and table is not None and address.domain:
             verdict = table.decide(address)
             if isinstance(verdict, Refuse):
                 office.record(
