@@ -222,7 +222,9 @@ def test_one_broken_alternative_name_does_not_hide_the_others() -> None:
 def test_a_damaged_extension_does_not_bring_the_common_name_back() -> None:
     made = authority.issue(
         "mx.example.com",
-        extra=[(x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), b"\x30\x7f"), False)],
+        extra=[
+            (x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), b"\x30\x7f"), False)
+        ],
     )
     found = names.presented_names(made.certificate)
     assert (found.dns, found.common_name, found.has_alternative_names) == ((), None, True)
