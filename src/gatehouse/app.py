@@ -137,6 +137,7 @@ class _Gateway:
                 log=self._log,
                 tasks=self._tasks,
                 command=self._command,
+                lock=lock,
             )
         )
         control = self._control(conductor)

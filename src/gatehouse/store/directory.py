@@ -3,12 +3,14 @@
 
 Everything below it is for its owner alone (0700, 0600). Two gateways on one directory would
 deliver each message twice, so the running one holds an flock on `lock`; the kernel lets go of it
-when the process dies.
+when the process dies. The processes of a gateway inherit that lock: when only its supervisor dies,
+the next gateway waits until the last of them has let go.
 """
 
 import fcntl
 import os
 import stat
+import time
 from pathlib import Path
 
 from gatehouse.store.errors import StoreUnavailable, from_os_error
@@ -16,6 +18,9 @@ from gatehouse.store.values import Space
 
 # OpenSMTPD refuses new mail below 5 % of inodes; bytes are asked for by the caller.
 MIN_INODES_PERCENT = 5.0
+# Processes whose supervisor died end by themselves within two or three seconds.
+LEFTOVER_SECONDS = 15.0
+_LOOK_SECONDS = 0.05
 
 
 class DataDirectory:
@@ -35,20 +40,24 @@ class DataDirectory:
         for directory in (self.path, self.spool, self.logs):
             _make_private(directory)
 
-    def lock(self) -> "DirectoryLock":
-        """Become the only gateway here, until the result is closed or the process dies."""
+    def lock(self, patience: float = LEFTOVER_SECONDS) -> "DirectoryLock":
+        """Become the only gateway here, until the result is closed or the process dies.
+
+        A gateway that runs is refused at once; what is left of a dead one is waited for.
+        """
         try:
             fd = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise from_os_error(error, "open the lock file") from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        ends = time.monotonic() + patience
+        while not _try_lock(fd):
             owner = os.pread(fd, 20, 0).decode("ascii", "replace").strip()
-            os.close(fd)
-            raise StoreUnavailable(
-                f"Another gateway (process {owner or 'unknown'}) is running on {self.path}"
-            ) from None
+            if _lives(owner) or time.monotonic() >= ends:
+                os.close(fd)
+                raise StoreUnavailable(
+                    f"Another gateway (process {owner or 'unknown'}) is running on {self.path}"
+                )
+            time.sleep(_LOOK_SECONDS)
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode("ascii"), 0)
         return DirectoryLock(fd)
@@ -88,11 +97,36 @@ class DirectoryLock:
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
+    def fileno(self) -> int:
+        """For processes of this gateway to inherit: the lock lasts as long as one of them."""
+        return self._fd
+
     def close(self) -> None:
         """Let another gateway start."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lives(owner: str) -> bool:
+    """Whether the process that wrote its number into the lock file is still there."""
+    if not owner.isdigit():
+        return False  # just being written, or somebody only looks: it will soon be told
+    try:
+        os.kill(int(owner), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _make_private(directory: Path) -> None:

@@ -3,6 +3,9 @@
 
 import os
 import stat
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,39 @@ def test_two_gateways_never_share_a_directory(tmp_path: Path) -> None:
     lock.close()
     assert directory.running() is None
     directory.lock().close()
+
+
+def _of_a_dead_gateway(directory: DataDirectory) -> int:
+    """The lock of a gateway whose supervisor is dead, as one of its processes has inherited it."""
+    lock = directory.lock()
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    (directory.path / "lock").write_bytes(dead.stdout)
+    inherited = os.dup(lock.fileno())
+    lock.close()
+    return inherited
+
+
+def test_the_processes_of_a_dead_gateway_are_waited_for(tmp_path: Path) -> None:
+    directory = DataDirectory(tmp_path / "d")
+    directory.prepare()
+    inherited = _of_a_dead_gateway(directory)
+    timer = threading.Timer(0.1, os.close, (inherited,))
+    timer.start()
+    directory.lock().close()
+    timer.join()
+
+
+def test_processes_of_a_dead_gateway_that_do_not_end_keep_the_directory(tmp_path: Path) -> None:
+    directory = DataDirectory(tmp_path / "d")
+    directory.prepare()
+    inherited = _of_a_dead_gateway(directory)
+    try:
+        with pytest.raises(StoreUnavailable, match="Another gateway"):
+            directory.lock(patience=0.0)
+    finally:
+        os.close(inherited)
 
 
 def test_space_is_not_enough_below_the_reserve(tmp_path: Path) -> None:

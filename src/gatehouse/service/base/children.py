@@ -68,9 +68,13 @@ class Children:
     """All child processes of the supervisor."""
 
     def __init__(
-        self, command: Callable[[str, int, int, Mapping[str, int]], list[str]], calls: Callbacks
+        self,
+        command: Callable[[str, int, int, Mapping[str, int]], list[str]],
+        calls: Callbacks,
+        inherited: tuple[int, ...] = (),
     ) -> None:
         self._command = command
+        self._inherited = inherited  # descriptors that every process keeps open, as a claim
         self._calls = calls
         self.all: set[Child] = set()
         self._watchers: set[asyncio.Task[None]] = set()
@@ -83,7 +87,7 @@ class Children:
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command(role, theirs.fileno(), revision, fds),
-                pass_fds=(theirs.fileno(), *fds.values()),
+                pass_fds=(theirs.fileno(), *fds.values(), *self._inherited),
                 stdin=asyncio.subprocess.DEVNULL,
             )
         finally:

@@ -25,6 +25,7 @@ from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.revision import RevisionUnusable, load_running
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
 from gatehouse.service.trust import keyring
+from gatehouse.store.directory import DirectoryLock
 from gatehouse.store.errors import StoreError
 from gatehouse.store.sqlite.store import SqliteStore
 
@@ -59,6 +60,7 @@ class ConductorTools:
     log: LogWriter
     tasks: TaskSupervisor
     command: Callable[[str, int, int, Mapping[str, int]], list[str]]
+    lock: DirectoryLock  # kept by all processes, so that none works beside the next gateway
 
 
 class Conductor:
@@ -68,7 +70,9 @@ class Conductor:
         self._tools = tools
         self._sockets: dict[Endpoint, socket.socket] = {}
         self._children = Children(
-            tools.command, Callbacks(self._message, self._started, self._died)
+            tools.command,
+            Callbacks(self._message, self._started, self._died),
+            (tools.lock.fileno(),),
         )
         self._totals: dict[str, int] = {}
         self._answers: dict[int, asyncio.Future[line.Value]] = {}
