@@ -19,7 +19,7 @@ from tests.crash.gateway import ROOT
 
 PAGE = ROOT / "docs" / "crash-safety.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-MEMORY = Path("/dev/shm")  # noqa: S108 - another file system than the data's, on Linux
+MEMORY = Path("/dev/shm")  # another file system than the data's, on Linux
 
 
 def steps(kills: int, variants: int, dice: random.Random) -> tuple[str, ...]:

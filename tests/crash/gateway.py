@@ -130,7 +130,7 @@ class Gateway:
             )
 
     def start(self) -> None:
-        """Start it and wait for the banner, as a service manager: one that ends is started again."""
+        """Start it and wait for the banner, like a service manager: what ends is started again."""
         began = time.monotonic()
         self.spawn()
         self._wait_until_it_serves(began)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was promised and what arrived, one line each, on stable storage before anybody acts on it.
+"""What was promised and what arrived, one line each, safe before anybody acts on it.
 
-A line is `seconds word field…`; the clock is one monotonic clock for the whole harness, which is one
-process that nobody kills. Words: OFFER CUT ACK (client), RECV DROP REFUSE DSN ANSWER (sink), KILL
-(the storm).
+A line is `seconds word field…`; the clock is one monotonic clock for the whole harness, which is
+one process that nobody kills. Words: OFFER CUT ACK (client), RECV DROP REFUSE DSN ANSWER (sink),
+KILL (the storm).
 """
 
 import asyncio

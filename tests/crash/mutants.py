@@ -3,6 +3,9 @@
 
 `python -m tests.crash.mutants NAME run --data DIR` is the gateway with that fault in all of its
 processes. A harness that never failed proves nothing.
+
+The stumbles are no mutants: with them the ground gives way now and then, and the gateway has to
+keep every promise all the same.
 """
 
 import asyncio
@@ -19,18 +22,21 @@ from gatehouse import __main__ as program
 from gatehouse import app
 from gatehouse.policy import retry
 from gatehouse.service.base.group_writer import GroupWriter
-from gatehouse.service.deliver import courier, settle
+from gatehouse.service.deliver import courier, settle, transaction
 from gatehouse.service.receive.session import Session
 from gatehouse.smtp import client_events
 from gatehouse.store import values
+from gatehouse.store.errors import StoreUnavailable
 from gatehouse.store.files import Files
 from gatehouse.store.spool import Spool
 from gatehouse.store.sqlite.connection import Database
+from gatehouse.store.sqlite.queue import SqliteQueue
 from gatehouse.store.sqlite.store import SqliteStore
 from tests.crash import verdict
 
 # How long a hasty mutant lives in sin: long enough for a kill to find it.
 HASTE_SECONDS = 0.3
+_STUMBLE_EACH = 15
 _FORGET_EACH = 10  # what is forgotten now and then is forgotten every tenth time
 
 Patch = Callable[[], None]
@@ -79,7 +85,9 @@ def forget_before_the_delivery() -> None:
 
     def hasty(honest: Any) -> Any:
         async def transact(self: Any, connected: Any, message: Any, waiting: Any) -> Any:
-            fates = {r.rid: settle.Taken("250 ok", "nobody") for r in waiting}
+            fates: dict[int, settle.Fate] = {
+                r.rid: settle.Taken("250 ok", "nobody") for r in waiting
+            }
             await self._tools.settler.settle(settle.Attempt(message, waiting, fates))
             return await honest(self, connected, message, waiting)
 
@@ -93,12 +101,12 @@ def accept_a_cut_off_message() -> None:
 
     def generous(honest: Any) -> Any:
         def abandon(self: Any, **more: Any) -> None:
-            transaction = self.transaction
-            if transaction is None or transaction.committing or transaction._body is None:
+            open_one = self.transaction
+            if open_one is None or open_one.committing or open_one._body is None:
                 honest(self, **more)
                 return
             self.transaction = None
-            self.office.store_message(self, transaction, lambda *_: None)
+            self.office.store_message(self, open_one, lambda *_: None)
 
         return abandon
 
@@ -132,7 +140,7 @@ def one_answer_for_all() -> None:
 
         return take
 
-    _replace(courier._Transaction, "take", careless)
+    _replace(transaction.Transaction, "take", careless)
 
 
 def put_off_for_an_hour() -> None:
@@ -177,6 +185,21 @@ def never_flush() -> None:
     _replace(Files, "flush_directory", lambda _: lambda *_: None)
 
 
+def _now_and_then(owner: Any, name: str) -> None:
+    """A call fails with a StoreError, every so often."""
+    numbers = count(1)
+
+    def unsteady(honest: Any) -> Any:
+        def call(*arguments: Any, **more: Any) -> Any:
+            if next(numbers) % _STUMBLE_EACH == 0:
+                raise StoreUnavailable("a fault that a test has planted")
+            return honest(*arguments, **more)
+
+        return call
+
+    _replace(owner, name, unsteady)
+
+
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """A fault and the classes by which the harness may notice it."""
@@ -196,6 +219,13 @@ MUTANTS = {
     "sweep-nothing": Mutant(sweep_nothing, (verdict.ORPHAN,)),
     "rows-first": Mutant(rows_before_bodies, (verdict.STUCK, verdict.ORPHAN)),
 }
+STUMBLES: dict[str, Patch] = {
+    "reading-the-queue": lambda: _now_and_then(SqliteQueue, "load"),
+    "looking-what-is-due": lambda: _now_and_then(SqliteQueue, "due"),
+    "committing": lambda: _now_and_then(SqliteQueue, "write"),
+    "flushing": lambda: _now_and_then(Files, "flush"),
+    "writing-bodies": lambda: _now_and_then(Files, "write"),
+}
 # Not for kills: the page cache outlives a process.
 FOR_POWER_LOSS = {"never-flush": Mutant(never_flush, (verdict.LOST,))}
 
@@ -208,12 +238,13 @@ def entry(name: str) -> tuple[str, ...]:
 def main() -> int:
     """The gateway's main function with a fault planted."""
     name = sys.argv.pop(1)
-    (MUTANTS | FOR_POWER_LOSS)[name].plant()
+    plants = {known: mutant.plant for known, mutant in (MUTANTS | FOR_POWER_LOSS).items()}
+    (plants | STUMBLES)[name]()
 
     def same_mutant(*arguments: str) -> list[str]:
         return [sys.executable, "-m", *entry(name), *arguments]
 
-    app.program = same_mutant
+    _replace(app, "program", lambda _: same_mutant)
     return program.main()
 
 

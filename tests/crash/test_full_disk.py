@@ -87,7 +87,8 @@ class Sender:
                 await self.send()
                 return time.monotonic() - began
             except Refused as refusal:
-                assert str(refusal).startswith("452 4.3.1"), refusal
+                text = str(refusal)
+            assert text.startswith("452 4.3.1"), text
             assert time.monotonic() - began < RECOVER_SECONDS, "it does not recover"
             await asyncio.sleep(0.25)
 

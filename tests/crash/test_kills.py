@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gateway that is killed under load keeps every promise; a few kills here, a hundred on demand."""
+"""A gateway that is killed under load keeps every promise; five kills here, a hundred on demand."""
 
 from pathlib import Path
 

@@ -28,3 +28,16 @@ def test_the_harness_sees_the_planted_fault(name: str, tmp_path: Path) -> None:
 
     seen = {fault for fault, found in findings.faults.items() if found}
     assert seen & set(mutants.MUTANTS[name].seen_as), findings.say()
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", mutants.STUMBLES)
+def test_a_ground_that_gives_way_now_and_then_loses_nothing(name: str, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    plan = storm.Plan(seed=SEED, steps=(storm.GROUP,) * 2, entry=mutants.entry(name))
+
+    record = storm.run(plan, tmp_path / "data", notes)
+
+    assert record.findings.clean, record.findings.say()
