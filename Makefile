@@ -4,12 +4,13 @@
 #   make test    the everyday tests                                make bench   side by side with Postfix and OpenSMTPD
 #   make crash   kill it a hundred times under load                make fuzz    long fuzzing
 #   make lock    resolve the requirements anew (needs uv)          make clean   remove what these targets made
+#   make docs    write docs/configuration.md from the schema
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts bench crash fuzz lock clean
+.PHONY: help demo test check lint types contracts bench crash fuzz docs lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -63,6 +64,9 @@ crash: $(DEV_READY)
 
 fuzz: $(DEV_READY)
 	GATEHOUSE_FUZZ=deep $(BIN)/python -m pytest -q -m deep --timeout 3600 < /dev/null
+
+docs: $(DEV_READY)
+	$(BIN)/python -c 'from gatehouse.config.reference import reference; print(reference(), end="")' > docs/configuration.md
 
 lock:
 	for name in requirements requirements-build requirements-dev; do \

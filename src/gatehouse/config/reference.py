@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reference manual of the configuration, made from the schema.
+
+Rule: nothing about a field is written twice. Type, bounds, default and help stand in `schema.py`;
+this turns them into the page `docs/configuration.md`, and a test compares the two.
+"""
+
+import enum
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from gatehouse.config import builtin, schema, units
+from gatehouse.policy import destinations, mail_flow, retry
+
+_INTRODUCTION = """\
+# Configuration reference
+
+This page is made from `src/gatehouse/config/schema.py` by `make docs`; edit the schema, not the
+page. A test fails when the two differ.
+
+The file is TOML. It is read with `gatehouse config load FILE`, checked as a whole, and runs after
+`gatehouse config commit`. An unknown section or field is an error, never skipped. What is not set
+has the default that stands here; where that is
+"inherited", the note of the section says from where.
+
+- **size**: a number of octets, or like `"64K"`, `"20M"`, `"1G"` (powers of 1024).
+- **duration**: a number of seconds, or like `"30s"`, `"10m"`, `"12h"`, `"3d"`, `"2w"`.
+- **name**: 1 to 63 letters, digits, `_`, `.` and `-`, beginning with a letter or digit.
+- **word**: one of the words given, in any case.
+"""
+
+_NOTES = {
+    "listeners.NAME": "`max_concurrency` counts in each receiver process for itself.",
+    "listeners.NAME.sender_groups": "Written as `[[listeners.NAME.sender_groups]]`, one by one.",
+    "mail_flow_policies.NAME": (
+        "What a policy does not set it takes from the built-in policy of its name (below), then"
+        " from `[mail_flow_policies.default]`, then from the built-in values of `default`."
+    ),
+    'destination_controls."DOMAIN"': (
+        'DOMAIN is a domain, `".domain"` for all below it, an address in brackets, or `default`.'
+        " The exact domain wins over the longest suffix, and that over `default`; what is not set"
+        " is inherited from `default`. The levels that verify certificates are refused in this"
+        " version."
+    ),
+    "bounce_profiles.NAME": (
+        "What a profile does not set it takes from `[bounce_profiles.default]`. A message lives at"
+        " most as long as `max_time` of `default` said when it was accepted."
+    ),
+    "smtp_configuration": "Optional. There is no field for the password on purpose.",
+}
+
+NOT_YET = {
+    "verify_client_certificate": "only `false` is accepted in this version",
+    "max_connections_per_client": "read, not enforced yet",
+    "banner_code": "read, the greeting always has 220",
+    "alert_on_required_tls_failure": "read, there are no alerts yet",
+    "dane": "only `none` is accepted in this version",
+    "send_bounces": "read, reports are always sent",
+    "delay_warning_interval": "read, one warning at most is sent",
+    "max_delay_warnings": "read; 0 means none, anything else one",
+    "max_bounce_copy": "read, the limit is always 10K",
+    "rollover_size": "read, the limit is always 100M",
+    "keep": "read, 10 are always kept",
+    "server": "read, there are no notifications yet",
+    "encryption": "as `server`",
+    "from_email": "as `server`",
+    "username": "as `server`",
+}
+"""Fields that are checked and kept, and that nothing acts on yet; a test compares with the code."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One section of the page: its place in the file and the model behind it."""
+
+    place: str
+    model: type[schema.Section]
+
+
+def reference() -> str:
+    """The whole page."""
+    lines = [_INTRODUCTION]
+    lines += _top()
+    for part in _parts(schema.Document, ""):
+        lines += _section(part)
+    lines += _builtin()
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _top() -> Iterator[str]:
+    """What stands at the top of the file, outside all sections."""
+    yield "## Top of the file\n"
+    yield "| field | type | default | meaning |"
+    yield "|---|---|---|---|"
+    for name, field in schema.Document.model_fields.items():
+        if _model_of(field.annotation) is None:
+            label = f"[{name}]" if name == "smtp_routes" else name
+            yield _row(label, field)
+    yield ""
+
+
+def _parts(model: type[schema.Section], place: str) -> Iterator[_Part]:
+    """Every section below a model, each before those inside it."""
+    for name, field in model.model_fields.items():
+        found = _model_of(field.annotation)
+        if found is None:
+            continue
+        below, named = found
+        here = f"{place}.{name}" if place else name
+        if named:
+            here += '."DOMAIN"' if name == "destination_controls" else ".NAME"
+        yield _Part(here, below)
+        yield from _parts(below, here)
+
+
+def _section(part: _Part) -> Iterator[str]:
+    yield f"## [{part.place}]\n"
+    preface = (part.model.__doc__ or "").strip()
+    # "[listeners.NAME]: a place where mail comes in." without its own heading
+    said = preface.partition("]: ")[2] or preface
+    yield f"{said[:1].upper()}{said[1:]}\n"
+    if note := _NOTES.get(part.place):
+        yield f"{note}\n"
+    yield "| field | type | default | meaning |"
+    yield "|---|---|---|---|"
+    for name, field in part.model.model_fields.items():
+        yield _row(name, field)
+    yield ""
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    kind = _kind(field.annotation, tuple(field.metadata))
+    said = field.description or ""
+    if name in NOT_YET:
+        said = f"{said} **Not yet in effect**: {NOT_YET[name]}."
+    cells = (f"`{name}`", kind, _default(field), said)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+# --- types ------------------------------------------------------------------------------------
+
+_KNOWN = (
+    # By the declared alias: what a person is to write, which pydantic's own types do not say.
+    (schema.Name, "name"),
+    (schema.PolicyName, "name"),
+    (schema.Host, "host name"),
+    (schema.HostOrNothing, 'host name or `""`'),
+    (schema.Ip, "IP address"),
+    (schema.Mailbox, "mail address"),
+    (schema.DnsServer, "`address:port`"),
+    (schema.ReplyText, "text"),
+)
+
+
+def _kind(annotation: object, metadata: tuple[object, ...]) -> str:
+    """What may be written, with its bounds."""
+    annotation, more = _unwrapped(annotation)
+    metadata = (*metadata, *more)
+    for alias, word in _KNOWN:
+        if typing.get_args(alias)[-1] in metadata:
+            return word
+    if any(getattr(one, "pattern", None) for one in metadata):
+        return "name"
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return "word: " + ", ".join(f"`{str(one.value).lower()}`" for one in annotation)
+    origin = typing.get_origin(annotation)
+    if origin is typing.Literal:
+        return "one of " + ", ".join(f"`{_shown(one)}`" for one in typing.get_args(annotation))
+    if origin is list:
+        return "list of " + _kind(typing.get_args(annotation)[0], ())
+    if origin is dict:
+        return "table of " + _kind(typing.get_args(annotation)[1], ())
+    if isinstance(annotation, type) and issubclass(annotation, schema.Section):
+        return "sections, below"
+    return _plain(annotation, metadata)
+
+
+_WORDS: dict[object, str] = {int: "number", str: "text", bool: "`true` or `false`"}
+
+
+def _plain(annotation: object, metadata: tuple[object, ...]) -> str:
+    unit = next((word for word in ("size", "duration") if word in metadata), "")
+    word = unit or _WORDS[annotation]
+    least, most = _bound(metadata, "ge"), _bound(metadata, "le")
+    if least is None or most is None or annotation is not int:
+        return word
+    return f"{word}, {_amount(least, unit)} to {_amount(most, unit)}"
+
+
+def _unwrapped(annotation: object) -> tuple[object, tuple[object, ...]]:
+    """The type without `Annotated` and without "or None"; what was said beside it."""
+    said: tuple[object, ...] = ()
+    while True:
+        if typing.get_origin(annotation) is typing.Annotated:
+            annotation, *more = typing.get_args(annotation)
+            said += tuple(more)
+        elif isinstance(annotation, types.UnionType) or (
+            typing.get_origin(annotation) is typing.Union
+        ):
+            annotation = next(one for one in typing.get_args(annotation) if one is not type(None))
+        else:
+            return annotation, said
+
+
+def _bound(metadata: tuple[object, ...], side: str) -> int | None:
+    """The bound "ge" or "le", if there is one."""
+    for one in metadata:
+        found = _bound(tuple(one.metadata), side) if isinstance(one, FieldInfo) else None
+        if found is None:
+            found = getattr(one, side, None)
+        if found is not None:
+            return int(found)
+    return None
+
+
+def _amount(number: int, unit: str) -> str:
+    if unit == "size":
+        return str(units.format_size(number))
+    if unit == "duration":
+        return str(units.format_duration(number))
+    return f"{number:,}"
+
+
+def _model_of(annotation: object) -> tuple[type[schema.Section], bool] | None:
+    """The section behind a field, and whether it stands under names of the operator's own."""
+    annotation, _ = _unwrapped(annotation)
+    origin = typing.get_origin(annotation)
+    if origin in (list, dict):
+        inner, _ = _unwrapped(typing.get_args(annotation)[-1])
+        found = _model_of(inner)
+        return None if found is None else (found[0], origin is dict)
+    if isinstance(annotation, type) and issubclass(annotation, schema.Section):
+        return annotation, False
+    return None
+
+
+# --- defaults ---------------------------------------------------------------------------------
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    if default is None or default is PydanticUndefined:
+        return "inherited" if _inherits(field) else "not set"
+    unit = next((word for word in ("size", "duration") if word in field.metadata), "")
+    if unit:
+        return f"`{_amount(default, unit)}`"
+    return f"`{_shown(default)}`" if default not in ({}, []) else "none"
+
+
+_INHERITING = (schema.MailFlowPolicy, schema.DestinationControl, schema.BounceProfile)
+
+
+def _inherits(field: FieldInfo) -> bool:
+    return any(field in model.model_fields.values() for model in _INHERITING)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, enum.Enum):
+        return str(value.value).lower()
+    return str(value)
+
+
+def _builtin() -> Iterator[str]:
+    """What is there without being written."""
+    yield "## Built-in values\n"
+    yield "What an inherited field has when nobody sets it anywhere.\n"
+    yield "| section | values |"
+    yield "|---|---|"
+    policy = mail_flow.MailFlowPolicy(name="default")
+    control = destinations.DestinationControl(domain="default")
+    profile = retry.BounceProfile()
+    for place, model, value in (
+        ("mail_flow_policies.default", schema.MailFlowPolicy, policy),
+        ("destination_controls.default", schema.DestinationControl, control),
+        ("bounce_profiles.default", schema.BounceProfile, profile),
+    ):
+        names = [name for name in model.model_fields if hasattr(value, name)]
+        yield f"| `{place}` | {_values(model, {name: getattr(value, name) for name in names})} |"
+    yield "\n## Built-in mail flow policies\n"
+    yield "Sender groups can name them; a section of the same name changes them.\n"
+    yield "| policy | values |"
+    yield "|---|---|"
+    for name, values in builtin.POLICIES.items():
+        yield f"| `{name}` | {_values(schema.MailFlowPolicy, values)} |"
+    yield "\n## Built-in sender groups\n"
+    yield "A listener without sender groups has these, without members until the last.\n"
+    yield "| type | groups, with their policies |"
+    yield "|---|---|"
+    for kind in ("public", "private"):
+        listener = schema.Listener(type=kind, interface="any")
+        groups = builtin.sender_groups(listener)
+        yield f"| {kind} | {', '.join(f'`{one.name}` ({one.policy})' for one in groups)} |"
+    yield ""
+
+
+def _values(model: type[schema.Section], values: typing.Mapping[str, object]) -> str:
+    shown = []
+    for name, value in values.items():
+        if value is None:
+            continue
+        field = model.model_fields[name]
+        _, said = _unwrapped(field.annotation)
+        unit = next((word for word in ("size", "duration") if word in (*said, *field.metadata)), "")
+        text = (
+            _amount(int(value), unit) if unit and isinstance(value, int | float) else _shown(value)
+        )
+        shown.append(f"`{name} = {text}`")
+    return ", ".join(shown)
