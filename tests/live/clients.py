@@ -121,6 +121,10 @@ class RawClient:
     def starttls(self, context: ssl.SSLContext | None = None, name: str | None = None) -> None:
         """STARTTLS and the handshake."""
         self.expect("STARTTLS", 220)
+        self.handshake(context, name)
+
+    def handshake(self, context: ssl.SSLContext | None = None, name: str | None = None) -> None:
+        """TLS, after the 220."""
         assert self._buffer == b"", f"octets behind the 220: {self._buffer!r}"
         self.sock = (context or encryption()).wrap_socket(self.sock, server_hostname=name)
 

@@ -121,7 +121,6 @@ smtp_port = {smtp_port}
 connect_timeout = 2
 dns_timeout = 1
 idle_timeout = 1
-{delivery}
 [destination_controls.default]
 tls = "none"
 [destination_controls.".preferred.example"]
@@ -150,7 +149,8 @@ initial_wait = 1
 max_wait = 1
 delay_warnings = true
 [smtp_routes]
-{routes}
+"back.example" = ["mx.house.example:2525"]
+"mirrored.example" = ["mirror.example:2600"]
 [queue]
 disk_reserve = "1M"
 max_received_hops = 20
@@ -238,7 +238,7 @@ class House:
 
 
 @contextlib.contextmanager
-def open_house_in(folder: Path, *, delivery: str = "", routes: str = "") -> Iterator[House]:
+def open_house_in(folder: Path) -> Iterator[House]:
     """A gateway with all its surroundings; stops everything at the end."""
     own, rejected, tcp_refused, small = (address() for _ in range(4))
     dns = DnsServer(address())
@@ -249,11 +249,10 @@ def open_house_in(folder: Path, *, delivery: str = "", routes: str = "") -> Iter
         small=small,
         dns=dns.endpoint,
         smtp_port=PORT,
-        delivery=delivery,
-        routes=routes,
     )
     gateway = Gateway(folder, text)
     house = House(gateway, dns, own, rejected, tcp_refused, small)
+    dns.host("mx.house.example", own)
     # What a sender of tests gets back has a place to go to.
     home = house.serve()
     house.zone("sender.example", (10, home))

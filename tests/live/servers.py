@@ -253,7 +253,6 @@ class _Talk:
 
     def __init__(self, server: FakeServer, sock: socket.socket, number: int) -> None:
         self.server = server
-        self.behaviour = server.behaviour
         self.sock = sock
         self.number = number
         self.buffer = b""
@@ -261,6 +260,11 @@ class _Talk:
         self.sender: tuple[str, str] | None = None
         self.recipients: list[tuple[str, str]] = []
         self.counts: dict[str, itertools.count[int]] = {}
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """As it is now: a test may change it under an open connection."""
+        return self.server.behaviour
 
     def run(self) -> None:
         end = "closed by us"
