@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tests.crash.ledger import Entry
+from tests.crash.messages import BOUNCES
 
 # After the server's reply has been written, the mark must reach the disk; on a busy machine that
 # takes a while. `Findings.widest` says how much of it the copies really needed.
@@ -105,7 +106,7 @@ def judge(
             findings.faults[STUCK].append(name)
     for name, pair in pairs.items():
         _count(pair, findings)
-        for fault in _faults(pair, name in queue):
+        for fault in _faults(pair, name in queue or report_to(name) in queue):
             findings.faults[fault].append(name)
         times = [copy.at for copy in pair.copies]
         for copies in (times, pair.reports):
@@ -116,6 +117,11 @@ def judge(
                 else:
                     findings.faults[DUPLICATE].append(name)
     return findings
+
+
+def report_to(pair: str) -> str:
+    """Where a report about a pair goes: while that waits, the sender will still be told."""
+    return f"s{pair[1:].partition('-')[0]}@{BOUNCES}"
 
 
 def _read(entry: Entry, pairs: dict[str, _Pair], kills: list[Kill]) -> None:

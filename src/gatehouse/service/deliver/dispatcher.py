@@ -54,6 +54,7 @@ class Dispatcher:
         self._cursor = Cursor()
         self._woken = asyncio.Event()
         self._pass_started = 0.0
+        self._dropped = False  # a courier ended by a fault: what it had in hand is nobody's
 
     def wake(self, *, look_again: bool = False) -> None:
         """There may be something new; `look_again`: also among what was looked at before."""
@@ -94,7 +95,8 @@ class Dispatcher:
         now = self._wall()
         if now - self._pass_started >= RETRY_PASS_SECONDS:
             self._pass_started = now
-            self._cursor = self._cursor.retries_again()
+            self._cursor = Cursor() if self._dropped else self._cursor.retries_again()
+            self._dropped = False
         page = self._queue.due(now, PAGE, self._cursor)
         self._cursor = page.cursor
         for destination in self.lists.add(page.recipients):
@@ -119,6 +121,10 @@ class Dispatcher:
     async def _carry(self, destination: Destination) -> None:
         try:
             await self._courier(destination)
+        except Exception:
+            # New mail is read once; without a second look it would wait for the next restart.
+            self._dropped = True
+            raise
         finally:
             destination.couriers -= 1
             self._couriers -= 1
