@@ -60,6 +60,7 @@ bench: $(DEV_READY)
 	$(BIN)/python -m bench.throughput
 
 crash: $(DEV_READY)
+	$(BIN)/python -m tests.crash --publish
 	$(BIN)/python -m pytest -q -m crash --timeout 3600 < /dev/null
 
 fuzz: $(DEV_READY)
