@@ -272,7 +272,7 @@ def _no_way(way: tuple[x509.Certificate, ...], found: Search, store: TrustStore)
     if any(facets.digest(each) in store.not_anchors for each in way[1:]):
         text = "the system list holds it, but it is no root; add it to the custom list to trust it"
         return _problem(VerifyWord.UNTRUSTED_ANCHOR, way, position, text)
-    issuer = _issuer_text(top)
+    issuer = facets.issuer_text(top)
     if found.wrong_key:
         text = f"certificates named {issuer} are at hand, but none of them signed it"
         return _problem(VerifyWord.UNKNOWN_ISSUER, way, position, text)
@@ -284,11 +284,6 @@ def _no_way(way: tuple[x509.Certificate, ...], found: Search, store: TrustStore)
         return _problem(VerifyWord.INCOMPLETE_CHAIN, way, position, text)
     text = f"its issuer {issuer} is not in the trust store"
     return _problem(VerifyWord.UNKNOWN_ISSUER, way, position, text)
-
-
-def _issuer_text(certificate: x509.Certificate) -> str:
-    named = facets.issuer_key(certificate) is not None
-    return facets.name_text(certificate.issuer) if named else "without a name"
 
 
 def _problem(

@@ -66,7 +66,7 @@ def complete(
         dropped=_dropped(chain, kept),
         reordered=_order(chain, kept) != [facets.digest(e) for e in ordered if _in(e, given)],
         complete=whole,
-        missing_issuer="" if whole else facets.name_text(top.issuer),
+        missing_issuer="" if whole else facets.issuer_text(top),
         urls=() if whole else facets.issuer_urls(top),
     )
 

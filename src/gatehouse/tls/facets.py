@@ -98,12 +98,12 @@ def issuer_key(certificate: x509.Certificate) -> NameKey | None:
         return None
 
 
-def name_text(name: x509.Name) -> str:
-    """A name for a message: printable and bounded."""
+def issuer_text(certificate: x509.Certificate) -> str:
+    """The issuer's name for a message: printable and bounded."""
     try:
-        return bounded(name.rfc4514_string()) or "(empty)"
+        return bounded(certificate.issuer.rfc4514_string()) or "without a name"
     except ValueError:
-        return "(unreadable)"
+        return "with an unreadable name"
 
 
 def self_issued(certificate: x509.Certificate) -> bool:

@@ -91,7 +91,7 @@ def inspect(
     return TrustEntry(
         role=role,
         subject=describe(certificate),
-        issuer=facets.name_text(certificate.issuer) if facets.readable(certificate) else "",
+        issuer=facets.issuer_text(certificate),
         fingerprint=fingerprint(facets.der_of(certificate)),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,

@@ -4,7 +4,10 @@
 import pytest
 from cryptography import x509
 
-from gatehouse.tls import diagnosis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatehouse.tls import chain, diagnosis, facets, paths, trust
 from gatehouse.tls.findings import TEXTS, Finding, Kind, Severity
 from tests.unit.tls import authority
 from tests.unit.tls.authority import CROSS, DAY, LEAF, MIDDLE, NOW, OTHER_ROOT, ROOT, Made, issue
@@ -197,3 +200,26 @@ def test_two_cas_that_sign_each_other_do_not_hang() -> None:
     two = issue("Two", one, ca=True)
     back = issue("One", two, ca=True)
     assert not complete(issue("y.example", two), back, two, one, anchors=()).complete
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.integers(0, len(MIDDLE.der) - 1), st.integers(1, 255))
+def test_no_damaged_certificate_makes_diagnosis_verdict_or_entry_raise(at: int, bits: int) -> None:
+    data = bytearray(MIDDLE.der)
+    data[at] ^= bits
+    try:
+        damaged = x509.load_der_x509_certificate(bytes(data))
+    except facets.BROKEN:
+        return
+    leaf, root = LEAF.certificate, ROOT.certificate
+    diagnosis.diagnose([leaf, damaged], now=NOW, key=LEAF.key, host_names=[HOST])
+    diagnosis.diagnose([damaged, root], now=NOW)
+    trust.inspect(damaged, custom=[root], now=NOW)
+    for custom in ([root], [damaged], [root, damaged]):
+        store = paths.trust_store(custom=custom, system=[damaged], intermediates=[damaged])
+        chain.verify((damaged,), store, at=NOW)
+        verdict = chain.verify((leaf, damaged), paths.trust_store(custom=[root]), at=NOW)
+        # Flipped bits in the signature's encoding may leave the certificate good; nothing else does.
+        assert not verdict.trusted or damaged.tbs_certificate_bytes == (
+            MIDDLE.certificate.tbs_certificate_bytes
+        )
