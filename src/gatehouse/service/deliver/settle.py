@@ -217,7 +217,8 @@ class _Settlement:
             )
             return
         self._record(facts.RecipientBounced(**self._failure(recipient, fate)))
-        self._bounced.append(_entry(recipient, fate, None))
+        if self._settler.profile_of(recipient.recipient.address.domain).send_bounces:
+            self._bounced.append(_entry(recipient, fate, None))
 
     def _failure(self, recipient: values.QueuedRecipient, fate: Failed) -> dict[str, Any]:
         """The fields that bounced and delayed recipients have in common."""
