@@ -3,7 +3,6 @@
 
 import pytest
 from cryptography import x509
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -219,7 +218,7 @@ def test_no_damaged_certificate_makes_diagnosis_verdict_or_entry_raise(at: int, 
         store = paths.trust_store(custom=custom, system=[damaged], intermediates=[damaged])
         chain.verify((damaged,), store, at=NOW)
         verdict = chain.verify((leaf, damaged), paths.trust_store(custom=[root]), at=NOW)
-        # Flipped bits in the signature's encoding may leave the certificate good; nothing else does.
+        # Only bits outside the signed part may flip without being noticed, if any.
         assert not verdict.trusted or damaged.tbs_certificate_bytes == (
             MIDDLE.certificate.tbs_certificate_bytes
         )
