@@ -25,15 +25,17 @@ def rfcs(text):
 
 
 def ledger_rows():
-    rows = {}
+    """The number and all cells of each row; an RFC may have several."""
+    rows = []
     for line in LEDGER.read_text().splitlines():
         if hit := re.match(r"\|\s*(\d{3,5})\s*\|", line):
-            rows[hit.group(1)] = [cell.strip() for cell in line.strip().strip("|").split("|")]
+            cells = [cell.strip() for cell in line.strip().removesuffix("|")[1:].split("|")]
+            rows.append((hit.group(1), cells))
     return rows
 
 
 def test_the_ledger_knows_every_rfc_that_the_source_names():
-    known = set(ledger_rows())
+    known = {number for number, _ in ledger_rows()}
     missing: dict[str, str] = {}
     for place in sorted((ROOT / "src").rglob("*")):
         if place.suffix in {".py", ".sql"}:
@@ -43,13 +45,15 @@ def test_the_ledger_knows_every_rfc_that_the_source_names():
 
 
 def test_every_row_of_the_ledger_is_complete():
-    for number, cells in ledger_rows().items():
-        assert len(cells) >= 4, f"RFC {number}: number, title, status, where"
+    for number, cells in ledger_rows():
+        assert len(cells) == 5, f"RFC {number}: number, part, status, where, note"
         assert cells[2] in {"yes", "partly", "no", "later"}, f"RFC {number}: status {cells[2]!r}"
+        assert cells[3] or cells[2] == "no", f"RFC {number}, {cells[1]}: where?"
+        assert cells[4] or cells[2] == "yes", f"RFC {number}, {cells[1]}: what is missing?"
 
 
 def test_where_the_ledger_points_something_stands():
-    for number, cells in ledger_rows().items():
+    for number, cells in ledger_rows():
         for place in re.findall(r"`([\w/.]+\.(?:py|md|sql))`", cells[3]):
             here = [ROOT / place, ROOT / "src" / "gatehouse" / place]
             assert any(spot.exists() for spot in here), f"RFC {number}: no {place}"
