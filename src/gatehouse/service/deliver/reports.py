@@ -9,7 +9,9 @@ it. A report about many recipients is several reports, each of bounded size.
 import enum
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from gatehouse.journal import facts
 from gatehouse.mail import dsn
@@ -148,7 +150,7 @@ class Reporter:
 
     def respool(self, report: values.NewMessage) -> values.NewMessage:
         """The same report with its body written once more, after a commit that failed."""
-        return replace(report, body=self._spool(self._texts[report.mid]))
+        return msgspec.structs.replace(report, body=self._spool(self._texts[report.mid]))
 
     def announce(self, report: values.NewMessage, at: float) -> None:
         """The report is queued: say so."""

@@ -129,7 +129,13 @@ class Settler:
         self, operation: values.Settle, mid: int, done: "asyncio.Future[None]"
     ) -> None:
         """The bodies of reports may be lost with a failed sync: they are written anew."""
-        fresh = tuple(self.reporter.respool(report) for report in operation.generated)
+        try:
+            fresh = tuple(self.reporter.respool(report) for report in operation.generated)
+        except StoreError:  # the disk still says no: the mark stays owed
+            asyncio.get_running_loop().call_later(
+                OWING_SECONDS, self._write_again, operation, mid, done
+            )
+            return
         again = values.Settle(operation.mid, operation.outcomes, fresh)
         self._submit(again, mid, done, owed=True)
 
