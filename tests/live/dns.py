@@ -96,12 +96,12 @@ class DnsServer:
         name = question.name.to_text(omit_final_dot=True).lower()
         rdtype = dns.rdatatype.to_text(question.rdtype)
         self.asked.append((name, rdtype))
-        found = self.names.get(name, Trouble.NXDOMAIN)
-        if not isinstance(found, Trouble):
-            if "CNAME" in found:
-                return self._alias(query, found, rdtype).to_wire(max_size=65535)
-            found = found.get(rdtype, Trouble.EMPTY)
-        return _reply(query, found, tcp=tcp)
+        known = self.names.get(name, Trouble.NXDOMAIN)
+        if isinstance(known, Trouble):
+            return _reply(query, known, tcp=tcp)
+        if "CNAME" in known:
+            return self._alias(query, known, rdtype).to_wire(max_size=65535)
+        return _reply(query, known.get(rdtype, Trouble.EMPTY), tcp=tcp)
 
     def _alias(
         self, query: dns.message.Message, records: Records, rdtype: str

@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
 from gatehouse.app import open_house
 from gatehouse.config.checks import Refused, load
 from gatehouse.journal import facts, json_lines, reader
+from gatehouse.service.base.log_files import default_settings
 
 SOURCE = Path(__file__).parents[2] / "src"
 START_SECONDS = 20.0
@@ -197,11 +196,6 @@ class Gateway:
         assert done.returncode == status, (arguments, done.returncode, done.stdout, done.stderr)
         return done.stdout
 
-    def queue(self) -> list[dict[str, object]]:
-        """The queue as `gatehouse queue list --json` shows it."""
-        answer = msgspec.json.decode(self.command("--json", "queue", "list"))
-        return answer["messages"] if isinstance(answer, dict) else answer
-
     # --- the mail log -------------------------------------------------------------------------
 
     def lines(self, **ids: int) -> list[str]:
@@ -234,8 +228,6 @@ class Gateway:
 
 
 def _events_file(logs: Path) -> Path:
-    from gatehouse.service.base.log_files import default_settings
-
     settings = default_settings(logs.parent, "0", "0")
     return settings.events.directory / f"events.current{settings.events.suffix}"
 

@@ -14,7 +14,7 @@ import pytest
 from gatehouse.journal import facts
 from tests.live.gateway import until
 from tests.live.house import SENDER, House
-from tests.live.servers import Act, Behaviour, FakeServer, Handshake, server_context
+from tests.live.servers import Act, Behaviour, FakeServer, Handshake, authority, server_context
 
 LEVELS = ("none", "preferred", "required")
 SITUATIONS = {
@@ -202,10 +202,8 @@ def test_a_reset_in_the_handshake_is_logged_as_a_socket_error(house: House) -> N
 def test_the_name_in_the_handshake_is_the_host_s(house: House, level: str) -> None:
     names: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    from tests.live.servers import authority
-
     authority().issue_cert("mx.example").configure_cert(context)
-    context.sni_callback = lambda _sock, name, _context: names.append(name)  # type: ignore[assignment]
+    context.sni_callback = lambda _sock, name, _context: names.append(name)
     domain, server = house.destination(Behaviour(tls=True, context=context), level)
     house.send(f"bob@{domain}")
     server.wait()

@@ -8,7 +8,7 @@ import pytest
 
 from gatehouse.service.base import channel as line
 
-EVERY = [
+EVERY: list[line.Message] = [
     line.Ready(4711),
     line.LogBlock(5, b"text \x00\xff", b"{}"),
     line.Wake(),
