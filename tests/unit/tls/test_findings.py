@@ -14,7 +14,7 @@ def test_each_kind_says_what_why_and_what_to_do(kind: Kind) -> None:
     found = findings.finding(kind, [LEAF.certificate], 0, detail="this detail")
     assert found.kind is kind
     for text in (found.what, found.why, found.do):
-        assert len(text) > 10
+        assert len(text.split()) > 1
         assert "{" not in text
     assert found.subject == "CN=mx.example.com"
 
