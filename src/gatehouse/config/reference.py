@@ -60,7 +60,6 @@ NOT_YET = {
     "banner_code": "read, the greeting always has 220",
     "alert_on_required_tls_failure": "read, there are no alerts yet",
     "dane": "only `none` is accepted in this version",
-    "send_bounces": "read, reports are always sent",
     "delay_warning_interval": "read, one warning at most is sent",
     "max_delay_warnings": "read; 0 means none, anything else one",
     "max_bounce_copy": "read, the limit is always 10K",
