@@ -57,18 +57,18 @@ def filesystem(path: Path) -> str:
 def table(record: storm.Record, seed: int, kinds: tuple[str, str]) -> str:
     """The figures as Markdown."""
     findings = record.findings
-    counted = sum(record.kills.values())
+    apart = (storm.START_UP, storm.TERM)
+    counted = sum(n for way, n in record.kills.items() if way not in apart)
     rows = [
         ("seed", seed),
         ("data on", kinds[0]),
         ("ledgers on", kinds[1]),
         ("system", f"{platform.system()} {platform.release()}, Python {platform.python_version()}"),
         ("time", f"{record.seconds / 60:.1f} minutes"),
-        ("kills that count", counted),
-        *(
-            (f"… of {way}" if way != storm.TERM else "… stops", n)
-            for way, n in record.kills.items()
-        ),
+        ("kills with something in flight", counted),
+        *((f"… of {way}", n) for way, n in record.kills.items() if way not in apart),
+        ("kills during start-up, three in a row (not counted)", record.kills[storm.START_UP]),
+        ("stops by SIGTERM under load", record.kills[storm.TERM]),
         ("kills with nothing in flight (not counted)", record.idle_kills),
         ("slowest start until all processes serve", f"{record.slowest_start:.1f} s"),
         ("(message, recipient) pairs offered", findings.offered),
