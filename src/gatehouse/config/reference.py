@@ -35,7 +35,6 @@ has the default that stands here; where that is
 """
 
 _NOTES = {
-    "listeners.NAME": "`max_concurrency` counts in each receiver process for itself.",
     "listeners.NAME.sender_groups": "Written as `[[listeners.NAME.sender_groups]]`, one by one.",
     "mail_flow_policies.NAME": (
         "What a policy does not set it takes from the built-in policy of its name (below), then"
@@ -56,7 +55,6 @@ _NOTES = {
 
 NOT_YET = {
     "verify_client_certificate": "only `false` is accepted in this version",
-    "max_connections_per_client": "read, not enforced yet",
     "banner_code": "read, the greeting always has 220",
     "alert_on_required_tls_failure": "read, there are no alerts yet",
     "dane": "only `none` is accepted in this version",
