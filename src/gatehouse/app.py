@@ -10,7 +10,6 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from gatehouse.faces.actions import perform
 from gatehouse.faces.actions.house import House
 from gatehouse.journal import facts
 from gatehouse.journal.log_frame import SERIAL_DICE, serial_number
-from gatehouse.service.base.children import program
+from gatehouse.service.base.children import Launch, program
 from gatehouse.service.base.clock import SYSTEM_CLOCK
 from gatehouse.service.base.control import ControlServer, Request
 from gatehouse.service.base.log_files import LogWriter, default_settings
@@ -101,10 +100,11 @@ class _Gateway:
             facts.InternalFault(at=SYSTEM_CLOCK.wall(), where=where, what=describe(error))
         )
 
-    def _command(self, role: str, fd: int, revision: int, fds: Mapping[str, int]) -> list[str]:
-        listeners = [f"{name}={number}" for name, number in fds.items()]
+    def _command(self, launch: Launch) -> list[str]:
+        listeners = [f"{name}={number}" for name, number in launch.listeners.items()]
+        numbers = (launch.line, launch.revision, launch.counts, launch.seat)
         data = str(self._directory.path)
-        return program(ROLE_COMMAND, role, data, str(fd), str(revision), *listeners)
+        return program(ROLE_COMMAND, launch.role, data, *map(str, numbers), *listeners)
 
     def _control(self, conductor: Conductor) -> ControlServer:
         """The socket that people's commands come through."""

@@ -8,6 +8,7 @@ in memory for good: that is why these imports stand in functions.
 import socket
 from pathlib import Path
 
+from gatehouse.service.base.head_count import HeadCount
 from gatehouse.service.base.revision import load_running
 from gatehouse.service.base.worker import Role, Worker, run_worker
 from gatehouse.service.trust import keyring
@@ -17,8 +18,8 @@ DELIVERER = "deliverer"
 
 
 def run_role(arguments: list[str]) -> int:
-    """Main function of a process: its role, the data directory, its line, revision, sockets."""
-    role, data, fd, revision, *listeners = arguments
+    """Main function of a process: its role, data directory, line, revision, head count, sockets."""
+    role, data, fd, revision, counts, seat, *listeners = arguments
     sockets = {
         name: socket.socket(fileno=int(number))
         for name, _, number in (text.rpartition("=") for text in listeners)
@@ -30,7 +31,7 @@ def run_role(arguments: list[str]) -> int:
         if role == RECEIVER:
             from gatehouse.service.receive.receiver import Receiver
 
-            return Receiver(worker, running, sockets)
+            return Receiver(worker, running, sockets, HeadCount(int(counts), int(seat)))
         if role == DELIVERER:
             from gatehouse.service.deliver.deliverer import Deliverer
 

@@ -196,7 +196,7 @@ class Listener(Section):
         description="Refuse REJECT clients at RCPT TO, so that sender and recipient are logged.",
     )
     idle_timeout: Duration = Field(
-        default=300, ge=10, le=3600, description="Silence before a client is disconnected."
+        default=300, ge=1, le=3600, description="Silence before a client is disconnected."
     )
     connection_timeout: Duration = Field(
         default=900, ge=30, le=86_400, description="Whole time that one connection may take."

@@ -8,6 +8,7 @@ with nothing.
 """
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gatehouse.service.base import channel as line
+from gatehouse.service.base import head_count
 
 # The wait before a child that died is started again: doubled for each death in a row.
 FIRST_WAIT = 0.1
@@ -32,6 +34,7 @@ class Child:
     revision: int
     sockets: Mapping[str, socket.socket]
     process: asyncio.subprocess.Process
+    seat: int
     channel: line.Channel | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: bool = False
@@ -55,6 +58,18 @@ class Child:
             pass
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What a new process is told on its command line; numbers are descriptors it inherits."""
+
+    role: str
+    line: int
+    revision: int
+    listeners: Mapping[str, int]
+    counts: int
+    seat: int  # its column in the head count
+
+
 @dataclass(frozen=True, slots=True)
 class Callbacks:
     """What the owner of the children wants to hear."""
@@ -69,13 +84,15 @@ class Children:
 
     def __init__(
         self,
-        command: Callable[[str, int, int, Mapping[str, int]], list[str]],
+        command: Callable[[Launch], list[str]],
         calls: Callbacks,
         inherited: tuple[int, ...] = (),
     ) -> None:
         self._command = command
         self._inherited = inherited  # descriptors that every process keeps open, as a claim
         self._calls = calls
+        self._counts = head_count.create()
+        self._head_count = head_count.HeadCount(self._counts, 0)
         self.all: set[Child] = set()
         self._watchers: set[asyncio.Task[None]] = set()
         self._waits: dict[str, float] = {}
@@ -83,16 +100,24 @@ class Children:
     async def start(self, role: str, revision: int, sockets: Mapping[str, socket.socket]) -> Child:
         """Start a process in a role; returns when it runs, `Child.ready` tells when it serves."""
         ours, theirs = socket.socketpair()
-        fds = {name: sock.fileno() for name, sock in sockets.items()}
+        launch = Launch(
+            role=role,
+            line=theirs.fileno(),
+            revision=revision,
+            listeners={name: sock.fileno() for name, sock in sockets.items()},
+            counts=self._counts,
+            seat=self._free_seat(),
+        )
+        inherited = (launch.line, launch.counts, *launch.listeners.values(), *self._inherited)
         try:
             process = await asyncio.create_subprocess_exec(
-                *self._command(role, theirs.fileno(), revision, fds),
-                pass_fds=(theirs.fileno(), *fds.values(), *self._inherited),
+                *self._command(launch),
+                pass_fds=inherited,
                 stdin=asyncio.subprocess.DEVNULL,
             )
         finally:
             theirs.close()
-        child = Child(role, revision, sockets, process)
+        child = Child(role, revision, sockets, process, launch.seat)
         child.started_at = asyncio.get_running_loop().time()
         child.channel = await line.Channel.open(ours, lambda m: self._message(child, m))
         self.all.add(child)
@@ -110,6 +135,7 @@ class Children:
     async def _watch(self, child: Child) -> None:
         status = await child.process.wait()
         self.all.discard(child)
+        self._head_count.clear(child.seat)
         child.ready.set()  # nobody waits for the dead
         if child.channel is not None:
             child.channel.close()
@@ -118,10 +144,30 @@ class Children:
         self._calls.died(child, status)
         lived = asyncio.get_running_loop().time() - child.started_at
         wait = FIRST_WAIT if lived > HEALTHY_SECONDS else self._waits.get(child.role, FIRST_WAIT)
-        self._waits[child.role] = min(wait * 2, LONGEST_WAIT)
-        await asyncio.sleep(wait)
-        if not child.stopping:
+        started = False
+        while not started and not child.stopping:
+            self._waits[child.role] = min(wait * 2, LONGEST_WAIT)
+            await asyncio.sleep(wait)
+            wait = self._waits[child.role]
+            started = await self._start_again(child)
+
+    async def _start_again(self, child: Child) -> bool:
+        """A new process in the place of one that died; False when the machine has no room."""
+        if child.stopping:
+            return True
+        try:
             await self.start(child.role, child.revision, child.sockets)
+        except OSError:
+            return False  # no descriptors, no memory, no seat: later
+        return True
+
+    def _free_seat(self) -> int:
+        """A column of the head count that nobody uses; raises OSError when all are taken."""
+        taken = {child.seat for child in self.all}
+        for seat in range(head_count.SEATS):
+            if seat not in taken:
+                return seat
+        raise OSError(errno.EAGAIN, "too many processes")
 
     def of(self, role: str) -> list[Child]:
         """The children in a role that are not on their way out."""

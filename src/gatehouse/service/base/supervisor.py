@@ -22,29 +22,43 @@ def describe(error: BaseException) -> str:
 
 
 class TaskSupervisor:
-    """Owns the tasks of one process. `report` is told the name and the error of each that fails."""
+    """Owns the tasks of one process. `report` is told the name and the error of each that fails.
 
-    def __init__(self, report: Report) -> None:
+    `vital` tasks are those without which the process lives and does nothing: when one fails,
+    `give_up` is called, and a process that ends is started again.
+    """
+
+    def __init__(self, report: Report, give_up: Callable[[], None] = lambda: None) -> None:
         self._report = report
+        self._give_up = give_up
+        self._vital: set[asyncio.Task[Any]] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def start(self, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+    def start(
+        self, coroutine: Coroutine[Any, Any, Any], name: str, *, vital: bool = False
+    ) -> asyncio.Task[Any]:
         """Run `coroutine` as a task that is referenced until it ends."""
         task = asyncio.get_running_loop().create_task(coroutine, name=name)
         self._tasks.add(task)
+        if vital:
+            self._vital.add(task)
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
+        vital = task in self._vital
+        self._vital.discard(task)
         if task.cancelled():
             return
         error = task.exception()
         if error is not None:
             self._report(task.get_name(), error)
+            if vital:
+                self._give_up()
 
     async def stop(self, within: float) -> int:
         """Cancel what still runs and wait up to `within` seconds; returns how many did not end."""

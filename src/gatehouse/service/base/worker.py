@@ -69,7 +69,8 @@ class Worker:
         self.recorder = Recorder(self._send_block, clock=clock)
         self.counters = Counters()
         self.recorder.subscribe(self.counters.count)
-        self.tasks = TaskSupervisor(self.report)
+        self.tasks = TaskSupervisor(self.report, self._give_up)
+        self._status = 0
         self.channel: line.Channel | None = None
         self._stopped: asyncio.Future[float] | None = None
 
@@ -108,7 +109,7 @@ class Worker:
             sock, lambda message: self._message(role, message), lambda: self._stop(1.0)
         )
         await role.start()
-        self.tasks.start(self._upkeep(role), "upkeep")
+        self.tasks.start(self._upkeep(role), "upkeep", vital=True)
         self.send(line.Ready(os.getpid()))
         within = await self._stopped
         await role.stop(within)
@@ -119,7 +120,7 @@ class Worker:
         self.store.close()
         self.channel.close()
         await asyncio.sleep(0)
-        return 0
+        return self._status
 
     def _message(self, role: Role, message: line.Message) -> None:
         match message:
@@ -129,6 +130,11 @@ class Worker:
                 self.send(line.Told(number, role.tell(what)))
             case _:
                 role.message(message)
+
+    def _give_up(self) -> None:
+        """A vital task has failed: leave, and be started again."""
+        self._status = 1
+        self._stop(1.0)
 
     def _stop(self, within: float) -> None:
         if self._stopped is not None and not self._stopped.done():

@@ -18,7 +18,7 @@ from gatehouse.config.running import Listener, Running
 from gatehouse.journal import facts
 from gatehouse.journal.counters import ID_KEYS, status_values
 from gatehouse.service.base import channel as line
-from gatehouse.service.base.children import Callbacks, Child, Children
+from gatehouse.service.base.children import Callbacks, Child, Children, Launch
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.base.log_files import LogWriter
 from gatehouse.service.base.recorder import Recorder
@@ -34,6 +34,8 @@ DELIVERER = "deliverer"
 
 # A process that does not serve after this long will not.
 START_SECONDS = 20.0
+LOOK_SECONDS = 0.01
+MAX_DEATHS = 2
 # Old receivers keep their clients this long at most after a new revision runs.
 DRAIN_SECONDS = 900.0
 # What clients and deliveries get when the gateway stops; systemd's default patience is 90 s.
@@ -59,7 +61,7 @@ class ConductorTools:
     recorder: Recorder
     log: LogWriter
     tasks: TaskSupervisor
-    command: Callable[[str, int, int, Mapping[str, int]], list[str]]
+    command: Callable[[Launch], list[str]]
     lock: DirectoryLock  # kept by all processes, so that none works beside the next gateway
 
 
@@ -78,6 +80,7 @@ class Conductor:
         self._answers: dict[int, asyncio.Future[line.Value]] = {}
         self._applied: dict[int, asyncio.Future[str | None]] = {}
         self._questions = 0
+        self._deaths = 0
         self._turn = asyncio.Lock()
         self.running: Running | None = None
         self.revision = 0
@@ -126,18 +129,23 @@ class Conductor:
     ) -> None:
         """Start receivers for a revision and wait until all serve; raises ApplyFailed."""
         wanted = running.processes.receivers or len(os.sched_getaffinity(0))
+        self._deaths = 0
         new = [await self._children.start(RECEIVER, revision, sockets) for _ in range(wanted)]
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                for child in new:
-                    await child.ready.wait()
-        except TimeoutError:
-            pass
-        if any(child not in self._children.all or not child.ready.is_set() for child in new):
-            for child in new:
-                child.stopping = True
-                child.kill()
-            raise ApplyFailed("The receivers do not start; the event log has the reason")
+        ends = self._tools.clock.monotonic() + START_SECONDS
+        while self._serving(revision) < wanted:
+            # One that dies is started again; several in a row have a reason that will not go away.
+            if self._deaths > MAX_DEATHS or self._tools.clock.monotonic() > ends:
+                for child in [*new, *self._children.of(RECEIVER)]:
+                    if child.revision == revision:
+                        child.stopping = True
+                        child.kill()
+                raise ApplyFailed("The receivers do not start; the event log has the reason")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _serving(self, revision: int) -> int:
+        """How many receivers of a revision serve."""
+        ours = [c for c in self._children.of(RECEIVER) if c.revision == revision]
+        return sum(child.ready.is_set() for child in ours)
 
     # --- a new revision --------------------------------------------------------------------------
 
@@ -228,6 +236,7 @@ class Conductor:
         )
 
     def _died(self, child: Child, status: int) -> None:
+        self._deaths += 1
         self._record(
             facts.ProcessDied(
                 at=self._tools.clock.wall(),

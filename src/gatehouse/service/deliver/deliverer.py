@@ -113,8 +113,8 @@ class Deliverer:
 
     async def start(self) -> None:
         """Begin with what the queue holds."""
-        self._worker.tasks.start(self._dispatcher.run(), "dispatcher")
-        self._worker.tasks.start(self._upkeep(), "spool upkeep")
+        self._worker.tasks.start(self._dispatcher.run(), "dispatcher", vital=True)
+        self._worker.tasks.start(self._upkeep(), "spool upkeep", vital=True)
 
     def message(self, message: line.Message) -> None:
         """New mail, a changed queue, a new revision."""

@@ -156,6 +156,10 @@ class HostAttempt:
         """The server ended the session, in its way or in none."""
         match event:
             case events.ServerClosing(reply):
+                if self._asked_tls and self._link is not None and not self._link.encrypted:
+                    # 421 to STARTTLS refuses it and takes the connection along (RFC 3207 §4).
+                    self._tls_refused(reply)
+                    raise ReconnectClear
                 raise HostFailed(self._replied(reply))
             case events.Broken(what, _):
                 raise HostFailed(self._broken(what))

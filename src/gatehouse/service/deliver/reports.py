@@ -27,6 +27,10 @@ from gatehouse.store.interface import BodyReader, BodyWriter, Ids
 _MAX_ORIGINAL = 256 * 1024
 
 
+# No segment has this number, so no body that lies here was ever made durable.
+NOWHERE = values.BodyRef(0, 0, 0)
+
+
 class Kind(enum.Enum):
     """What a report is about."""
 
@@ -135,7 +139,7 @@ class Reporter:
             listener="",
             envelope=dsn.envelope(report, content),
             size=len(content),
-            body=self._spool(content),
+            body=self._spool_if_possible(content),
             received_at=now,
             expires_at=now + self.lifetime,
             message_id=report.message_id,
@@ -147,6 +151,17 @@ class Reporter:
         body = self._bodies.begin()
         body.write(content)
         return body.finish()
+
+    def _spool_if_possible(self, content: bytes) -> values.BodyRef:
+        """Into the spool; where the disk refuses, a place that no commit takes for durable.
+
+        The marks of the same attempt must not be lost with the report: the commit refuses the
+        operation as a whole, and it is tried again until both are written.
+        """
+        try:
+            return self._spool(content)
+        except StoreError:
+            return NOWHERE
 
     def respool(self, report: values.NewMessage) -> values.NewMessage:
         """The same report with its body written once more, after a commit that failed."""

@@ -44,7 +44,6 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_engine",
-        "_identified",
         "_paused",
         "_reading",
         "_tls",
@@ -59,8 +58,10 @@ class Connection(asyncio.Protocol):
         "desk",
         "extended",
         "helo",
+        "here",
         "host",
         "icid",
+        "identified",
         "messages",
         "office",
         "report",
@@ -73,7 +74,7 @@ class Connection(asyncio.Protocol):
         self.office = office
         self._tls: TlsSession | None = None
         self._tls_up = False
-        self._identified = False
+        self.identified = False
         self._reading = True
         self._paused = False
         self.report: HandshakeReport | None = None
@@ -86,6 +87,7 @@ class Connection(asyncio.Protocol):
         self.served = False
         self.closed = False
         self.icid = 0
+        self.here = 0  # connections of the listener when this one came, over all processes
 
     # --- asyncio.Protocol ---------------------------------------------------------------
 
@@ -97,7 +99,7 @@ class Connection(asyncio.Protocol):
         self.client_ip, self.client_port = _plain_ip(peer[0]), peer[1]
         self.connected_at = office.monotonic()
         self.deadline = self.connected_at + self.desk.idle_timeout
-        self.desk.connections += 1
+        self.here = office.counts.enter(self.desk.counted_as)
         implicit = self.desk.implicit_tls
         self._engine = ServerEngine(self.desk.settings, tls_active=implicit)
         office.sessions.add(self)
@@ -259,7 +261,7 @@ class Connection(asyncio.Protocol):
         self._abandon()
         office = self.office
         office.forget(self)
-        if not self._identified or not self.icid:
+        if not self.identified or not self.icid:
             return
         at = office.wall()
         access = self.access
@@ -299,7 +301,7 @@ class Connection(asyncio.Protocol):
         """Send a 421 where the protocol allows one, and close."""
         if self.closed:
             return
-        if self._identified and (self._tls is None or self._tls_up):
+        if self.identified and (self._tls is None or self._tls_up):
             self._engine.dismiss(reply)
             self._flush()
         self._close()

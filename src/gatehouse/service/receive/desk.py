@@ -45,18 +45,13 @@ class Desk:
         self.connection_timeout = float(listener.connection_timeout)
         self.max_connections = listener.max_concurrency
         self.context = context
-        self.connections = 0
+        self.counted_as = f"listener {listener.name}"
         self._decisions: dict[tuple[str, str | None], Decision] = {}
         self._by_policy: dict[str, ServerSettings] = {}
         # Until the host access table has decided, nothing is promised.
         self.settings = ServerSettings(
             hostname=self.hostname, max_message_size=1, offer_starttls=False, require_tls=False
         )
-
-    @property
-    def is_full(self) -> bool:
-        """More clients than the listener may have at once."""
-        return self.connections > self.max_connections
 
     def decide(self, ip: str, host: str | None) -> Decision:
         """Who a client is here, and what the engine is told about it."""

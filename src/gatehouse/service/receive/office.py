@@ -18,6 +18,7 @@ from gatehouse.mail.received import received_header
 from gatehouse.mail.reply import Reply
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.base.group_writer import GroupWriter
+from gatehouse.service.base.head_count import HeadCount
 from gatehouse.service.base.resolver import Resolver, ReverseName
 from gatehouse.service.base.stamps import HeaderDate
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
@@ -41,6 +42,7 @@ class Client(Protocol):
     desk: Desk
     icid: int
     client_ip: str
+    identified: bool
     helo: str
     extended: bool
     host: ReverseName
@@ -84,10 +86,15 @@ class Office:
     """The shared part of all sessions in this process."""
 
     def __init__(
-        self, tools: Tools, rules: IntakeRules, wake_deliverer: Callable[[], None]
+        self,
+        tools: Tools,
+        rules: IntakeRules,
+        counts: HeadCount,
+        wake_deliverer: Callable[[], None],
     ) -> None:
         self.tools = tools
         self.rules = rules
+        self.counts = counts
         self.clock = tools.clock
         self.wall = tools.clock.wall
         self.monotonic = tools.clock.monotonic
@@ -114,7 +121,9 @@ class Office:
     def forget(self, session: Client) -> None:
         """A connection ended."""
         self.sessions.discard(session)
-        session.desk.connections -= 1
+        self.counts.leave(session.desk.counted_as)
+        if session.identified:
+            self.counts.leave(session.client_ip)
 
     # --- the intake ---------------------------------------------------------------------------
 

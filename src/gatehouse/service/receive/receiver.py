@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from gatehouse.config.running import Running
 from gatehouse.journal import facts
 from gatehouse.service.base import channel as line
+from gatehouse.service.base.head_count import HeadCount
 from gatehouse.service.base.resolver import Resolver
 from gatehouse.service.base.worker import Worker
 from gatehouse.service.receive.desk import Desk
@@ -34,7 +35,11 @@ class Receiver:
     """Listens, and owns the office."""
 
     def __init__(
-        self, worker: Worker, running: Running, sockets: Mapping[str, socket.socket]
+        self,
+        worker: Worker,
+        running: Running,
+        sockets: Mapping[str, socket.socket],
+        counts: HeadCount,
     ) -> None:
         self._worker = worker
         self._running = running
@@ -57,9 +62,9 @@ class Receiver:
         )
         rules = IntakeRules(
             max_received=running.queue.max_received_hops,
-            queue_lifetime=running.bounce_profile("default").max_time,
+            queue_lifetime=max(one.max_time for one in running.bounce_profiles.values()),
         )
-        self.office = Office(tools, rules, self._wake)
+        self.office = Office(tools, rules, counts, self._wake)
         self._tools = tools
 
     async def start(self) -> None:
@@ -74,8 +79,8 @@ class Receiver:
                 backlog=BACKLOG,
             )
             self._servers.append(server)
-        self._worker.tasks.start(self.office.sweep(), "sweep")
-        self._worker.tasks.start(self._watch_space(), "free space")
+        self._worker.tasks.start(self.office.sweep(), "sweep", vital=True)
+        self._worker.tasks.start(self._watch_space(), "free space", vital=True)
 
     def _wake(self) -> None:
         """New mail is committed: the deliverer hears it once for each group, after its facts."""

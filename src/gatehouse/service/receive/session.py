@@ -19,6 +19,7 @@ from gatehouse.service.receive import replies
 from gatehouse.service.receive.transaction import Transaction
 from gatehouse.service.receive.welcome import Welcome
 from gatehouse.smtp import server_events as events
+from gatehouse.store.errors import StoreError
 
 
 class Session(Welcome):
@@ -58,7 +59,12 @@ class Session(Welcome):
             )
             self._engine.answer()
             return
-        mid = office.ids.next("mid")
+        try:
+            mid = office.ids.next("mid")
+        except StoreError as error:
+            office.report("message ids", error)
+            self._engine.answer(replies.NOT_NOW)
+            return
         self.transaction = Transaction(mid, event.sender, event.params, at)
         office.open_messages += 1
         office.record(facts.MessageStarted(at=at, mid=mid, icid=self.icid, sender=sender))

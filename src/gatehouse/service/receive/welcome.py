@@ -45,7 +45,8 @@ class Welcome(Connection):
         """The host access table decides, then the banner goes out (or the door stays shut)."""
         office, desk, record = self.office, self.desk, self.office.record
         self.host = name
-        self._identified = True
+        self.identified = True
+        clients = office.counts.enter(self.client_ip)
         decision = desk.decide(self.client_ip, name.host if name.verified else None)
         self.access = access = decision.access
         policy = access.policy
@@ -73,7 +74,7 @@ class Welcome(Connection):
         record(_matched(at, decision, self.icid))
         self._engine.settings = decision.settings
         greeting: Reply | None = None
-        if desk.is_full:
+        if self.here > desk.max_connections or clients > policy.max_connections_per_client:
             record(facts.ReceivingFailed(at=at, icid=self.icid, reason="Connection limit exceeded"))
             greeting = replies.TOO_MANY
         elif access.behavior is Behavior.REJECT:

@@ -23,9 +23,7 @@ EVERY: list[line.Message] = [
 ]
 
 
-async def pair(
-    got: list[line.Message], ended: list[bool]
-) -> tuple[line.Channel, line.Channel]:
+async def pair(got: list[line.Message], ended: list[bool]) -> tuple[line.Channel, line.Channel]:
     one, other = socket.socketpair()
     receiving = await line.Channel.open(other, got.append, lambda: ended.append(True))
     return await line.Channel.open(one, lambda _: None), receiving

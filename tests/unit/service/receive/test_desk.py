@@ -5,6 +5,7 @@ import pytest
 
 from gatehouse.config.checks import Refused, load
 from gatehouse.policy.mail_flow import MailFlowPolicy
+from gatehouse.service.receive import desk as desk_module
 from gatehouse.service.receive.desk import Desk
 
 TEXT = """\
@@ -61,9 +62,19 @@ def test_before_the_access_table_has_decided_nothing_is_promised() -> None:
     assert desk.settings.max_message_size == 1
 
 
-def test_a_desk_is_full_above_its_limit() -> None:
+def test_a_decision_is_remembered_for_an_address_with_its_name() -> None:
+    desk, policy = desk_and_policy("starttls", "preferred")
+    first = desk.decide("10.1.2.3", None)
+    assert (first.access.policy, first.word, first.score) == (policy, "ACCEPT", "rfc1918")
+    assert desk.decide("10.1.2.3", None) is first
+    assert desk.decide("10.1.2.3", "mx.example.com") is not first
+    assert desk.decide("192.0.2.1", None).score == "None"
+
+
+def test_decisions_are_not_remembered_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk_module, "MAX_DECISIONS", 2)
     desk, _ = desk_and_policy("starttls", "preferred")
-    desk.connections = 2
-    assert not desk.is_full
-    desk.connections = 3
-    assert desk.is_full
+    first = desk.decide("192.0.2.1", None)
+    desk.decide("192.0.2.2", None)
+    desk.decide("192.0.2.3", None)
+    assert desk.decide("192.0.2.1", None) is not first

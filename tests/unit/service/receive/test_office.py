@@ -7,7 +7,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from gatehouse.mail.reply import Reply
+from gatehouse.service.base import head_count
 from gatehouse.service.base.clock import Clock
+from gatehouse.service.base.head_count import HeadCount
 from gatehouse.service.receive.office import IntakeRules, Office, Tools
 
 
@@ -18,9 +20,11 @@ class Client:
     deadline: float
     connected_at: float = 0.0
     busy: bool = False
+    identified: bool = True
+    client_ip: str = "192.0.2.1"
     ended: list[str] = field(default_factory=list)
     desk: Any = field(
-        default_factory=lambda: SimpleNamespace(connection_timeout=900.0, connections=1)
+        default_factory=lambda: SimpleNamespace(connection_timeout=900.0, counted_as="listener In")
     )
 
     def time_out(self, *, total: bool) -> None:
@@ -43,8 +47,9 @@ class Scene:
             writer=SimpleNamespace(drain=self.drain),
             bodies=None,
         )
+        self.counts = HeadCount(head_count.create(), 0)
         rules = IntakeRules(max_received=5, queue_lifetime=100.0)
-        self.office = Office(cast(Tools, tools), rules, lambda: None)
+        self.office = Office(cast(Tools, tools), rules, self.counts, lambda: None)
 
     async def drain(self) -> None:
         self.drained += 1
@@ -109,5 +114,6 @@ def test_forgetting_a_session_frees_its_place() -> None:
     scene = Scene()
     client = scene.client(deadline=1.0)
     scene.office.forget(cast(Any, client))
-    assert client.desk.connections == 0
+    assert scene.counts.now("listener In") == 0
+    assert scene.counts.now("192.0.2.1") == 0
     assert not scene.office.sessions
