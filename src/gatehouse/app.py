@@ -28,6 +28,9 @@ from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
 from gatehouse.service.commit.conductor import ApplyFailed, Conductor, ConductorTools
 from gatehouse.service.trust import keyring
+from gatehouse.service.watch.alarms import AlarmDesk
+from gatehouse.service.watch.rounds import Rounds, RoundsTools
+from gatehouse.service.watch.schedule import Schedule
 from gatehouse.store.directory import DataDirectory, DirectoryLock
 from gatehouse.store.errors import StoreError
 from gatehouse.store.sqlite.store import SqliteStore
@@ -123,6 +126,20 @@ class _Gateway:
 
         return ControlServer(self._directory.control_socket, handle, self._tasks)
 
+    def _schedule(self, conductor: Conductor) -> Schedule:
+        """What is done by the clock."""
+
+        def hostname() -> str:
+            return "" if conductor.running is None else conductor.running.hostname
+
+        tools = RoundsTools(
+            store=self._store,
+            clock=SYSTEM_CLOCK,
+            alarms=AlarmDesk(self._store, self._recorder.record, SYSTEM_CLOCK, hostname),
+            running=lambda: conductor.running,
+        )
+        return Schedule(Rounds(tools).jobs(), SYSTEM_CLOCK, self._report)
+
     async def run(self, lock: DirectoryLock) -> int:
         """Start, wait for a signal, stop."""
         stop = asyncio.Event()
@@ -156,6 +173,7 @@ class _Gateway:
             await conductor.stop()
             return 1
         self._announce(conductor)
+        self._tasks.start(self._schedule(conductor).run(), "schedule")
         _notify("READY=1")
         await stop.wait()
         _notify("STOPPING=1")

@@ -513,6 +513,22 @@ class InternalFault(HappenedAt, frozen=True, kw_only=True):
     what: str
 
 
+class AlarmRaised(HappenedAt, frozen=True, kw_only=True):
+    """Somebody must be told something.
+
+    `severity` is Critical, Warning or Information; alarms of one `key` are the same trouble, and
+    `suppressed` of them were held back since the last one that was told.
+    """
+
+    name: str
+    alarm_class: str
+    severity: str
+    subject: str
+    text: str
+    key: str
+    suppressed: int = 0
+
+
 class ResourcesLow(HappenedAt, frozen=True, kw_only=True):
     """A resource (disk, memory, descriptors) ran low; `detail` says how low."""
 
@@ -574,6 +590,7 @@ Fact = (
     | LogFileStarted
     | LogLinesLost
     | InternalFault
+    | AlarmRaised
     | ResourcesLow
     | ResourcesRecovered
 )

@@ -373,6 +373,7 @@ _SPECIAL: dict[type, Callable[[Any, Switches, StampOf], tuple[str, ...]]] = {
 # The grammar has no line for these, and new lines are not invented.
 JSON_ONLY: frozenset[type] = frozenset(
     {
+        facts.AlarmRaised,
         facts.InternalFault,
         facts.ProtocolViolated,
         facts.GatewayStarted,

@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything an operator can do. What is not in this table does not exist for any face."""
 
-from gatehouse.faces.actions import certificates, configuration, logs, program, queue, status
+from gatehouse.faces.actions import (
+    alarms,
+    certificates,
+    configuration,
+    logs,
+    program,
+    queue,
+    status,
+)
 from gatehouse.faces.actions.action import Action
 
 ACTIONS: tuple[Action, ...] = (
@@ -20,6 +28,7 @@ ACTIONS: tuple[Action, ...] = (
     queue.RETRY,
     queue.DELETE,
     certificates.LIST,
+    alarms.LIST,
     logs.TAIL,
     program.VERSION,
 )
@@ -31,5 +40,6 @@ GROUPS = {
     "config": "The configuration: look at it, check a file, make it run.",
     "queue": "Mail that waits: look at it, hold it, try it now, remove it.",
     "certificate": "Certificates and their keys.",
+    "alarm": "What the gateway wanted somebody to know.",
     "log": "The mail log and the event log.",
 }

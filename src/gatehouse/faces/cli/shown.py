@@ -6,8 +6,17 @@ from typing import Any
 
 import msgspec
 
-from gatehouse.faces.actions import certificates, configuration, logs, program, queue, status
+from gatehouse.faces.actions import (
+    alarms,
+    certificates,
+    configuration,
+    logs,
+    program,
+    queue,
+    status,
+)
 from gatehouse.faces.actions.errors import FindingView
+from gatehouse.faces.cli import shown_watch
 from gatehouse.faces.cli.terminal import (
     Column,
     Screen,
@@ -327,4 +336,5 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     queue.Changed: _changed,
     certificates.CertificateList: _certificates,
     logs.LogLines: _lines,
+    alarms.AlarmList: shown_watch.alarm_list,
 }

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of many equal alarms are told, and which are only counted.
+
+Rule: the appliance's growing series. The first alarm of a key is told at once. What follows under
+the same key is told when the next moment of the series has passed: `initial` seconds after the
+first, then each moment is `initial` plus twice the one before (5, 15, 35, 75, ...), and above
+`maximum` every multiple of it. `initial` 0 tells every one. A told alarm carries how many were held
+back before it. A key that was quiet for longer than `maximum` begins anew.
+
+Pure: the caller remembers the series and brings the clock.
+"""
+
+import enum
+from dataclasses import dataclass, replace
+
+
+class AlarmSeverity(enum.StrEnum):
+    """How urgent an alarm is; the appliance's words."""
+
+    CRITICAL = "Critical"  # mail or trust is broken, or will be within days
+    WARNING = "Warning"  # somebody must do something in time
+    INFORMATION = "Information"  # good to know
+
+
+# The classes of the appliance that we raise; the names are its own.
+SYSTEM = "System"
+
+INITIAL_SECONDS = 300.0  # the appliance's defaults between duplicates
+MAXIMUM_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """One thing to tell. Equal `key`s are the same trouble."""
+
+    name: str  # of the rule: "certificate-expiry"
+    severity: AlarmSeverity
+    text: str  # one sentence, and what to do
+    key: str
+    alarm_class: str = SYSTEM
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """Seconds between duplicates."""
+
+    initial: float = INITIAL_SECONDS
+    maximum: float = MAXIMUM_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What has been said under one key."""
+
+    began: float
+    told: float  # when it was told last
+    seen: float  # when it came last
+    suppressed: int  # came since it was told
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with an alarm, and what to remember of it."""
+
+    tell: bool
+    suppressed: int  # held back since the last one that was told
+    series: Series
+
+
+def decide(known: Series | None, now: float, pacing: Pacing) -> Decision:
+    """Tell this alarm or hold it back."""
+    # A clock that was set back must not silence a key until it has caught up.
+    if known is None or now < known.seen or now - known.seen > pacing.maximum:
+        return Decision(True, 0, Series(now, now, now, 0))
+    if _moment_between(known.told - known.began, now - known.began, pacing):
+        return Decision(True, known.suppressed, replace(known, told=now, seen=now, suppressed=0))
+    held = replace(known, seen=now, suppressed=known.suppressed + 1)
+    return Decision(False, held.suppressed, held)
+
+
+def subject(alarm: Alarm, hostname: str) -> str:
+    """The subject line, in the appliance's newer form."""
+    return f"{alarm.severity} <{alarm.alarm_class}> {hostname}: {alarm.text}"
+
+
+def _moment_between(told: float, now: float, pacing: Pacing) -> bool:
+    """Whether the series has a moment after `told` and not after `now`."""
+    if pacing.initial <= 0:
+        return True
+    moment = pacing.initial
+    while moment < pacing.maximum:
+        if moment > told:
+            return moment <= now
+        moment = pacing.initial + 2 * moment
+    # From here on the multiples of the maximum.
+    return int(now // pacing.maximum) > int(told // pacing.maximum)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Equal alarms in a growing series."""
+
+import pytest
+
+from gatehouse.policy.alarms import (
+    Alarm,
+    AlarmSeverity,
+    Decision,
+    Pacing,
+    decide,
+    subject,
+)
+
+BEGIN = 1_800_000_000.0
+
+
+def told_at(pacing: Pacing, seconds: range) -> list[int]:
+    """The seconds at which an alarm that comes every second is told."""
+    known, told = None, []
+    for second in seconds:
+        decision = decide(known, BEGIN + second, pacing)
+        known = decision.series
+        if decision.tell:
+            told.append(second)
+    return told
+
+
+def test_duplicates_are_told_at_growing_intervals() -> None:
+    assert told_at(Pacing(5, 1000), range(400)) == [0, 5, 15, 35, 75, 155, 315]
+
+
+def test_above_the_maximum_they_are_told_at_its_multiples() -> None:
+    assert told_at(Pacing(5, 60), range(200)) == [0, 5, 15, 35, 60, 120, 180]
+
+
+def test_an_initial_of_zero_tells_every_one() -> None:
+    assert told_at(Pacing(0, 60), range(4)) == [0, 1, 2, 3]
+
+
+def test_a_told_one_carries_how_many_were_held_back() -> None:
+    pacing, known, decisions = Pacing(5, 60), None, list[Decision]()
+    for second in range(16):
+        decisions.append(decide(known, BEGIN + second, pacing))
+        known = decisions[-1].series
+    assert [d.suppressed for d in decisions if d.tell] == [0, 4, 9]
+
+
+def test_a_key_that_was_quiet_begins_anew() -> None:
+    pacing = Pacing(5, 60)
+    first = decide(None, BEGIN, pacing)
+    held = decide(first.series, BEGIN + 1, pacing)
+    assert not held.tell
+    again = decide(held.series, BEGIN + 62, pacing)
+    assert again == decide(None, BEGIN + 62, pacing)
+
+
+def test_a_clock_that_was_set_back_silences_nothing() -> None:
+    pacing = Pacing(5, 60)
+    first = decide(None, BEGIN, pacing)
+    assert decide(first.series, BEGIN - 1000, pacing).tell
+
+
+def test_one_alarm_that_comes_seldom_is_told_when_its_moment_has_passed() -> None:
+    pacing = Pacing(5, 60)
+    first = decide(None, BEGIN, pacing)
+    assert decide(first.series, BEGIN + 50, pacing).tell
+
+
+@pytest.mark.parametrize("severity", list(AlarmSeverity))
+def test_the_subject_has_the_newer_form(severity: AlarmSeverity) -> None:
+    alarm = Alarm(name="x", severity=severity, text="Short text", key="k")
+    assert subject(alarm, "gw1.example.com") == f"{severity} <System> gw1.example.com: Short text"
