@@ -296,6 +296,7 @@ behavior = "accept"
 tls = "preferred"
 max_message_size = "20M"
 max_messages_per_connection = 1000
+max_connections_per_client = 1000
 
 {route}
 [delivery]

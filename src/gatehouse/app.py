@@ -6,6 +6,7 @@ Nothing is decided here; values and callables are put together and handed over.
 
 import asyncio
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -80,11 +81,19 @@ def run_gateway(data: Path) -> int:
     except StoreError as error:
         print(f"gatehouse: {error}", file=sys.stderr)
         return 1
+    _raise_open_files()
     try:
         return uvloop.run(_Gateway(directory, store).run(lock))
     finally:
         store.close()
         lock.close()
+
+
+def _raise_open_files() -> None:
+    """The usual 1,024 descriptors are fewer than a listener's connections: take what we may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class _Gateway:
@@ -94,9 +103,18 @@ class _Gateway:
         self._directory = directory
         self._store = store
         settings = default_settings(directory.path, version(), serial(store))
-        self._log = LogWriter(settings)
+        self._log = LogWriter(settings, on_trouble=self._log_trouble)
         self._recorder = Recorder(self._log.append)
         self._tasks = TaskSupervisor(self._report)
+
+    def _log_trouble(self, trouble: OSError | None) -> None:
+        """The log disk refuses, or takes again: said at the terminal, and in the log afterwards."""
+        at = SYSTEM_CLOCK.wall()
+        if trouble is None:
+            self._recorder.record(facts.ResourcesRecovered(at=at, resource="log"))
+        else:
+            print(f"gatehouse: the log cannot be written: {trouble}", file=sys.stderr, flush=True)
+            self._recorder.record(facts.ResourcesLow(at=at, resource="log", detail=str(trouble)))
 
     def _report(self, where: str, error: BaseException) -> None:
         self._recorder.record(
@@ -105,7 +123,7 @@ class _Gateway:
 
     def _command(self, launch: Launch) -> list[str]:
         listeners = [f"{name}={number}" for name, number in launch.listeners.items()]
-        numbers = (launch.line, launch.revision, launch.counts, launch.seat)
+        numbers = (launch.line, launch.rules, launch.counts, launch.seat)
         data = str(self._directory.path)
         return program(ROLE_COMMAND, launch.role, data, *map(str, numbers), *listeners)
 

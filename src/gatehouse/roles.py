@@ -8,26 +8,24 @@ in memory for good: that is why these imports stand in functions.
 import socket
 from pathlib import Path
 
+from gatehouse.service.base.handover import take
 from gatehouse.service.base.head_count import HeadCount
-from gatehouse.service.base.revision import load_running
 from gatehouse.service.base.worker import Role, Worker, run_worker
-from gatehouse.service.trust import keyring
 
 RECEIVER = "receiver"
 DELIVERER = "deliverer"
 
 
 def run_role(arguments: list[str]) -> int:
-    """Main function of a process: its role, data directory, line, revision, head count, sockets."""
-    role, data, fd, revision, counts, seat, *listeners = arguments
+    """Main function of a process: its role, data directory, line, rules, head count, sockets."""
+    role, data, fd, rules, counts, seat, *listeners = arguments
     sockets = {
         name: socket.socket(fileno=int(number))
         for name, _, number in (text.rpartition("=") for text in listeners)
     }
 
     def make(worker: Worker) -> Role:
-        store = worker.store
-        running = load_running(store, int(revision), keyring.names(store))
+        running = take(int(rules))
         if role == RECEIVER:
             from gatehouse.service.receive.receiver import Receiver
 

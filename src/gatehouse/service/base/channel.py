@@ -37,9 +37,10 @@ class Wake(msgspec.Struct, frozen=True, tag=True):
 
 
 class Apply(msgspec.Struct, frozen=True, tag=True):
-    """Supervisor to child: load this revision of the configuration and run by it."""
+    """Supervisor to child: run by this revision from now on; `packed` holds its values."""
 
     revision: int
+    packed: bytes
 
 
 class Applied(msgspec.Struct, frozen=True, tag=True):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gatehouse.service.base import channel as line
-from gatehouse.service.base import head_count
+from gatehouse.service.base import handover, head_count
 
 # The wait before a child that died is started again: doubled for each death in a row.
 FIRST_WAIT = 0.1
@@ -26,13 +26,21 @@ LONGEST_WAIT = 30.0
 HEALTHY_SECONDS = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a process runs by: a revision, ready to be handed over, and the sockets it needs."""
+
+    revision: int
+    packed: bytes
+    sockets: Mapping[str, socket.socket]
+
+
 @dataclass(slots=True, eq=False)
 class Child:
     """One process."""
 
     role: str
-    revision: int
-    sockets: Mapping[str, socket.socket]
+    rules: Rules
     process: asyncio.subprocess.Process
     seat: int
     channel: line.Channel | None = None
@@ -40,6 +48,11 @@ class Child:
     stopping: bool = False
     started_at: float = 0.0
     gauges: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def revision(self) -> int:
+        """The revision it runs by."""
+        return self.rules.revision
 
     def send(self, message: line.Message) -> bool:
         """Say something to it."""
@@ -64,8 +77,8 @@ class Launch:
 
     role: str
     line: int
-    revision: int
     listeners: Mapping[str, int]
+    rules: int
     counts: int
     seat: int  # its column in the head count
 
@@ -97,18 +110,19 @@ class Children:
         self._watchers: set[asyncio.Task[None]] = set()
         self._waits: dict[str, float] = {}
 
-    async def start(self, role: str, revision: int, sockets: Mapping[str, socket.socket]) -> Child:
+    async def start(self, role: str, rules: Rules) -> Child:
         """Start a process in a role; returns when it runs, `Child.ready` tells when it serves."""
         ours, theirs = socket.socketpair()
         launch = Launch(
             role=role,
             line=theirs.fileno(),
-            revision=revision,
-            listeners={name: sock.fileno() for name, sock in sockets.items()},
+            listeners={name: sock.fileno() for name, sock in rules.sockets.items()},
+            rules=handover.put(rules.packed),
             counts=self._counts,
             seat=self._free_seat(),
         )
-        inherited = (launch.line, launch.counts, *launch.listeners.values(), *self._inherited)
+        ours_too = (launch.counts, *launch.listeners.values(), *self._inherited)
+        inherited = (launch.line, launch.rules, *ours_too)
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command(launch),
@@ -117,7 +131,8 @@ class Children:
             )
         finally:
             theirs.close()
-        child = Child(role, revision, sockets, process, launch.seat)
+            os.close(launch.rules)
+        child = Child(role, rules, process, launch.seat)
         child.started_at = asyncio.get_running_loop().time()
         child.channel = await line.Channel.open(ours, lambda m: self._message(child, m))
         self.all.add(child)
@@ -156,7 +171,7 @@ class Children:
         if child.stopping:
             return True
         try:
-            await self.start(child.role, child.revision, child.sockets)
+            await self.start(child.role, child.rules)
         except OSError:
             return False  # no descriptors, no memory, no seat: later
         return True

@@ -16,7 +16,7 @@ import os
 import secrets
 
 ROWS = 65_536
-SEATS = 32  # processes that count at the same time: two generations of receivers
+SEATS = 136  # processes that count at the same time: two generations of 64 receivers, and more
 _ITEM = 2  # octets of a count
 _KEY = 16
 _SIZE = ROWS * SEATS * _ITEM + _KEY

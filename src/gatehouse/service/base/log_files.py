@@ -21,7 +21,7 @@ import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gatehouse.journal.json_lines import encode
@@ -119,6 +119,10 @@ class LogFile:
             self.lost_lines += lines.count(b"\n")
             self._abandon()
         self._tell(trouble)
+
+    def limit(self, max_bytes: int, keep: int) -> None:
+        """Other limits from now on."""
+        self._settings = replace(self._settings, max_bytes=max_bytes, keep=keep)
 
     def rollover(self, now: time.struct_time) -> None:
         """Close the current file under its final name and begin a new one."""
@@ -280,6 +284,11 @@ class LogWriter:
             self.mail.append(text, self._now)
         self.events.append(block.events, self._now)
         return True
+
+    def limit(self, max_bytes: int, keep: int) -> None:
+        """How large a file of either log becomes, and how many rolled ones are kept."""
+        self.mail.limit(max_bytes, keep)
+        self.events.limit(max_bytes, keep)
 
     def rollover(self) -> None:
         """Begin new files now."""

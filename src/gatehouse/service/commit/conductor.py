@@ -18,7 +18,8 @@ from gatehouse.config.running import Listener, Running
 from gatehouse.journal import facts
 from gatehouse.journal.counters import ID_KEYS, status_values
 from gatehouse.service.base import channel as line
-from gatehouse.service.base.children import Callbacks, Child, Children, Launch
+from gatehouse.service.base import handover
+from gatehouse.service.base.children import Callbacks, Child, Children, Launch, Rules
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.base.log_files import LogWriter
 from gatehouse.service.base.recorder import Recorder
@@ -36,6 +37,8 @@ DELIVERER = "deliverer"
 START_SECONDS = 20.0
 LOOK_SECONDS = 0.01
 MAX_DEATHS = 2
+# A receiver for each processor, up to here: more of them want a decision (processes.receivers).
+MOST_BY_DEFAULT = 16
 # Old receivers keep their clients this long at most after a new revision runs.
 DRAIN_SECONDS = 900.0
 # What clients and deliveries get when the gateway stops; systemd's default patience is 90 s.
@@ -93,9 +96,15 @@ class Conductor:
         sockets = self._bind(running)
         self._tools.tasks.start(self._flush(), "journal")
         self._tools.tasks.start(self._status(), "status line")
-        await self._children.start(DELIVERER, revision, {})
-        await self._receivers(running, revision, sockets)
+        # Receivers first: a client that waits for a banner is served before mail that has waited.
+        packed = handover.pack(running)
+        await self._receivers(running, Rules(revision, packed, sockets))
+        await self._children.start(DELIVERER, Rules(revision, packed, {}))
+        self._runs(running, revision)
+
+    def _runs(self, running: Running, revision: int) -> None:
         self.running, self.revision = running, revision
+        self._tools.log.limit(running.logs.rollover_size, running.logs.keep)
 
     async def stop(self) -> None:
         """Stop accepting, let what is in flight end, stop all processes."""
@@ -124,13 +133,12 @@ class Conductor:
             by_name[listener.name] = sock
         return by_name
 
-    async def _receivers(
-        self, running: Running, revision: int, sockets: Mapping[str, socket.socket]
-    ) -> None:
+    async def _receivers(self, running: Running, rules: Rules) -> None:
         """Start receivers for a revision and wait until all serve; raises ApplyFailed."""
-        wanted = running.processes.receivers or len(os.sched_getaffinity(0))
+        wanted = running.processes.receivers or min(len(os.sched_getaffinity(0)), MOST_BY_DEFAULT)
         self._deaths = 0
-        new = [await self._children.start(RECEIVER, revision, sockets) for _ in range(wanted)]
+        revision = rules.revision
+        new = [await self._children.start(RECEIVER, rules) for _ in range(wanted)]
         ends = self._tools.clock.monotonic() + START_SECONDS
         while self._serving(revision) < wanted:
             # One that dies is started again; several in a row have a reason that will not go away.
@@ -157,12 +165,13 @@ class Conductor:
             before = dict(self._sockets)
             try:
                 sockets = self._bind(running)
-                await self._receivers(running, revision, sockets)
+                packed = handover.pack(running)
+                await self._receivers(running, Rules(revision, packed, sockets))
             except ApplyFailed:
                 self._close_unused(before)
                 raise
             try:
-                await self._apply_deliverer(revision)
+                await self._apply_deliverer(revision, packed)
             except ApplyFailed:
                 for child in self._children.of(RECEIVER):
                     if child not in old:
@@ -171,7 +180,7 @@ class Conductor:
                 raise
             for child in old:
                 child.stop(DRAIN_SECONDS)
-            self.running, self.revision = running, revision
+            self._runs(running, revision)
             kept = {(one.interface.address, one.port) for one in running.listeners}
             self._close_unused({e: s for e, s in self._sockets.items() if e in kept})
             self._record(
@@ -187,12 +196,12 @@ class Conductor:
         for endpoint in [e for e in self._sockets if e not in kept]:
             self._sockets.pop(endpoint).close()
 
-    async def _apply_deliverer(self, revision: int) -> None:
+    async def _apply_deliverer(self, revision: int, packed: bytes) -> None:
         for child in self._children.of(DELIVERER):
             future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
             self._applied[revision] = future
-            child.revision = revision
-            child.send(line.Apply(revision))
+            before, child.rules = child.rules, Rules(revision, packed, {})
+            child.send(line.Apply(revision, packed))
             try:
                 async with asyncio.timeout(START_SECONDS):
                     error = await future
@@ -201,7 +210,7 @@ class Conductor:
             finally:
                 self._applied.pop(revision, None)
             if error is not None:
-                child.revision = self.revision
+                child.rules = before
                 raise ApplyFailed(f"The deliverer does not take the revision: {error}")
 
     # --- what processes say -------------------------------------------------------------------

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from gatehouse.config.running import Running
 from gatehouse.policy.retry import BounceProfile
 from gatehouse.service.base import channel as line
+from gatehouse.service.base.handover import unpack
 from gatehouse.service.base.resolver import Resolver
-from gatehouse.service.base.revision import load_running
 from gatehouse.service.base.supervisor import describe
 from gatehouse.service.base.worker import Worker
 from gatehouse.service.deliver.connect import Connector
@@ -24,7 +24,6 @@ from gatehouse.service.deliver.reports import Reporter
 from gatehouse.service.deliver.routing import ConnectTools, DeliveryRules
 from gatehouse.service.deliver.settle import Settler
 from gatehouse.service.deliver.tls_sessions import ClientTls
-from gatehouse.service.trust import keyring
 from gatehouse.service.trust.keyring import client_settings
 from gatehouse.store.values import Hold, Messages
 
@@ -121,16 +120,15 @@ class Deliverer:
         match message:
             case line.Wake() | line.QueueChanged():
                 self._dispatcher.wake(look_again=isinstance(message, line.QueueChanged))
-            case line.Apply(revision):
-                self._worker.send(line.Applied(revision, self._try_apply(revision)))
+            case line.Apply(revision, packed):
+                self._worker.send(line.Applied(revision, self._try_apply(packed)))
             case _:
                 pass
 
-    def _try_apply(self, revision: int) -> str | None:
+    def _try_apply(self, packed: bytes) -> str | None:
         """Run by another revision; the reason if that cannot be, and then nothing has changed."""
-        store = self._worker.store
         try:
-            self._rules = self._apply(load_running(store, revision, keyring.names(store)))
+            self._rules = self._apply(unpack(packed))
         except Exception as error:  # whatever it is, the old revision goes on
             return describe(error)
         self._dispatcher.wake(look_again=True)

@@ -44,6 +44,7 @@ class Failed:
     code: str
     lines: tuple[str, ...]
     host: str = ""
+    status: str = ""  # the server's own enhanced code, where its class fits (RFC 3464 §2.3.4)
     tls: bool = False  # required TLS was the reason
     in_doubt: bool = False  # the server may have it: the next try may make a duplicate
 
@@ -284,7 +285,7 @@ class _Settlement:
 def _entry(recipient: values.QueuedRecipient, fate: Failed, retry_until: float | None) -> Entry:
     return Entry(
         recipient,
-        fate.enhanced,
+        fate.status or fate.enhanced,
         _diagnostic(fate),
         fate.host,
         retry_until,

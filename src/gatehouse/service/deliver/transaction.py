@@ -94,6 +94,7 @@ def refused(reply: Reply, stage: bounce.Stage, host: str) -> Failed:
         code=str(reply.code),
         lines=reply_lines(reply),
         host=host,
+        status=_own_status(reply, named.enhanced),
     )
 
 
@@ -104,3 +105,9 @@ def lost(what: str, *, broken: bool = False, in_doubt: bool = False) -> Failed:
     return Failed(
         enhanced=named.enhanced, text=named.text, code="000", lines=(what,), in_doubt=in_doubt
     )
+
+
+def _own_status(reply: Reply, ours: str) -> str:
+    """The enhanced code of a reply, if it says the same class as its first digit."""
+    enhanced = reply.enhanced or ""
+    return enhanced if enhanced[:1] == ours[:1] else ""

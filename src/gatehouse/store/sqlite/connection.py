@@ -160,6 +160,8 @@ class Database:
                 return  # tried again before the next transaction
 
     def _open(self, cache_kib: int) -> apsw.Connection:
+        # For its owner alone from the first instant; SQLite gives -wal and -shm the same mode.
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
         connection = apsw.Connection(str(self._path), flags=flags, vfs=self._settings.vfs)
         # The turn keeps our processes apart; this is for an administrator's own sqlite3 shell.

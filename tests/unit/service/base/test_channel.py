@@ -12,7 +12,7 @@ EVERY: list[line.Message] = [
     line.Ready(4711),
     line.LogBlock(5, b"text \x00\xff", b"{}"),
     line.Wake(),
-    line.Apply(3),
+    line.Apply(3, b"rules"),
     line.Applied(3, None),
     line.Applied(3, "why not"),
     line.QueueChanged(),

@@ -61,5 +61,5 @@ def test_another_process_really_sees_it(memory: int) -> None:
 
 
 def test_there_are_only_so_many_seats(memory: int) -> None:
-    with pytest.raises(ValueError, match="seat 32"):
+    with pytest.raises(ValueError, match="seat 136"):
         HeadCount(memory, head_count.SEATS)
