@@ -29,6 +29,8 @@ def build(document: schema.Document) -> running.Running:
         delivery=_delivery(document, interfaces),
         ourselves=_ourselves(document, interfaces),
         notification_relay=_relay(document.smtp_configuration),
+        crl=_crl(document.crl),
+        acme=running.AcmeSettings(**document.acme.model_dump()),
         logs=running.LogSettings(
             rollover_size=document.logs.rollover_size, keep=document.logs.keep
         ),
@@ -37,6 +39,11 @@ def build(document: schema.Document) -> running.Running:
             max_received_hops=document.queue.max_received_hops,
         ),
         processes=running.ProcessSettings(receivers=document.processes.receivers),
+        trust=running.TrustSettings(
+            system=document.trust.system, system_file=document.trust.system_file
+        ),
+        ldap_certificate=document.ldap.client_certificate,
+        url_filtering_certificate=document.url_filtering.client_certificate,
     )
 
 
@@ -107,6 +114,7 @@ def _interface(document: schema.Document, name: str) -> running.Interface:
         name=name,
         address=section.address,
         hostname=section.hostname or document.system.hostname,
+        https_certificate=section.https_certificate,
     )
 
 
@@ -122,6 +130,7 @@ def _listener(
         port=section.port,
         tls_mode=running.TlsMode(section.tls_mode),
         certificate=section.certificate,
+        certificates=tuple(dict.fromkeys([section.certificate, *section.certificates])),
         max_concurrency=section.max_concurrency,
         access=access_table(document, section),
         recipients=_recipients(section) if kind is running.ListenerType.PUBLIC else None,
@@ -219,6 +228,15 @@ def _ourselves(
         names=frozenset({document.system.hostname, *(one.hostname for one in interfaces.values())}),
         endpoints=own_endpoints(document),
         addresses=frozenset(one.address for one in interfaces.values()),
+    )
+
+
+def _crl(section: schema.Crl) -> running.CrlSettings:
+    return running.CrlSettings(
+        sources=tuple(running.CrlSource(**one.model_dump()) for one in section.sources),
+        check_clients=section.check_clients,
+        check_servers=section.check_servers,
+        fail_open=section.on_unavailable == "open",
     )
 
 

@@ -24,6 +24,13 @@ def check(document: schema.Document, certificates: frozenset[str]) -> Iterator[F
     yield from unknown_name(
         ("delivery", "certificate"), delivery.certificate, certificates, "certificate"
     )
+    for service in ("ldap", "url_filtering"):
+        yield from unknown_name(
+            (service, "client_certificate"),
+            getattr(document, service).client_certificate,
+            certificates,
+            "certificate",
+        )
     yield from _routes(document)
     yield from _destinations(document)
     yield from _bounce_profiles(document)

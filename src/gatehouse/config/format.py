@@ -68,7 +68,7 @@ def _value(value: object, unit: str | None = None) -> str:
     if isinstance(value, int):
         return _number(value, unit)
     if isinstance(value, enum.Enum):
-        return _text(str(value.value).lower())
+        return quoted(str(value.value).lower())
     if isinstance(value, list):
         return _list([_value(one) for one in value])
     if isinstance(value, schema.Section):
@@ -79,7 +79,7 @@ def _value(value: object, unit: str | None = None) -> str:
             if name in value.model_fields_set and (one := getattr(value, name)) is not None
         ]
         return "{ " + ", ".join(written) + " }"
-    return _text(str(value))
+    return quoted(str(value))
 
 
 def _number(value: int, unit: str | None) -> str:
@@ -89,7 +89,7 @@ def _number(value: int, unit: str | None) -> str:
         written = units.format_duration(value)
     else:
         written = value
-    return str(written) if isinstance(written, int) else _text(written)
+    return str(written) if isinstance(written, int) else quoted(written)
 
 
 def _list(values: list[str]) -> str:
@@ -99,7 +99,8 @@ def _list(values: list[str]) -> str:
     return "[\n" + "".join(f"    {one},\n" for one in values) + "]"
 
 
-def _text(value: str) -> str:
+def quoted(value: str) -> str:
+    """A text as TOML writes it."""
     return '"' + _ESCAPED.sub(_escape, value) + '"'
 
 
@@ -110,7 +111,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _key(name: str) -> str:
-    return name if _BARE_KEY.fullmatch(name) else _text(name)
+    return name if _BARE_KEY.fullmatch(name) else quoted(name)
 
 
 def _keys(path: tuple[str, ...]) -> str:

@@ -19,6 +19,13 @@ def check(document: schema.Document, certificates: frozenset[str]) -> Iterator[F
     if not document.listeners:
         yield warning(("listeners",), "there is no listener", hint="no mail will be received")
     yield from _ports(document)
+    for name, interface in document.interfaces.items():
+        yield from unknown_name(
+            ("interfaces", name, "https_certificate"),
+            interface.https_certificate,
+            certificates,
+            "certificate",
+        )
     for name, section in document.mail_flow_policies.items():
         yield from _policy(("mail_flow_policies", name), section)
     for name, listener in document.listeners.items():
@@ -29,6 +36,11 @@ def check(document: schema.Document, certificates: frozenset[str]) -> Iterator[F
         yield from unknown_name(
             (*path, "certificate"), listener.certificate, certificates, "certificate"
         )
+        for index, name_of in enumerate(listener.certificates):
+            here = (*path, "certificates", index)
+            yield from unknown_name(here, name_of, certificates, "certificate")
+            if name_of in (listener.certificate, *listener.certificates[:index]):
+                yield warning(here, "the certificate is there twice", found=name_of)
         yield from _sender_groups(document, listener, path)
         yield from _recipients(document, listener, path)
 

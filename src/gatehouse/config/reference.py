@@ -55,12 +55,16 @@ _NOTES = {
 
 NOT_YET = {
     "verify_client_certificate": "only `false` is accepted in this version",
+    "https_certificate": "checked and kept; the console comes later",
+    "client_certificate": "checked and kept; its user comes later",
     "banner_code": "read, the greeting always has 220",
     "alert_on_required_tls_failure": "read, there are no alerts yet",
     "dane": "only `none` is accepted in this version",
     "delay_warning_interval": "read, one warning at most is sent",
     "max_delay_warnings": "read; 0 means none, anything else one",
     "max_bounce_copy": "read, the limit is always 10K",
+    "check_clients": "read; certificates of clients are not verified yet",
+    "check_servers": "read; the levels that verify servers come later",
     "rollover_size": "read, the limit is always 100M",
     "keep": "read, 10 are always kept",
     "server": "read, there are no notifications yet",
@@ -150,6 +154,7 @@ _KNOWN = (
     (schema.Ip, "IP address"),
     (schema.Mailbox, "mail address"),
     (schema.DnsServer, "`address:port`"),
+    (schema.CrlUrl, "URL"),
     (schema.ReplyText, "text"),
 )
 

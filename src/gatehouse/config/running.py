@@ -44,6 +44,7 @@ class Interface:
     name: str
     address: str
     hostname: str
+    https_certificate: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class Listener:
     certificate: str
     max_concurrency: int
     access: HostAccessTable
+    certificates: tuple[str, ...]  # all of them, the default first; the others are chosen by SNI
     recipients: RecipientAccessTable | None  # None: private, every recipient is fine
     delayed_reject: bool
     idle_timeout: int
@@ -94,6 +96,34 @@ class NotificationRelay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CrlSource:
+    """Where a revocation list is fetched, and how often."""
+
+    url: str
+    interval: int
+    internal: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrlSettings:
+    """Whose certificates are looked up in which lists."""
+
+    sources: tuple[CrlSource, ...]
+    check_clients: bool
+    check_servers: bool
+    fail_open: bool  # without a usable list: accept, or refuse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcmeSettings:
+    """How challenges of a certificate authority are answered."""
+
+    http_address: str
+    http_port: int
+    hook_timeout: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """When a log file is rolled over, and how many are kept."""
 
@@ -117,6 +147,14 @@ class ProcessSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrustSettings:
+    """Whose certificates are believed beside the custom list."""
+
+    system: bool
+    system_file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """One complete configuration."""
 
@@ -129,14 +167,38 @@ class Running:
     delivery: DeliverySettings
     ourselves: Ourselves
     notification_relay: NotificationRelay | None
+    crl: CrlSettings
+    acme: AcmeSettings
     logs: LogSettings
     queue: QueueSettings
     processes: ProcessSettings
+    trust: TrustSettings
+    ldap_certificate: str | None = None
+    url_filtering_certificate: str | None = None
+
+    def certificate_uses(self) -> dict[str, tuple[str, ...]]:
+        """Which certificates are in use, and by whom."""
+        found: dict[str, tuple[str, ...]] = {}
+        pairs = [(name, one.name) for one in self.listeners for name in one.certificates]
+        pairs.append((self.delivery.certificate, "delivery"))
+        pairs += [
+            (one.https_certificate, f"HTTPS of {name}")
+            for name, one in self.interfaces.items()
+            if one.https_certificate is not None
+        ]
+        services = (
+            ("LDAP", self.ldap_certificate),
+            ("URL filtering", self.url_filtering_certificate),
+        )
+        pairs += [(name, service) for service, name in services if name is not None]
+        for certificate, user in pairs:
+            found[certificate] = (*found.get(certificate, ()), user)
+        return found
 
     @property
     def certificates(self) -> frozenset[str]:
         """Names of all certificates that are in use."""
-        return frozenset(one.certificate for one in self.listeners) | {self.delivery.certificate}
+        return frozenset(self.certificate_uses())
 
     def bounce_profile(self, name: str) -> BounceProfile:
         """A profile by name; a name that is gone stands for the default."""

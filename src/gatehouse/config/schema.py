@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from gatehouse.config import units
 from gatehouse.mail import address
-from gatehouse.policy import destinations, mail_flow, outbound_tls, retry
+from gatehouse.policy import destinations, fetch_targets, mail_flow, outbound_tls, retry
 
 FORMAT = 1
 MAX_ENTRIES = 200_000  # our own: entries of one table
@@ -68,6 +68,13 @@ def _endpoint(value: str) -> str:
     return f"[{ip}]:{port}" if ip.version == 6 else f"{ip}:{port}"
 
 
+def _crl_url(value: str) -> str:
+    target = fetch_targets.parse_target(value)
+    if isinstance(target, fetch_targets.TargetFault):
+        raise ValueError(target.reason)
+    return value
+
+
 def _reply_text(value: str) -> str:
     # A control character in a reply would let the text end our line and begin one of its own.
     if not (value.isascii() and value.isprintable()):
@@ -99,6 +106,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 PolicyName = Annotated[
     str, Field(pattern=r"^\$?[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"), AfterValidator(_policy_name)
 ]
+CertificateName = Annotated[str, Field(min_length=1, max_length=128)]
 Size = Annotated[int, BeforeValidator(units.parse_size), "size"]
 Duration = Annotated[int, BeforeValidator(units.parse_duration), "duration"]
 Host = Annotated[str, Field(max_length=255), AfterValidator(_host)]
@@ -106,6 +114,7 @@ HostOrNothing = Annotated[str, Field(max_length=255), AfterValidator(_host_or_no
 Ip = Annotated[str, Field(max_length=64), AfterValidator(_ip)]
 Mailbox = Annotated[str, Field(max_length=320), AfterValidator(_mailbox)]
 DnsServer = Annotated[str, Field(max_length=80), AfterValidator(_endpoint)]
+CrlUrl = Annotated[str, Field(max_length=fetch_targets.MAX_URL), AfterValidator(_crl_url)]
 ReplyText = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_reply_text)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -139,6 +148,9 @@ class Interface(Section):
         default=None,
         description="Name in greeting and EHLO; should be in the listener's certificate. "
         "Not set: system.hostname.",
+    )
+    https_certificate: CertificateName | None = Field(
+        default=None, description="Certificate for HTTPS on this interface."
     )
 
 
@@ -177,8 +189,13 @@ class Listener(Section):
     tls_mode: Literal["starttls", "implicit"] = Field(
         default="starttls", description="STARTTLS in the dialogue, or TLS from the first byte."
     )
-    certificate: str = Field(
-        default=DEFAULT_CERTIFICATE, min_length=1, max_length=128, description="Certificate name."
+    certificate: CertificateName = Field(
+        default=DEFAULT_CERTIFICATE, description="Certificate name."
+    )
+    certificates: list[CertificateName] = Field(
+        default_factory=list,
+        max_length=100,
+        description="More certificates; one is served to clients that ask for a name in it (SNI).",
     )
     max_concurrency: Count = Field(default=1000, description="Connections at the same time.")
     recipient_access: list[RecipientAccess] = Field(
@@ -242,11 +259,8 @@ class MailFlowPolicy(Section):
 class Delivery(Section):
     """[delivery]: what all outgoing connections have in common."""
 
-    certificate: str = Field(
-        default=DEFAULT_CERTIFICATE,
-        min_length=1,
-        max_length=128,
-        description="Client certificate for all outgoing TLS.",
+    certificate: CertificateName = Field(
+        default=DEFAULT_CERTIFICATE, description="Client certificate for all outgoing TLS."
     )
     interface: Name | None = Field(
         default=None,
@@ -353,6 +367,60 @@ class SmtpConfiguration(Section):
     )
 
 
+class Trust(Section):
+    """[trust]: whose certificates are believed, beside the custom list of `gatehouse trust`."""
+
+    system: bool = Field(default=True, description="Believe the system's list of public CAs too.")
+    system_file: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
+        default="/etc/ssl/certs/ca-certificates.crt",
+        description="The system's list: a file of certificates in PEM.",
+    )
+
+
+class ServiceCertificate(Section):
+    """[ldap] and [url_filtering]: what a service of the house shows as a client."""
+
+    client_certificate: CertificateName | None = Field(
+        default=None, description="Certificate that is shown to its servers."
+    )
+
+
+class CrlSource(Section):
+    """[[crl.sources]]: where a revocation list is fetched."""
+
+    url: CrlUrl = Field(description="http, https or file URL of a list in DER or PEM.")
+    interval: Duration = Field(
+        default=21_600, ge=300, le=604_800, description="How often it is fetched."
+    )
+    internal: bool = Field(
+        default=False, description="Its host name may lead to an address inside."
+    )
+
+
+class Crl(Section):
+    """[crl]: revocation lists, for certificates of clients and servers."""
+
+    check_clients: bool = Field(default=False, description="Check certificates of clients.")
+    check_servers: bool = Field(default=False, description="Check certificates of servers.")
+    on_unavailable: Literal["open", "closed"] = Field(
+        default="open",
+        description="Without a usable list certificates are accepted (open) or refused (closed).",
+    )
+    sources: list[CrlSource] = Field(
+        default_factory=list, max_length=100, description="The lists, as `[[crl.sources]]`."
+    )
+
+
+class Acme(Section):
+    """[acme]: where http-01 challenges are answered while a certificate is ordered."""
+
+    http_address: Ip = Field(default="0.0.0.0", description="Address that is listened on.")
+    http_port: Port = Field(default=80, description="Port that is listened on.")
+    hook_timeout: Duration = Field(
+        default=60, ge=1, le=600, description="Longest run of a dns-01 hook."
+    )
+
+
 class Logs(Section):
     """[logs]: the mail log and the JSON lines."""
 
@@ -385,7 +453,7 @@ class Queue(Section):
 class Processes(Section):
     """[processes]: how the work is shared out."""
 
-    receivers: Annotated[int, Field(ge=0, le=256)] = Field(
+    receivers: Annotated[int, Field(ge=0, le=64)] = Field(
         default=0, description="Receiver processes; 0: one for each processor."
     )
 
@@ -409,6 +477,11 @@ class Document(Section):
     )
     bounce_profiles: dict[Name, BounceProfile] = Field(default_factory=dict)
     smtp_configuration: SmtpConfiguration | None = Field(default=None)
+    trust: Trust = Field(default_factory=Trust)
+    ldap: ServiceCertificate = Field(default_factory=ServiceCertificate)
+    url_filtering: ServiceCertificate = Field(default_factory=ServiceCertificate)
+    crl: Crl = Field(default_factory=Crl)
+    acme: Acme = Field(default_factory=Acme)
     logs: Logs = Field(default_factory=Logs)
     queue: Queue = Field(default_factory=Queue)
     processes: Processes = Field(default_factory=Processes)

@@ -208,7 +208,7 @@ class _Lines:
             offset = end + 1
 
     def _header(self, header: str, line: int) -> None:
-        path = self._resolve(_key_parts(header))
+        path = self._resolve(key_parts(header))
         if header.startswith("[["):
             number = self._arrays.get(path, -1) + 1
             self._arrays[path] = number
@@ -244,7 +244,7 @@ class _Lines:
                 self._known.setdefault((*base, index), line)
                 path, expecting = (*base, index), False
             if text == "=":
-                path = (*base, *_key_parts(self._text[key_start : token.start()]))
+                path = (*base, *key_parts(self._text[key_start : token.start()]))
                 self._known.setdefault(path, line)
             elif text in "[{":
                 stack.append((text, path, 0))
@@ -257,6 +257,6 @@ class _Lines:
         return len(plain)
 
 
-def _key_parts(text: str) -> list[str]:
+def key_parts(text: str) -> list[str]:
     """The names of a dotted key; escapes in quoted names are left as they are."""
     return [found[1] or found[2] or found[3] or "" for found in _KEY_PART.finditer(text)]

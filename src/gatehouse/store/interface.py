@@ -7,7 +7,7 @@ every method may be called from any thread. Reading never waits for writing. Eve
 `StoreError`; a method that returns has done what it says, durably.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from gatehouse.store.values import (
@@ -15,6 +15,7 @@ from gatehouse.store.values import (
     Cursor,
     DestinationCount,
     DuePage,
+    NewRevision,
     Operation,
     QueuedMessage,
     QueueEntry,
@@ -150,6 +151,9 @@ class Secrets(Protocol):
     def delete(self, name: str) -> bool:
         """Forget a secret; False when there was none."""
 
+    def change(self, changes: Mapping[str, bytes | None], updated_at: float) -> None:
+        """Keep, replace or forget (None) several in one transaction: all of it or nothing."""
+
     def names(self) -> tuple[SecretName, ...]:
         """Which secrets there are."""
 
@@ -171,6 +175,9 @@ class Store(Protocol):
 
     @property
     def spool(self) -> BodyReader: ...
+
+    def commit_revision(self, new: NewRevision) -> int:
+        """Keep a configuration and change secrets with it: all of it or nothing; its number."""
 
     def commit_batch(self, writer: BodyWriter, batch: Sequence[Operation]) -> tuple[Result, ...]:
         """Make the bodies durable, then the operations; then a 250 may be sent for each `Added`.

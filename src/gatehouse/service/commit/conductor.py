@@ -11,7 +11,7 @@ process and changes its rules in place.
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gatehouse.config.running import Listener, Running
@@ -47,6 +47,8 @@ BACKLOG = 511  # connections waiting in the kernel, as Postfix and others ask fo
 FLUSH_SECONDS = 0.1
 STATUS_SECONDS = 60.0  # the appliance writes its Status line every minute
 ANSWER_SECONDS = 5.0
+# Old receivers close their doors at once; one that is stuck does not hold the commit up for longer.
+CLOSE_LOOKS, CLOSE_PAUSE = 40, 0.05
 
 Endpoint = tuple[str, int]
 
@@ -180,6 +182,7 @@ class Conductor:
                 raise
             for child in old:
                 child.stop(DRAIN_SECONDS)
+            await self._closed(old)
             self._runs(running, revision)
             kept = {(one.interface.address, one.port) for one in running.listeners}
             self._close_unused({e: s for e, s in self._sockets.items() if e in kept})
@@ -191,6 +194,15 @@ class Conductor:
                     comment=comment,
                 )
             )
+
+    async def _closed(self, old: Sequence[Child]) -> None:
+        """The old receivers take no more clients: the next handshake is under the new rules."""
+        left = {child.process.pid for child in old}
+        for _ in range(CLOSE_LOOKS):
+            told = await self.ask("status")
+            if not any(pid in left and value.get("listening") for _, pid, value in told):
+                return
+            await asyncio.sleep(CLOSE_PAUSE)
 
     def _close_unused(self, kept: Mapping[Endpoint, socket.socket]) -> None:
         for endpoint in [e for e in self._sockets if e not in kept]:

@@ -72,7 +72,7 @@ class Receiver:
         self._look_at_space()
         loop = asyncio.get_running_loop()
         for listener in self._running.listeners:
-            desk = Desk(listener, server_context(self._worker.store, listener.certificate))
+            desk = Desk(listener, server_context(self._worker.store, listener.certificates))
             server = await loop.create_server(
                 lambda desk=desk: Session(desk, self.office),  # type: ignore[misc]
                 sock=self._sockets[listener.name],
@@ -125,6 +125,7 @@ class Receiver:
         writer = self._tools.writer
         return {
             "connections": len(self.office.sessions),
+            "listening": len(self._servers),
             "commits": writer.commits,
             "operations": writer.operations,
         }
@@ -133,6 +134,7 @@ class Receiver:
         """No new clients; those that are there finish, or hear 421 when the time is up."""
         for server in self._servers:
             server.close()
+        self._servers.clear()
         ends = self._worker.clock.monotonic() + max(0.0, within - 5.0)
         while self.office.sessions and self._worker.clock.monotonic() < ends:
             await asyncio.sleep(0.05)

@@ -7,10 +7,12 @@ per installation, at the first start; it encrypts, and nobody can verify it.
 """
 
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
+from gatehouse.service.trust import pending
 from gatehouse.store.interface import Store
 from gatehouse.tls.certificates import CertifiedKey, create_demo
 from gatehouse.tls.contexts import ClientTlsSettings, ServerTlsSettings
@@ -32,24 +34,17 @@ class NoSuchCertificate(LookupError):
 
 
 def put(store: Store, name: str, certified: CertifiedKey, now: float) -> None:
-    """Keep or replace a certificate and its key under a name."""
-    kept = _Kept(
-        certified.key_pem.decode("ascii"), tuple(pem.decode("ascii") for pem in certified.chain_pem)
-    )
-    store.secrets.put(_PREFIX + name, msgspec.json.encode(kept), now)
+    """Keep or replace a certificate and its key under a name, in force at once."""
+    store.secrets.put(_PREFIX + name, _encode(certified), now)
 
 
 def get(store: Store, name: str) -> CertifiedKey:
     """A certificate and its key; raises NoSuchCertificate."""
-    content = store.secrets.get(_PREFIX + name)
-    if content is None:
-        raise NoSuchCertificate(f"There is no certificate named {name!r}")
-    kept = msgspec.json.decode(content, type=_Kept)
-    return CertifiedKey(kept.key.encode("ascii"), tuple(pem.encode("ascii") for pem in kept.chain))
+    return _decode(name, store.secrets.get(_PREFIX + name))
 
 
 def names(store: Store) -> frozenset[str]:
-    """The names of all certificates there are."""
+    """The names of all certificates that are in force."""
     return frozenset(
         secret.name.removeprefix(_PREFIX)
         for secret in store.secrets.names()
@@ -60,16 +55,74 @@ def names(store: Store) -> frozenset[str]:
 def ensure_demo(store: Store, now: float) -> None:
     """Make the Demo certificate where there is none yet."""
     if DEMO not in names(store):
-        serial = secrets.randbits(159) | 1  # RFC 5280 §4.1.2.2: positive, at most 20 octets
-        made = create_demo(now=datetime.fromtimestamp(now, UTC), serial=serial)
+        made = create_demo(now=datetime.fromtimestamp(now, UTC), serial=new_serial())
         put(store, DEMO, made, now)
 
 
-def server_context(store: Store, certificate: str) -> ServerContext:
-    """TLS for a listener."""
-    return ServerContext(ServerTlsSettings(certificates=(get(store, certificate),)))
+def new_serial() -> int:
+    """A serial number for a certificate of ours (RFC 5280 §4.1.2.2: positive, 20 octets)."""
+    return secrets.randbits(159) | 1
+
+
+# --- what waits for the commit ----------------------------------------------------------------
+
+
+def stage(store: Store, name: str, certified: CertifiedKey, now: float) -> None:
+    """Keep or replace a certificate and its key with the next commit."""
+    pending.stage(store, {_PREFIX + name: _encode(certified)}, now)
+
+
+def stage_removal(store: Store, name: str, now: float) -> None:
+    """Take a certificate away with the next commit."""
+    pending.stage(store, {_PREFIX + name: None}, now)
+
+
+def staged(store: Store) -> dict[str, CertifiedKey | None]:
+    """What the next commit changes; None: it is taken away."""
+    return {
+        name.removeprefix(_PREFIX): None if content is None else _decode(name, content)
+        for name, content in pending.staged(store, _PREFIX).items()
+    }
+
+
+def names_to_be(store: Store) -> frozenset[str]:
+    """The names of all certificates that there will be after the next commit."""
+    changes = staged(store)
+    return frozenset(
+        (names(store) | changes.keys()) - {name for name, new in changes.items() if new is None}
+    )
+
+
+def to_be(store: Store, name: str) -> CertifiedKey:
+    """A certificate as it will be after the next commit; raises NoSuchCertificate."""
+    changes = staged(store)
+    if name not in changes:
+        return get(store, name)
+    found = changes[name]
+    return found if found is not None else _decode(name, None)
+
+
+# --- contexts -----------------------------------------------------------------------------------
+
+
+def server_context(store: Store, certificates: Sequence[str]) -> ServerContext:
+    """TLS for a listener: the first certificate is the default, SNI chooses among all."""
+    held = tuple(get(store, name) for name in certificates)
+    return ServerContext(ServerTlsSettings(certificates=held))
 
 
 def client_settings(store: Store, certificate: str) -> ClientTlsSettings:
     """TLS for deliveries."""
     return ClientTlsSettings(certificate=get(store, certificate))
+
+
+def _encode(certified: CertifiedKey) -> bytes:
+    key = certified.key_pem.decode("ascii")
+    return msgspec.json.encode(_Kept(key, tuple(p.decode("ascii") for p in certified.chain_pem)))
+
+
+def _decode(name: str, content: bytes | None) -> CertifiedKey:
+    if content is None:
+        raise NoSuchCertificate(f"There is no certificate named {name!r}")
+    kept = msgspec.json.decode(content, type=_Kept)
+    return CertifiedKey(kept.key.encode("ascii"), tuple(pem.encode("ascii") for pem in kept.chain))

@@ -7,10 +7,12 @@ A rollback appends the old text anew.
 from collections.abc import Iterable
 from typing import Any
 
+import apsw
+
 from gatehouse.store.sql import load_queries
 from gatehouse.store.sqlite.connection import Database
 from gatehouse.store.sqlite.place import SQL
-from gatehouse.store.values import Revision
+from gatehouse.store.values import NewRevision, Revision
 
 _QUERIES = load_queries(SQL / "revisions.sql")
 _BEYOND = 2**62  # larger than any revision number
@@ -24,9 +26,14 @@ class SqliteRevisions:
 
     def append(self, *, text: str, operator: str, comment: str, committed_at: float) -> int:
         """Keep a configuration and make it the current one."""
+        new = NewRevision(text=text, operator=operator, comment=comment, committed_at=committed_at)
         with self._database.transaction() as connection:
-            row = (committed_at, operator, comment, text)
-            ((number,),) = connection.execute(_QUERIES["append"], row)
+            return self.write(connection, new)
+
+    def write(self, connection: apsw.Connection, new: NewRevision) -> int:
+        """Put a configuration into a transaction of the caller's; its number."""
+        row = (new.committed_at, new.operator, new.comment, new.text)
+        ((number,),) = connection.execute(_QUERIES["append"], row)
         return int(number)
 
     def current(self) -> Revision | None:

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sealed secrets in the database; what lies there is of no use without the master key."""
 
+from collections.abc import Mapping
 from pathlib import Path
+
+import apsw
 
 from gatehouse.store.sql import load_queries
 from gatehouse.store.sqlite.connection import Database
@@ -31,6 +34,29 @@ class SqliteSecrets:
         with self._database.reading() as connection:
             row = next(connection.execute(_QUERIES["get"], (name,)), None)
         return None if row is None else self._open().unseal(name, row[0])
+
+    def change(self, changes: Mapping[str, bytes | None], updated_at: float) -> None:
+        """Several at once, in one transaction."""
+        sealed = self.seal(changes)
+        with self._database.transaction() as connection:
+            self.write(connection, sealed, updated_at)
+
+    def seal(self, changes: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
+        """The same changes with their contents sealed, ready for `write`."""
+        return {
+            name: None if content is None else self._open().seal(name, content)
+            for name, content in changes.items()
+        }
+
+    def write(
+        self, connection: apsw.Connection, sealed: Mapping[str, bytes | None], updated_at: float
+    ) -> None:
+        """Put sealed changes into a transaction of the caller's."""
+        for name, content in sealed.items():
+            if content is None:
+                connection.execute(_QUERIES["remove"], (name,))
+            else:
+                connection.execute(_QUERIES["put"], (name, content, updated_at))
 
     def delete(self, name: str) -> bool:
         """Forget a secret."""

@@ -24,6 +24,7 @@ from gatehouse.store.values import (
     AddMessage,
     BodyRef,
     Failed,
+    NewRevision,
     Operation,
     QueuedMessage,
     Result,
@@ -56,6 +57,13 @@ class SqliteStore:
     def body_writer(self) -> SpoolWriter:
         """The writer of bodies for this process."""
         return SpoolWriter(self.spool, lambda: self.ids.next("segment"))
+
+    def commit_revision(self, new: NewRevision) -> int:
+        """A configuration and the secrets that belong to it, in one transaction."""
+        sealed = self.secrets.seal(new.secrets)
+        with self._database.transaction() as connection:
+            self.secrets.write(connection, sealed, new.committed_at)
+            return self.revisions.write(connection, new)
 
     def commit_batch(self, writer: BodyWriter, batch: Sequence[Operation]) -> tuple[Result, ...]:
         """Make the bodies durable, then the operations."""

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Making a handshake with a mail server only to see what it shows, and leaving politely.
+
+The same driver looks at our own listeners after a commit and collects foreign chains. It verifies
+nothing and sends no mail; the verdict is made from the report by whoever asked.
+"""
+
+import asyncio
+from contextlib import suppress
+
+from gatehouse.smtp import client_events as events
+from gatehouse.smtp.client import ClientEngine, ClientSettings
+from gatehouse.tls.contexts import ClientTlsSettings
+from gatehouse.tls.engine import ClientContext, HandshakeReport, TlsFailure, TlsSession
+
+SECONDS = 15.0  # a server that greets late on purpose (greet pause) takes some five
+_PIECE = 65536
+_LEAVE_SECONDS = 1.0
+
+
+class Unseen(Exception):
+    """There was no handshake; the text says what happened instead."""
+
+
+class NotOffered(Unseen):
+    """The server speaks, but offers no TLS to us."""
+
+
+async def look(
+    host: str,
+    port: int,
+    *,
+    server_name: str | None,
+    implicit: bool,
+    hostname: str,
+    seconds: float = SECONDS,
+) -> HandshakeReport:
+    """Connect, handshake, leave; raises Unseen. `hostname` is what we call ourselves."""
+    try:
+        async with asyncio.timeout(seconds):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                return await _Visit(reader, writer).make(server_name, hostname, implicit=implicit)
+            finally:
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
+    except TimeoutError:
+        raise Unseen(f"no answer within {seconds:g} s") from None
+    except OSError as error:
+        raise Unseen(error.strerror or str(error)) from None
+
+
+class _Visit:
+    """One connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def make(
+        self, server_name: str | None, hostname: str, *, implicit: bool
+    ) -> HandshakeReport:
+        if not implicit:
+            await self._start_tls(ClientEngine(ClientSettings(hostname=hostname)))
+        session = ClientContext(ClientTlsSettings()).session(server_name)
+        try:
+            await self._handshake(session)
+            report = session.report()
+            await self._leave(session)
+        except TlsFailure as failure:
+            raise Unseen(f"the handshake failed: {failure.text}") from None
+        return report
+
+    async def _start_tls(self, engine: ClientEngine) -> None:
+        """The dialogue in clear, up to the 220 to STARTTLS."""
+        while True:
+            event = engine.next_event()
+            match event:
+                case None:
+                    await self._exchange(engine)
+                case events.Ready(capabilities) if capabilities.starttls:
+                    engine.start_tls()
+                case events.Ready():
+                    self._writer.write(b"QUIT\r\n")
+                    raise NotOffered("STARTTLS is not offered to this address")
+                case events.TlsGo():
+                    return
+                case events.Greeting(reply) if reply.positive:
+                    pass
+                case _:
+                    raise _refusal(event)
+
+    async def _exchange(self, engine: ClientEngine) -> None:
+        self._writer.write(engine.take_output())
+        data = await self._reader.read(_PIECE)
+        if data:
+            engine.receive(data)
+        else:
+            engine.receive_eof()
+
+    async def _handshake(self, session: TlsSession) -> None:
+        while True:
+            try:
+                done = session.handshake()
+            finally:
+                self._writer.write(session.output())
+            if done:
+                return
+            data = await self._reader.read(_PIECE)
+            if data:
+                session.receive(data)
+            else:
+                session.receive_eof()
+
+    async def _leave(self, session: TlsSession) -> None:
+        """QUIT under TLS, so that the other side logs no lost connection."""
+        session.write(b"QUIT\r\n")
+        self._writer.write(session.output())
+        with suppress(TimeoutError, OSError):
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                while await self._reader.read(_PIECE):
+                    pass
+
+
+def _refusal(event: events.Event) -> Unseen:
+    """Why there will be no handshake."""
+    match event:
+        case events.Greeting(reply) | events.ServerClosing(reply):
+            return Unseen(f"the server refuses us: {reply.code} {reply.text}")
+        case events.HelloRefused(reply) | events.TlsRefused(reply):
+            return NotOffered(f"the server refuses: {reply.code} {reply.text}")
+        case events.Broken(what):
+            return Unseen(f"this is no SMTP: {what}")
+        case _:
+            return Unseen("the server closed the connection")

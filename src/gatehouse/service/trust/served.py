@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What our listeners really show: a handshake with ourselves for each certificate of each listener.
+
+Files and stores say what should be served; only a handshake says what is. It goes to the listener's
+own address, so the sender group that this machine falls into decides whether TLS is offered at all;
+where it is not, that is said and not taken for a fault.
+"""
+
+import asyncio
+import enum
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+
+from gatehouse.config.running import Listener, TlsMode
+from gatehouse.service.trust import probe
+from gatehouse.tls import facets
+from gatehouse.tls.certificates import (
+    CertificateFault,
+    CertifiedKey,
+    describe,
+    fingerprint,
+    names_of,
+    read_certificates,
+)
+
+PATIENCE = 3.0  # seconds in which the receivers of the revision before may still answer
+_PAUSE = 0.05
+_SECONDS = 5.0  # for one handshake over loopback
+_MOST_LISTENERS = 50  # looked at at the same time
+_ANYWHERE = {4: "127.0.0.1", 6: "::1"}
+
+
+class Outcome(enum.Enum):
+    """How the look at a listener ended."""
+
+    AS_EXPECTED = "as expected"
+    OTHER = "another certificate"  # something else holds the port, or an old process
+    NOT_OFFERED = "not offered"  # the policy for this machine's own address is TLS off
+    FAILED = "failed"  # no connection or no handshake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """One certificate of one listener, as a client meets it."""
+
+    listener: str
+    certificate: str  # its name here
+    server_name: str | None  # what was asked for by SNI; None: nothing
+    outcome: Outcome
+    subject: str = ""
+    fingerprint: str = ""
+    not_after: datetime | None = None
+    protocol: str = ""
+    sent: int = 0  # certificates in the chain as sent
+    text: str = ""  # why nothing was seen
+
+
+async def look_at(
+    listener: Listener, held: Mapping[str, CertifiedKey], *, hostname: str
+) -> tuple[Served, ...]:
+    """One look for each certificate of the listener; `held` are all certificates by name."""
+    leaves = {name: _leaf(held[name]) for name in listener.certificates}
+    looks = [
+        _look(listener, name, leaves, hostname, default=index == 0)
+        for index, name in enumerate(listener.certificates[:_MOST_LISTENERS])
+    ]
+    return tuple(await asyncio.gather(*looks))
+
+
+async def _look(
+    listener: Listener,
+    name: str,
+    leaves: Mapping[str, x509.Certificate],
+    hostname: str,
+    *,
+    default: bool,
+) -> Served:
+    """Look until it is as expected, or patience ends: the last processes may just be leaving."""
+    server_name = None if default else _name_in(leaves[name])
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + PATIENCE
+    while True:
+        seen = await _once(listener, name, leaves, hostname, server_name)
+        if seen.outcome is not Outcome.OTHER or loop.time() >= ends:
+            return seen
+        await asyncio.sleep(_PAUSE)
+
+
+async def _once(
+    listener: Listener,
+    name: str,
+    leaves: Mapping[str, x509.Certificate],
+    hostname: str,
+    server_name: str | None,
+) -> Served:
+    def served(outcome: Outcome, text: str) -> Served:
+        return Served(
+            listener=listener.name,
+            certificate=name,
+            server_name=server_name,
+            outcome=outcome,
+            text=text,
+        )
+
+    try:
+        report = await probe.look(
+            _reachable(listener.interface.address),
+            listener.port,
+            server_name=server_name,
+            implicit=listener.tls_mode is TlsMode.IMPLICIT,
+            hostname=hostname,
+            seconds=_SECONDS,
+        )
+    except probe.NotOffered as reason:
+        return served(Outcome.NOT_OFFERED, str(reason))
+    except probe.Unseen as reason:
+        return served(Outcome.FAILED, str(reason))
+    shown = x509.load_der_x509_certificate(report.peer_chain[0])
+    # RSA and EC for the same names stand together; the library picks what the client can do.
+    names = names_of(leaves[name])
+    wanted = {
+        facets.digest(leaf)
+        for other, leaf in leaves.items()
+        if other == name or (names and names_of(leaf) == names)
+    }
+    fits = facets.digest(shown) in wanted
+    return Served(
+        listener=listener.name,
+        certificate=name,
+        server_name=server_name,
+        outcome=Outcome.AS_EXPECTED if fits else Outcome.OTHER,
+        subject=describe(shown),
+        fingerprint=fingerprint(report.peer_chain[0]),
+        not_after=shown.not_valid_after_utc,
+        protocol=report.protocol,
+        sent=len(report.peer_chain),
+    )
+
+
+def _reachable(address: str) -> str:
+    """The address to connect to; a wildcard listens on loopback too."""
+    ip = ipaddress.ip_address(address)
+    return _ANYWHERE[ip.version] if ip.is_unspecified else address
+
+
+def _name_in(leaf: x509.Certificate) -> str | None:
+    """A host name for which SNI chooses this certificate."""
+    names = sorted(names_of(leaf))
+    return names[0].replace("*", "any") if names else None
+
+
+def _leaf(certified: CertifiedKey) -> x509.Certificate:
+    chain = read_certificates(certified.chain_pem[0])
+    if isinstance(chain, CertificateFault):
+        raise ValueError(chain.text)
+    return chain[0]
