@@ -5,8 +5,10 @@ One writer per process. `done` is called on the event loop with the operation's 
 the error of the whole commit: a commit that failed is never tried again into a success
 (hostile-input §2.3).
 
-How a group forms: an operation waits `GATHER_SECONDS` for others, but only while somebody else is
-about to bring one (`expected`), so a lone client never waits for nobody. Where it is committed: on
+How a group forms: an operation waits for others as long as the event loop has something to do
+(`activity`) and somebody is about to bring one (`expected`), but never longer than
+`GATHER_SECONDS`. A process with nothing else to do commits at once, a lone client never waits for
+nobody, and a busy process commits more at a time. Where it is committed: on
 the event loop as long as the disk is fast, because handing the interpreter to a thread and back for
 each step of SQLite costs more than the fsync (docs/adr/0004); in a thread as soon as a commit has
 been slow, or the group holds a large body, because a disk that takes its time must not keep other
@@ -28,8 +30,8 @@ Commit = Callable[[Sequence[Operation]], Sequence[Result]]
 MAX_GROUP = 512
 # Gathering stops at this many: a larger group saves little more (docs/adr/0004).
 FULL_GROUP = 16
-# A network round trip is about this long: clients in the middle of a message are heard within it.
-GATHER_SECONDS = 0.002
+# What a commit may be put off for while the loop is busy: a few round trips of the local network.
+GATHER_SECONDS = 0.005
 # A commit that took longer than this makes the next ones go to the thread, for a while.
 SLOW_SECONDS = 0.05
 SLOW_FOR_SECONDS = 5.0
@@ -52,11 +54,14 @@ class GroupWriter:
         self._waiting: list[tuple[Operation, Done]] = []
         self._loop = asyncio.get_running_loop()
         self._running = False
-        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._gathering = False
+        self._gather_until = 0.0
+        self._seen = 0
         self._slow_until = 0.0
         self._idle: asyncio.Future[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="group-writer")
         self.expected: Callable[[], int] = lambda: 0  # operations that others are about to bring
+        self.activity: Callable[[], int] = lambda: 0  # grows with everything that the loop handles
         self.commits = 0
         self.operations = 0
 
@@ -64,19 +69,29 @@ class GroupWriter:
         """Commit `operation` with whatever else waits, then call `done` on the loop."""
         waiting = self._waiting
         waiting.append((operation, done))
-        if self._running:
-            return
-        if self._timer is None:
-            self._schedule()
-        elif len(waiting) == FULL_GROUP:
-            self._timer.cancel()
-            self._timer = self._loop.call_soon(self._begin)
+        if not self._running and not self._gathering:
+            self._gather()
 
-    def _schedule(self) -> None:
-        if len(self._waiting) < FULL_GROUP and self.expected() > 0:
-            self._timer = self._loop.call_later(GATHER_SECONDS, self._begin)
+    def _gather(self) -> None:
+        self._gathering = True
+        self._gather_until = self._monotonic() + GATHER_SECONDS
+        self._seen = self.activity()
+        self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        """Once in a round of the loop: has anything happened in it that may bring more?"""
+        seen = self.activity()
+        if (
+            seen != self._seen
+            and self.expected() > 0
+            and len(self._waiting) < FULL_GROUP
+            and self._monotonic() < self._gather_until
+        ):
+            self._seen = seen
+            self._loop.call_soon(self._look)
         else:
-            self._timer = self._loop.call_soon(self._begin)
+            self._gathering = False
+            self._begin()
 
     async def write(self, operation: Operation) -> Result:
         """Commit and wait; raises StoreError when the commit failed."""
@@ -95,7 +110,6 @@ class GroupWriter:
         return result
 
     def _begin(self) -> None:
-        self._timer = None
         if self._running or not self._waiting:
             return
         self._running = True
@@ -134,8 +148,8 @@ class GroupWriter:
             except Exception as error:  # one client's answer never costs another's
                 self._report("group writer", error)
         if self._waiting:
-            if self._timer is None:
-                self._schedule()
+            if not self._gathering:
+                self._gather()
         elif self._idle is not None:
             idle, self._idle = self._idle, None
             idle.set_result(None)

@@ -120,7 +120,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the wire, to the engine whose turn it is."""
-        self.deadline = self.office.monotonic() + self.desk.idle_timeout
+        office = self.office
+        office.heard += 1
+        self.deadline = office.monotonic() + self.desk.idle_timeout
         try:
             tls = self._tls
             if tls is None:
