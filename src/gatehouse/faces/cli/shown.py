@@ -10,6 +10,7 @@ from gatehouse.faces.actions import (
     alarms,
     certificates,
     configuration,
+    crl,
     logs,
     program,
     queue,
@@ -337,4 +338,5 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     certificates.CertificateList: _certificates,
     logs.LogLines: _lines,
     alarms.AlarmList: shown_watch.alarm_list,
+    crl.CrlList: shown_watch.crl_list,
 }
