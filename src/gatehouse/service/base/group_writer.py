@@ -6,7 +6,7 @@ the error of the whole commit: a commit that failed is never tried again into a 
 (hostile-input §2.3).
 
 How a group forms: an operation waits for others as long as the event loop has something to do
-(`activity`) and somebody is about to bring one (`expected`), but never longer than
+(`activity`) and there is anybody who could bring one (`sources`), but never longer than
 `GATHER_SECONDS`. A process with nothing else to do commits at once, a lone client never waits for
 nobody, and a busy process commits more at a time. Where it is committed: on
 the event loop as long as the disk is fast, because handing the interpreter to a thread and back for
@@ -60,7 +60,7 @@ class GroupWriter:
         self._slow_until = 0.0
         self._idle: asyncio.Future[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="group-writer")
-        self.expected: Callable[[], int] = lambda: 0  # operations that others are about to bring
+        self.sources: Callable[[], int] = lambda: 0  # who could bring an operation, waiting or not
         self.activity: Callable[[], int] = lambda: 0  # grows with everything that the loop handles
         self.commits = 0
         self.operations = 0
@@ -83,8 +83,7 @@ class GroupWriter:
         seen = self.activity()
         if (
             seen != self._seen
-            and self.expected() > 0
-            and len(self._waiting) < FULL_GROUP
+            and len(self._waiting) < min(self.sources(), FULL_GROUP)
             and self._monotonic() < self._gather_until
         ):
             self._seen = seen

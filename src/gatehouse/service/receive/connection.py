@@ -324,7 +324,6 @@ class Connection(asyncio.Protocol):
         transaction, self.transaction = self.transaction, None
         if transaction is None or transaction.committing:
             return
-        self.office.open_messages -= 1
         transaction.abort()
         self.office.record(
             facts.MessageAborted(at=self.office.wall(), mid=transaction.mid, reason=reason)

@@ -105,9 +105,8 @@ class Office:
         self.sessions: set[Client] = set()
         self.full = False
         self._wake = wake_deliverer
-        self.open_messages = 0  # between MAIL and the end of data
         self.heard = 0  # grows with every piece of a client's bytes
-        tools.writer.expected = lambda: self.open_messages
+        tools.writer.sources = lambda: len(self.sessions)
         tools.writer.activity = lambda: self.heard
         self._date = HeaderDate()
 

@@ -66,7 +66,6 @@ class Session(Welcome):
             self._engine.answer(replies.NOT_NOW)
             return
         self.transaction = Transaction(mid, event.sender, event.params, at)
-        office.open_messages += 1
         office.record(facts.MessageStarted(at=at, mid=mid, icid=self.icid, sender=sender))
         self._engine.answer()
 
@@ -143,7 +142,6 @@ class Session(Welcome):
             self._engine.answer(reply)
             return
         transaction.committing = True
-        office.open_messages -= 1
         office.store_message(self, transaction, self._stored)
 
     def _stored(self, transaction: Transaction, error: Exception | None) -> None:
