@@ -84,6 +84,11 @@ class HostAccessTable:
             place = min(place, self._place_of_host(host))
         return self._answers[place]
 
+    @property
+    def policies(self) -> tuple[mail_flow.MailFlowPolicy, ...]:
+        """The mail flow policy of each entry, in its order."""
+        return tuple(answer.policy for answer in self._answers)
+
     def hidden_members(self) -> frozenset[tuple[str | None, str]]:
         """(group, member) of all entries that never decide, since wider ones come first."""
         visible = self._v4.visible | self._v6.visible | {self._everything}

@@ -137,6 +137,16 @@ class RecipientAccessTable:
         for entry in entries:
             self._add(entry)
 
+    @property
+    def accepted_domains(self) -> tuple[str, ...]:
+        """The whole domains for which mail is taken, as they are written."""
+        accepted = (
+            domain
+            for domain, place in self._domains.items()
+            if isinstance(self._verdicts[place], Accept)
+        )
+        return tuple(accepted)
+
     def decide(self, recipient: address.Address) -> Accept | Refuse:
         """May a stranger send to this recipient?"""
         if address.routing_characters(recipient):

@@ -118,8 +118,9 @@ def classify(certificate: x509.Certificate, known: Iterable[x509.Certificate] = 
 
 def friendly_name(certificate: x509.Certificate, taken: frozenset[str] = frozenset()) -> str:
     """A name for the list from the subject: letters, digits, dots, hyphens; numbered if taken."""
-    found = [part.partition("=")[2] for part in describe(certificate).split(",")]
-    source = next((each for each in found if each.strip()), "certificate")
+    parts = [part.partition("=") for part in describe(certificate).split(",")]
+    parts.sort(key=lambda part: part[0].strip() != "CN")  # the common name, else what comes first
+    source = next((value for _, _, value in parts if value.strip()), "certificate")
     clean = "".join(c if c.isascii() and (c.isalnum() or c in ".-") else "-" for c in source)
     base = clean.strip("-.")[:LONGEST_FRIENDLY_NAME] or "certificate"
     if base not in taken:

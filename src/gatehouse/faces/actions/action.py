@@ -36,7 +36,7 @@ class Arg:
     """How a field of an action's input is asked for.
 
     A field of type `bytes` is a file whose content is sent, so that the gateway never opens a path
-    that somebody names.
+    that somebody names; `most` bounds how much of it is read.
     """
 
     help: str
@@ -46,6 +46,9 @@ class Arg:
     least: int | None = None
     most: int | None = None
     choices: tuple[str, ...] = ()
+    secret: bool = False  # a password: from a prompt or a file, never from an argument
+    new: bool = False  # a password that is being chosen: asked for twice
+    writes: bool = False  # a path that the face writes the output's `content` to; never read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,21 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[FindingView, ...]
 
 
+class ServedView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a listener really shows, seen by a handshake after the commit."""
+
+    listener: str
+    certificate: str  # the name of the one that it should show
+    server_name: str | None  # asked for by SNI; None: nothing was asked for
+    outcome: str  # as expected | another certificate | not offered | failed
+    subject: str
+    fingerprint: str
+    not_after: datetime | None
+    protocol: str
+    sent: int  # certificates in the chain
+    text: str  # why nothing was seen
+
+
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """The file is the candidate now, or runs already."""
 
@@ -75,6 +90,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[FindingView, ...]
     revision: int | None  # the new one, if it was committed
     running: bool  # a gateway runs by it now
+    served: tuple[ServedView, ...] = ()
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,20 +99,29 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     candidate: bool  # there is one
     diff: str
+    secrets: tuple[str, ...] = ()  # certificates and trust entries that will change
 
 
-class Committed(msgspec.Struct, frozen=True, kw_only=True):
-    """The candidate is a revision now."""
+class CommitView(msgspec.Struct, frozen=True, kw_only=True):
+    """A revision that was just committed."""
 
     revision: int
     running: bool  # a gateway runs by it now; else the next start will
     warnings: tuple[FindingView, ...]
+    served: tuple[ServedView, ...] = ()
+
+
+class Committed(CommitView, frozen=True, kw_only=True):
+    """The candidate is a revision now."""
+
+    secrets: tuple[str, ...] = ()  # certificates and trust entries that changed with it
 
 
 class Cleared(msgspec.Struct, frozen=True, kw_only=True):
     """Whether there was a candidate to forget."""
 
     cleared: bool
+    secrets: tuple[str, ...] = ()  # pending certificates and trust entries that are forgotten
 
 
 class RevisionLine(msgspec.Struct, frozen=True, kw_only=True):

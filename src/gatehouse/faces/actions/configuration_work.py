@@ -3,6 +3,10 @@
 
 A commit that cannot be made to run must not be what the next start uses. Revisions are never
 taken back, so the text that runs is appended again, with the reason as its comment.
+
+Pending certificates and trust entries take effect in the transaction that keeps the revision, and
+go back in the one that restores the text before it. After a commit each TLS listener is looked at
+from outside, so that the answer says what clients meet, and not what should be.
 """
 
 import asyncio
@@ -10,6 +14,7 @@ import difflib
 from datetime import UTC, datetime
 
 from gatehouse.config import checks, findings
+from gatehouse.config.running import Listener, TlsMode
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.candidate import Candidate
 from gatehouse.faces.actions.configuration import (
@@ -24,29 +29,37 @@ from gatehouse.faces.actions.configuration import (
     Loaded,
     LoadInput,
     RevisionLine,
+    ServedView,
     ShowInput,
     Text,
 )
 from gatehouse.faces.actions.errors import FindingView, OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.journal.escape import clean
+from gatehouse.policy.mail_flow import TlsDemand
 from gatehouse.service.commit.conductor import ApplyFailed
-from gatehouse.service.trust import keyring
-from gatehouse.store.values import Revision
+from gatehouse.service.trust import keyring, pending, served
+from gatehouse.store.values import NewRevision, Revision
 
 _LONGEST_COMMENT = 500  # characters; the history shows one line for each
 
 
 async def load(house: House, given: LoadInput) -> Loaded:
     """A file becomes the candidate."""
-    warnings = await _examine(house, given.file, "file")
+    warnings = await examine(house, given.file, "file")
     text = given.file.decode("utf-8")
     Candidate(house.directory).write(given.file)
     changed = text != _in_force(house).text
     if given.commit is None:
         return Loaded(changed=changed, warnings=warnings, revision=None, running=False)
     done = await commit(house, CommitInput(comment=given.commit))
-    return Loaded(changed=changed, warnings=warnings, revision=done.revision, running=done.running)
+    return Loaded(
+        changed=changed,
+        warnings=warnings,
+        revision=done.revision,
+        running=done.running,
+        served=done.served,
+    )
 
 
 async def show(house: House, given: ShowInput) -> Text:
@@ -78,19 +91,22 @@ async def check(house: House, given: CheckInput) -> Checked:
     if text is None:
         current = _in_force(house)
         source, text = f"revision {current.number}", current.text.encode()
-    return Checked(source=source, warnings=await _examine(house, text, source))
+    return Checked(source=source, warnings=await examine(house, text, source))
 
 
 async def diff(house: House, given: Nothing) -> Difference:
     """What a commit would change."""
     current = _in_force(house)
     wanted = Candidate(house.directory).read()
+    waiting = pending.names(house.store)
     if wanted is None:
-        return Difference(revision=current.number, candidate=False, diff="")
+        return Difference(
+            revision=current.number, candidate=bool(waiting), diff="", secrets=waiting
+        )
     lines = await asyncio.to_thread(
         _unified, current.text, wanted.decode("utf-8", "replace"), f"revision {current.number}"
     )
-    return Difference(revision=current.number, candidate=True, diff=lines)
+    return Difference(revision=current.number, candidate=True, diff=lines, secrets=waiting)
 
 
 async def commit(house: House, given: CommitInput) -> Committed:
@@ -99,23 +115,34 @@ async def commit(house: House, given: CommitInput) -> Committed:
     if not comment:
         raise OperatorError("no-comment", "Say in a few words why the configuration is changed.")
     async with house.committing:
-        text = _candidate(house)
-        warnings = await _examine(house, text, "candidate")
         before = _in_force(house)
-        number = _append(house, text.decode("utf-8"), comment)
+        changes = pending.promotion(house.store)
+        waiting = pending.names(house.store)
+        text = _to_commit(house, before, changes)
+        warnings = await examine(house, text, "candidate")
+        undo = pending.reversal(house.store, changes)
+        number = _append(house, text.decode("utf-8"), comment, changes)
         if house.gateway is not None:
             try:
                 await house.gateway.apply(number, house.operator, comment)
             except ApplyFailed as failed:
-                raise _restore(house, before, number, str(failed)) from failed
+                raise _restore(house, before, number, str(failed), undo) from failed
         Candidate(house.directory).clear()
-        running = house.gateway is not None
-        return Committed(revision=number, running=running, warnings=warnings)
+        return Committed(
+            revision=number,
+            running=house.gateway is not None,
+            warnings=warnings,
+            served=await look_at_listeners(house),
+            secrets=waiting,
+        )
 
 
 async def clear(house: House, given: Nothing) -> Cleared:
-    """Forget the candidate."""
-    return Cleared(cleared=Candidate(house.directory).clear())
+    """Forget the candidate, and the certificates and trust entries that wait with it."""
+    async with house.committing:
+        waiting = pending.drop(house.store, house.clock.wall())
+        there = Candidate(house.directory).clear()
+    return Cleared(cleared=there or bool(waiting), secrets=waiting)
 
 
 async def history(house: House, given: HistoryInput) -> History:
@@ -136,9 +163,12 @@ async def history(house: House, given: HistoryInput) -> History:
     )
 
 
-async def _examine(house: House, text: bytes, source: str) -> tuple[FindingView, ...]:
+async def examine(house: House, text: bytes, source: str) -> tuple[FindingView, ...]:
     """The warnings; raises OperatorError with all findings if there is an error."""
-    known = checks.DEMO_ONLY if house.opened is None else keyring.names(house.store)
+    known = checks.DEMO_ONLY
+    if house.opened is not None:
+        in_force = source.startswith("revision")
+        known = keyring.names(house.store) if in_force else keyring.names_to_be(house.store)
     result = await asyncio.to_thread(checks.load, text, certificates=known)
     if isinstance(result, checks.Loaded):
         return tuple(map(_view, result.warnings))
@@ -182,15 +212,69 @@ def _candidate(house: House) -> bytes:
     return text
 
 
-def _append(house: House, text: str, comment: str) -> int:
-    return house.store.revisions.append(
-        text=text, operator=house.operator, comment=comment, committed_at=house.clock.wall()
+def _to_commit(house: House, before: Revision, changes: pending.Changes) -> bytes:
+    """The candidate's text; where only certificates or trust change, the one in force."""
+    text = Candidate(house.directory).read()
+    if text is None and changes:
+        return before.text.encode()
+    return _candidate(house) if text is None else text
+
+
+def _append(house: House, text: str, comment: str, secrets: pending.Changes) -> int:
+    return house.store.commit_revision(
+        NewRevision(
+            text=text,
+            operator=house.operator,
+            comment=comment,
+            committed_at=house.clock.wall(),
+            secrets=secrets,
+        )
     )
 
 
-def _restore(house: House, before: Revision, number: int, reason: str) -> OperatorError:
-    """Put the text that runs back in force; the error to report."""
-    _append(house, before.text, f"revision {number} could not be applied: {clean(reason)}")
+async def look_at_listeners(house: House) -> tuple[ServedView, ...]:
+    """A handshake with every listener of the gateway that runs."""
+    running = None if house.gateway is None else house.gateway.running
+    if running is None:
+        return ()
+    held = {
+        name: keyring.get(house.store, name)
+        for name in frozenset().union(*(one.certificates for one in running.listeners))
+    }
+    looks = [
+        served.look_at(one, held, hostname=running.hostname)
+        for one in running.listeners
+        if offers_tls(one)
+    ]
+    return tuple(_seen(one) for found in await asyncio.gather(*looks) for one in found)
+
+
+def offers_tls(listener: Listener) -> bool:
+    """Whether any client can get TLS there."""
+    wanted = any(policy.tls is not TlsDemand.OFF for policy in listener.access.policies)
+    return wanted or listener.tls_mode is TlsMode.IMPLICIT
+
+
+def _seen(one: served.Served) -> ServedView:
+    return ServedView(
+        listener=one.listener,
+        certificate=one.certificate,
+        server_name=one.server_name,
+        outcome=one.outcome.value,
+        subject=one.subject,
+        fingerprint=one.fingerprint,
+        not_after=one.not_after,
+        protocol=one.protocol,
+        sent=one.sent,
+        text=clean(one.text),
+    )
+
+
+def _restore(
+    house: House, before: Revision, number: int, reason: str, undo: pending.Changes
+) -> OperatorError:
+    """Put the text that runs back in force, with its certificates; the error to report."""
+    _append(house, before.text, f"revision {number} could not be applied: {clean(reason)}", undo)
     return OperatorError(
         "not-applied",
         f"Revision {number} could not be applied: {reason.rstrip('.')}.",

@@ -7,6 +7,9 @@ thing), and a hint what to do, which may be empty. Findings stand beside it wher
 
 import msgspec
 
+# The action needs its secret input; a face that can ask a person does so and tries once more.
+PASSWORD_NEEDED = "password-needed"
+
 
 class FindingView(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong, or odd, with a configuration."""

@@ -20,7 +20,6 @@ from gatehouse.service.trust import keyring
 from gatehouse.store.interface import Store
 
 DEMO_NOTE = "made on this machine: it encrypts, but nobody can verify it"
-_DELIVERY = "delivery"
 
 
 async def status(house: House, given: StatusInput) -> Status:
@@ -108,15 +107,8 @@ def _certificates(running: Running | None) -> tuple[CertificateUse, ...]:
 
 
 def uses(running: Running | None) -> dict[str, tuple[str, ...]]:
-    """Which certificates are used by which listeners, and for delivery."""
-    found: dict[str, tuple[str, ...]] = {}
-    if running is not None:
-        for listener in running.listeners:
-            known = found.get(listener.certificate, ())
-            found[listener.certificate] = (*known, listener.name)
-        delivery = running.delivery.certificate
-        found[delivery] = (*found.get(delivery, ()), _DELIVERY)
-    return found
+    """Which certificates are used, and by whom."""
+    return {} if running is None else running.certificate_uses()
 
 
 def running_now(house: House) -> Running | None:

@@ -5,6 +5,7 @@
 the end wins.
 """
 
+import os
 import sys
 import types
 import typing
@@ -24,6 +25,7 @@ DEFAULT_DATA = "gatehouse-data"
 _DATA = "gatehouse.data"
 _JSON = "gatehouse.json"
 _STANDARD_INPUT = "-"
+_LONGEST_SECRET = 4096  # our own; PKCS#12 passwords are bounded at 1024
 
 # Takes the action with its input and the wish for JSON, and shows what comes of it.
 Run = Callable[[Action, msgspec.Struct], None]
@@ -109,9 +111,18 @@ def _parameter(field: msgspec.structs.FieldInfo, kind: object, asked: Arg) -> cl
         return click.Argument(
             [field.name], required=field.required, nargs=-1 if many else 1, **settings
         )
+    if asked.secret:
+        return click.Option(
+            [f"--{field.name}-file", field.name],
+            metavar="FILE",
+            type=click.Path(dir_okay=True, allow_dash=True),
+            help=f"{asked.help}, in the first line of a file; else it is asked for",
+        )
     names = ["--" + field.name.replace("_", "-"), *([f"-{asked.short}"] if asked.short else [])]
     if kind is bool:
         return click.Option(names, is_flag=True, help=asked.help)
+    if many:
+        return click.Option(names, multiple=True, help=asked.help, **settings)
     default = field.default
     show = default not in (None, msgspec.NODEFAULT)
     return click.Option(
@@ -138,28 +149,86 @@ def _type(kind: object, asked: Arg) -> click.ParamType[Any]:
         return click.Choice(asked.choices)
     if kind is int:
         return click.IntRange(asked.least, asked.most)
-    if kind is bytes:
-        return click.Path(dir_okay=True, allow_dash=True)
+    if kind is bytes or asked.writes:
+        return click.Path(dir_okay=True, allow_dash=kind is bytes)
     return click.STRING
 
 
 def _input(action: Action, given: dict[str, object]) -> msgspec.Struct:
     values = {}
-    for field, kind, _ in arguments(action):
+    for field, kind, asked in arguments(action):
         value = given[field.name]
-        if _plain(kind)[0] is bytes and isinstance(value, str):
-            value = _content(value)
+        most = MAX_BYTES if asked.most is None else asked.most
+        if asked.secret and isinstance(value, str):
+            value = _first_line(value)
+        elif _plain(kind)[0] is bytes:
+            if isinstance(value, str):
+                value = _content(value, most)
+            elif isinstance(value, tuple):
+                value = tuple(_content(name, most) for name in value)
+        elif asked.writes and isinstance(value, str):
+            _refuse_present(value)
         values[field.name] = value
     return action.input(**values)
 
 
-def _content(name: str) -> bytes:
+def secret_of(action: Action) -> tuple[str, Arg] | None:
+    """The field of an action's input that is a password."""
+    return next(
+        ((field.name, asked) for field, _, asked in arguments(action) if asked.secret), None
+    )
+
+
+def write_content(action: Action, given: msgspec.Struct, output: msgspec.Struct) -> msgspec.Struct:
+    """Write an output's `content` into the file that was named; the output without it."""
+    named = next((f.name for f, _, asked in arguments(action) if asked.writes), None)
+    if named is None:
+        return output
+    path = getattr(given, named)
+    _write_private(path, output.content)  # type: ignore[attr-defined]
+    return msgspec.structs.replace(output, content=b"")
+
+
+def _refuse_present(name: str) -> None:
+    """Before any work: a file that is there is not replaced."""
+    if os.path.lexists(name):
+        raise OperatorError(
+            "file-exists", "The file is there already.", name, "Name another, or remove it."
+        )
+
+
+def _write_private(name: str, content: bytes) -> None:
+    """A new file for its owner alone, from its first instant."""
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(name, flags, 0o600), "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise OperatorError(
+            "file-unwritable", f"The file cannot be written: {error.strerror}.", name
+        ) from None
+
+
+def _first_line(name: str) -> str:
+    """A password from a file; its line end does not belong to it."""
+    line = _content(name, _LONGEST_SECRET).partition(b"\n")[0].removesuffix(b"\r")
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise OperatorError(
+            "bad-password-file", "The password file is not UTF-8 text.", name
+        ) from None
+
+
+def _content(name: str, most: int) -> bytes:
     """What a file holds; no more than a little over the bound, so that it is refused in words."""
     try:
         if name == _STANDARD_INPUT:
-            return sys.stdin.buffer.read(MAX_BYTES + 1)
+            return sys.stdin.buffer.read(most + 1)
         with Path(name).open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+            return stream.read(most + 1)
     except OSError as error:
         raise OperatorError(
             "file-unreadable", f"The file cannot be read: {error.strerror}.", name

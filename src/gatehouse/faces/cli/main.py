@@ -23,10 +23,11 @@ from click.shell_completion import get_completion_class
 
 from gatehouse.faces.actions import logs
 from gatehouse.faces.actions.action import Action
-from gatehouse.faces.actions.errors import Fault, OperatorError
+from gatehouse.faces.actions.errors import PASSWORD_NEEDED, Fault, OperatorError
 from gatehouse.faces.actions.registry import ACTIONS, GROUPS
 from gatehouse.faces.cli import commands
 from gatehouse.faces.cli.demo_command import demo_command
+from gatehouse.faces.cli.progress import at_work
 from gatehouse.faces.cli.shown import render
 from gatehouse.faces.cli.terminal import screen
 from gatehouse.journal.escape import clean
@@ -96,11 +97,31 @@ def _carry_out(action: Action, given: msgspec.Struct, doors: Doors) -> None:
 
     context = click.get_current_context()
     data = commands.data_directory(context, os.environ)
-    output = carry(action, given, data, doors.version(), doors.open_house)
+
+    def work(wanted: msgspec.Struct) -> msgspec.Struct:
+        with at_work():
+            return carry(action, wanted, data, doors.version(), doors.open_house)
+
+    try:
+        output = work(given)
+    except OperatorError as error:
+        if error.fault.reference != PASSWORD_NEEDED or not sys.stdin.isatty():
+            raise
+        output = work(_with_password(action, given))
+    output = commands.write_content(action, given, output)
     if commands.wants_json(context):
         click.echo(msgspec.json.format(msgspec.json.encode(output), indent=2))
     else:
         click.echo(render(output, screen()))
+
+
+def _with_password(action: Action, given: msgspec.Struct) -> msgspec.Struct:
+    """Ask the person at the terminal; a new password twice."""
+    asked = commands.secret_of(action)
+    assert asked is not None, "only an action with a secret asks for one"
+    name, how = asked
+    said = click.prompt("Password", hide_input=True, confirmation_prompt=how.new, err=True)
+    return msgspec.structs.replace(given, **{name: said})
 
 
 def _failing(command: click.Command) -> click.Command:

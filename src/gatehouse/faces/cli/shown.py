@@ -8,7 +8,6 @@ import msgspec
 
 from gatehouse.faces.actions import (
     alarms,
-    certificates,
     configuration,
     crl,
     logs,
@@ -16,8 +15,8 @@ from gatehouse.faces.actions import (
     queue,
     status,
 )
-from gatehouse.faces.actions.errors import FindingView
-from gatehouse.faces.cli import shown_watch
+from gatehouse.faces.cli import shown_certificates, shown_watch
+from gatehouse.faces.cli.shown_commit import committed, findings
 from gatehouse.faces.cli.terminal import (
     Column,
     Screen,
@@ -139,13 +138,16 @@ def _text(one: configuration.Text, to: Screen) -> str:
 
 def _checked(one: configuration.Checked, to: Screen) -> str:
     verdict = f"The configuration can run ({clean(one.source)})."
-    return "\n".join([*_findings(one.warnings, to), verdict])
+    return "\n".join([*findings(one.warnings, to), verdict])
 
 
 def _loaded(one: configuration.Loaded, to: Screen) -> str:
-    lines = _findings(one.warnings, to)
+    lines = findings(one.warnings, to)
     if one.revision is not None:
-        lines.append(_committed_line(one.revision, one.running))
+        view = configuration.CommitView(
+            revision=one.revision, running=one.running, warnings=(), served=one.served
+        )
+        lines.append(committed(view, to))
     elif one.changed:
         lines.append("The file is the candidate now. To make it run: gatehouse config commit")
     else:
@@ -156,23 +158,21 @@ def _loaded(one: configuration.Loaded, to: Screen) -> str:
 def _difference(one: configuration.Difference, to: Screen) -> str:
     if not one.candidate:
         return "There is no candidate."
-    if not one.diff:
-        return f"The candidate does not differ from revision {one.revision}."
-    return _clean_lines(one.diff.removesuffix("\n"))
+    waiting = [f"Changes with the commit: {name}" for name in map(clean, one.secrets)]
+    if one.diff:
+        waiting.insert(0, _clean_lines(one.diff.removesuffix("\n")))
+    return "\n".join(waiting) or f"The candidate does not differ from revision {one.revision}."
 
 
 def _committed(one: configuration.Committed, to: Screen) -> str:
-    return "\n".join([*_findings(one.warnings, to), _committed_line(one.revision, one.running)])
-
-
-def _committed_line(revision: int, running: bool) -> str:
-    if running:
-        return f"Revision {revision} runs now."
-    return f"Revision {revision} is committed; the next `gatehouse run` uses it."
+    return committed(one, to)
 
 
 def _cleared(one: configuration.Cleared, to: Screen) -> str:
-    return "The candidate is gone." if one.cleared else "There was no candidate."
+    if not one.cleared:
+        return "There was no candidate."
+    gone = [f"Forgotten with it: {clean(name)}." for name in one.secrets]
+    return "\n".join(["The candidate is gone.", *gone])
 
 
 def _history(one: configuration.History, to: Screen) -> str:
@@ -192,10 +192,6 @@ def _history(one: configuration.History, to: Screen) -> str:
         for each in one.revisions
     ]
     return table(columns, rows, to)
-
-
-def _findings(found: tuple[FindingView, ...], to: Screen) -> list[str]:
-    return [to.warn(one.text) for one in found]
 
 
 def _clean_lines(text: str) -> str:
@@ -292,30 +288,7 @@ def _changed(one: queue.Changed, to: Screen) -> str:
     return text
 
 
-# --- certificates and logs -----------------------------------------------------------------------
-
-
-def _certificates(one: certificates.CertificateList, to: Screen) -> str:
-    columns = (
-        Column("NAME", flexible=True),
-        Column("FOR", flexible=True),
-        Column("ISSUER", flexible=True),
-        Column("ENDS"),
-        Column("USED BY", flexible=True),
-    )
-    rows = [
-        (
-            each.name,
-            ", ".join(each.names) or each.subject,
-            each.issuer,
-            f"{each.not_after.date()} "
-            + ("(over)" if each.not_after <= one.at else f"({(each.not_after - one.at).days}d)"),
-            ", ".join(each.used_by),
-        )
-        for each in one.certificates
-    ]
-    notes = [to.warn(f"{c.name}: {c.note}.") for c in one.certificates if c.note]
-    return "\n\n".join([table(columns, rows, to), *notes])
+# --- logs -----------------------------------------------------------------------
 
 
 def _lines(one: logs.LogLines, to: Screen) -> str:
@@ -335,7 +308,7 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     queue.QueueList: _queue_list,
     queue.MessageView: _message,
     queue.Changed: _changed,
-    certificates.CertificateList: _certificates,
+    **shown_certificates.RENDERERS,
     logs.LogLines: _lines,
     alarms.AlarmList: shown_watch.alarm_list,
     crl.CrlList: shown_watch.crl_list,

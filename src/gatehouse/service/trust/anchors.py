@@ -7,6 +7,10 @@ for any reason help to complete chains.
 """
 
 import os
+import re
+import threading
+import warnings
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +25,8 @@ from gatehouse.tls import facets, paths
 from gatehouse.tls.certificates import CertificateFault, read_certificates
 
 _PREFIX = "trust/"
+_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
+_READING = threading.Lock()  # filters of warnings are the whole process's
 _LARGEST_FILE = 1024 * 1024  # as certificates.LARGEST_PEM; Mozilla's list is 220 KB
 
 
@@ -94,12 +100,21 @@ def intermediates(store: Store) -> tuple[x509.Certificate, ...]:
 
 @lru_cache(maxsize=2)
 def _system(path: Path, _changed: int, _size: int) -> tuple[x509.Certificate, ...]:
-    """Read once for each state of the file."""
+    """Read once for each state of the file. One that cannot be read does not hide the others."""
     with path.open("rb") as stream:
-        found = read_certificates(stream.read(_LARGEST_FILE + 1))
-    if isinstance(found, CertificateFault):
-        raise SystemListUnusable(f"{path}: {found.text}")
-    return found
+        content = stream.read(_LARGEST_FILE + 1)
+    if len(content) > _LARGEST_FILE:
+        raise SystemListUnusable(f"{path}: the file is too large")
+    found: list[x509.Certificate] = []
+    with _READING, warnings.catch_warnings():
+        # Roots of the nineties may have the serial number 0, which RFC 5280 ruled out later.
+        warnings.simplefilter("ignore")
+        for block in _BLOCK.findall(content):
+            with suppress(*facets.BROKEN):
+                found.append(x509.load_pem_x509_certificate(block))
+    if not found:
+        raise SystemListUnusable(f"{path}: there is no certificate in it")
+    return tuple(found)
 
 
 def _read(name: str, content: bytes | None) -> x509.Certificate:
