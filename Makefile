@@ -70,7 +70,7 @@ docs: $(DEV_READY)
 	$(BIN)/python -c 'from gatehouse.config.reference import reference; print(reference(), end="")' > docs/configuration.md
 
 lock:
-	for name in requirements requirements-build requirements-dev; do \
+	for name in requirements requirements-acme requirements-build requirements-dev; do \
 	  UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	    --no-emit-index-url --no-emit-find-links $$name.in --output-file $$name.txt; done
 

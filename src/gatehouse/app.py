@@ -106,6 +106,7 @@ class _Gateway:
         self._log = LogWriter(settings, on_trouble=self._log_trouble)
         self._recorder = Recorder(self._log.append)
         self._tasks = TaskSupervisor(self._report)
+        self._committing = asyncio.Lock()  # one new revision at a time, a person's or a renewal's
 
     def _log_trouble(self, trouble: OSError | None) -> None:
         """The log disk refuses, or takes again: said at the terminal, and in the log afterwards."""
@@ -137,6 +138,7 @@ class _Gateway:
             gateway=conductor,
             started_at=SYSTEM_CLOCK.wall(),
             record=self._recorder.record,
+            committing=self._committing,
         )
 
         async def handle(request: Request) -> bytes:
@@ -155,6 +157,8 @@ class _Gateway:
             clock=SYSTEM_CLOCK,
             alarms=AlarmDesk(self._store, self._recorder.record, SYSTEM_CLOCK, hostname),
             running=lambda: conductor.running,
+            apply=conductor.apply,
+            committing=self._committing,
         )
         return Schedule(Rounds(tools).jobs(), SYSTEM_CLOCK, self._report)
 

@@ -2,6 +2,7 @@
 """Everything an operator can do. What is not in this table does not exist for any face."""
 
 from gatehouse.faces.actions import (
+    acme,
     alarms,
     certificates,
     certificates_look,
@@ -43,6 +44,8 @@ ACTIONS: tuple[Action, ...] = (
     trust.ADD,
     trust.REMOVE,
     trust.COLLECT,
+    acme.ORDER,
+    acme.RENEW,
     crl.LIST,
     crl.UPDATE,
     alarms.LIST,

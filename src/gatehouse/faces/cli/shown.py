@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gatehouse.faces.actions import (
+    acme,
     alarms,
     configuration,
     crl,
@@ -312,4 +313,5 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     logs.LogLines: _lines,
     alarms.AlarmList: shown_watch.alarm_list,
     crl.CrlList: shown_watch.crl_list,
+    acme.Ordered: shown_watch.ordered,
 }

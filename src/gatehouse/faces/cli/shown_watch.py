@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How alarms, revocation lists and renewals look to a person."""
 
-from gatehouse.faces.actions import alarms, crl
+from gatehouse.faces.actions import acme, alarms, crl
 from gatehouse.faces.cli.terminal import Column, Screen, moment, pairs, table
 
 
@@ -57,3 +57,19 @@ def crl_list(one: crl.CrlList, to: Screen) -> str:
     ]
     errors = [to.warn(f"{each.url}: {each.error}.") for each in one.sources if each.error]
     return "\n\n".join([head, table(columns, rows, to), *errors])
+
+
+def ordered(one: acme.Ordered, to: Screen) -> str:
+    """What came."""
+    rows = [
+        ("Certificate", one.name),
+        ("For", ", ".join(one.domains)),
+        ("Issuer", one.issuer),
+        ("Ends", moment(one.not_after)),
+        ("Renewed", f"from {moment(one.renewal_at)} on"),
+        ("SHA-256", one.fingerprint),
+    ]
+    where = (
+        "It is served from now on." if one.served else "It is in force, and used by nothing yet."
+    )
+    return f"{pairs(rows)}\n\n{where}"

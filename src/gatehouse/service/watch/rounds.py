@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gatehouse.config.running import Running
+from gatehouse.policy.alarms import Alarm, AlarmSeverity
 from gatehouse.service.base.clock import Clock
-from gatehouse.service.trust import crl_store, expiry_watch, issuers
+from gatehouse.service.trust import acme, anchors, crl_store, expiry_watch, issuers
+from gatehouse.service.trust.acme_challenges import Means
 from gatehouse.service.trust.crl_fetch import fetch_source
 from gatehouse.service.watch.alarms import AlarmDesk
 from gatehouse.service.watch.schedule import Job
@@ -19,6 +21,8 @@ from gatehouse.store.interface import Store
 
 # How often the sources are looked at; each has an interval of its own.
 CRL_SECONDS = 60.0
+RENEWAL_SECONDS = 300.0
+RENEWAL_ALARM = "certificate-renewal"
 # Thresholds are days apart, those of a certificate of hours are not: so more often than daily.
 EXPIRY_SECONDS = 3600.0
 
@@ -32,6 +36,8 @@ class RoundsTools:
     alarms: AlarmDesk
     running: Callable[[], Running | None]
     fetch: crl_store.Fetch = fetch_source
+    apply: acme.Apply
+    committing: asyncio.Lock
 
 
 class Rounds:
@@ -45,6 +51,7 @@ class Rounds:
         return (
             Job("certificate expiry", EXPIRY_SECONDS, self.expiry),
             Job("revocation lists", CRL_SECONDS, self.revocation_lists),
+            Job("certificate renewal", RENEWAL_SECONDS, self.renewal),
         )
 
     async def expiry(self) -> None:
@@ -52,7 +59,8 @@ class Rounds:
         store, now = self._tools.store, self._tools.clock.wall()
         running = self._tools.running()
         used = frozenset[str]() if running is None else running.certificates
-        watched = await asyncio.to_thread(expiry_watch.watched, store, used)
+        custom = await asyncio.to_thread(anchors.custom, store)
+        watched = await asyncio.to_thread(expiry_watch.watched, store, used, custom.items())
         due = await asyncio.to_thread(expiry_watch.look, store, watched, now)
         for one in due:
             await self._tools.alarms.tell(one.alarm)
@@ -74,3 +82,42 @@ class Rounds:
             if updated.alarm is not None:
                 await self._tools.alarms.tell(updated.alarm)
         await asyncio.to_thread(crl_store.prune, store, settings)
+
+    async def renewal(self) -> None:
+        """Renew what came by ACME and is due; tell what could not be renewed."""
+        running = self._tools.running()
+        if running is None:
+            return
+        tools = self._acme(running)
+        for known in await asyncio.to_thread(acme.standing, self._tools.store):
+            try:
+                order = await acme.refresh_suggestion(tools, known)
+                now = self._tools.clock.wall()
+                if await asyncio.to_thread(acme.is_due, self._tools.store, order, now):
+                    await acme.obtain(tools, order)
+            except acme.AcmeTrouble as trouble:
+                await self._tools.alarms.tell(_not_renewed(known, str(trouble)))
+
+    def _acme(self, running: Running) -> acme.AcmeTools:
+        return acme.AcmeTools(
+            store=self._tools.store,
+            clock=self._tools.clock,
+            means=Means(
+                http_address=running.acme.http_address,
+                http_port=running.acme.http_port,
+                hook_timeout=running.acme.hook_timeout,
+            ),
+            in_use=running.certificates,
+            apply=self._tools.apply,
+            committing=self._tools.committing,
+        )
+
+
+def _not_renewed(order: acme.StandingOrder, reason: str) -> Alarm:
+    return Alarm(
+        name=RENEWAL_ALARM,
+        severity=AlarmSeverity.WARNING,
+        text=f"Certificate {order.name} could not be renewed: {reason.rstrip('.')}."
+        " The one in force stays; it will be tried again.",
+        key=f"{RENEWAL_ALARM}/{order.name}",
+    )
