@@ -39,7 +39,8 @@ async def import_files(house: House, given: ImportInput) -> Changed:
     if not given.files:
         raise OperatorError("no-file", "There is no file to import.")
     first = given.files[0]
-    sealed = len(given.files) == 1 and isinstance(pkcs12.survey(first), pkcs12.Contents)
+    surveyed = await asyncio.to_thread(pkcs12.survey, first)
+    sealed = len(given.files) == 1 and isinstance(surveyed, pkcs12.Contents)
     if len(first) > pkcs12.LARGEST_FILE and first[:1] == _DER:
         raise fault(tls.CertificateFault("The file is larger than 1 MiB"), name)
     if given.password is None and (sealed or _encrypted(given.files)):

@@ -41,8 +41,12 @@ Certificates = Mapping[str, x509.Certificate]
 
 async def list_entries(house: House, given: ListInput) -> TrustList:
     """The custom entries, also those that wait for the commit; the system's if asked for."""
+    return await asyncio.to_thread(_list, house, given)
+
+
+def _list(house: House, given: ListInput) -> TrustList:
     settings = settings_of(house)
-    roots, remarks = await asyncio.to_thread(system_list, settings)
+    roots, remarks = system_list(settings)
     in_force, to_be = anchors.custom(house.store), anchors.custom_to_be(house.store)
     entries = []
     for name, one in sorted({**in_force, **to_be}.items()):
