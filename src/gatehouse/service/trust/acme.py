@@ -30,13 +30,15 @@ from gatehouse.service.trust import keyring
 from gatehouse.service.trust.acme_challenges import ChallengeFailed, Means, answering
 from gatehouse.store.interface import Store
 from gatehouse.tls import certificates as tls
+from gatehouse.tls import facets
 
 if TYPE_CHECKING:
     from gatehouse.service.trust.acme_client import Conversation
 
 VALIDATION_SECONDS = 120.0  # DNS takes its time, and so do CAs that look from several places
 ISSUE_SECONDS = 90.0
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
+STEP_SECONDS = 3.0
 FIRST_RETRY = 3600.0
 LONGEST_RETRY = 86_400.0
 ARI_SECONDS = 6 * 3600.0  # RFC 9773 §4.3.2: about that often when the server names no time
@@ -64,6 +66,7 @@ class StandingOrder(msgspec.Struct, frozen=True, kw_only=True):
     keep_key: bool = False
     key_type: str = tls.KeyKind.P256.value
     ca: str = ""  # PEM of the root behind the server's own certificate; "": the system's list
+    issued: str = ""  # fingerprint of what came; what somebody put in its place is left alone
     suggested_at: float | None = None  # by the server (ARI)
     ask_again_at: float = 0.0
     failures: int = 0
@@ -115,17 +118,17 @@ def due_at(order: StandingOrder, leaf: x509.Certificate) -> float:
     return max(when, order.tried_at + wait)
 
 
-def held_leaf(store: Store, name: str) -> x509.Certificate | None:
-    """The certificate in force under a name."""
-    if name not in keyring.names(store):
+def held_leaf(store: Store, order: StandingOrder) -> x509.Certificate | None:
+    """The certificate in force, if it is the one that the order brought."""
+    if order.name not in keyring.names(store):
         return None
-    chain = tls.read_certificates(keyring.get(store, name).chain_pem[0])
-    return None if isinstance(chain, tls.CertificateFault) else chain[0]
+    leaf = _leaf(keyring.get(store, order.name))
+    return leaf if leaf is not None and facets.digest(leaf).hex() == order.issued else None
 
 
 def is_due(store: Store, order: StandingOrder, now: float) -> bool:
     """Whether a renewal is to be tried now."""
-    leaf = held_leaf(store, order.name)
+    leaf = held_leaf(store, order)
     return leaf is not None and now >= due_at(order, leaf)
 
 
@@ -149,8 +152,16 @@ async def obtain(tools: AcmeTools, order: StandingOrder) -> tls.CertifiedKey:
             )
             await asyncio.to_thread(keep_order, tools.store, failed, now)
         raise
+    leaf = _leaf(certified)
+    assert leaf is not None, "it was read when it came"
     done = msgspec.structs.replace(
-        order, suggested_at=None, ask_again_at=0.0, failures=0, tried_at=now, error=""
+        order,
+        issued=facets.digest(leaf).hex(),
+        suggested_at=None,
+        ask_again_at=0.0,
+        failures=0,
+        tried_at=now,
+        error="",
     )
     await asyncio.to_thread(keep_order, tools.store, done, now)
     return certified
@@ -160,6 +171,9 @@ async def install(tools: AcmeTools, name: str, certified: tls.CertifiedKey) -> N
     """Keep key and chain in one step, and have a running gateway serve them from now on."""
     now, store = tools.clock.wall(), tools.store
     async with tools.committing:
+        if name in keyring.staged(store):
+            # A later commit would put that in the place of what came now.
+            raise AcmeTrouble("a change of this certificate waits for its commit")
         before = keyring.get(store, name) if name in keyring.names(store) else None
         keyring.put(store, name, certified, now)
         if tools.apply is None or name not in tools.in_use:
@@ -182,7 +196,7 @@ async def install(tools: AcmeTools, name: str, certified: tls.CertifiedKey) -> N
 async def refresh_suggestion(tools: AcmeTools, order: StandingOrder) -> StandingOrder:
     """Ask the server when it wants the certificate renewed, where it is time to ask."""
     now = tools.clock.wall()
-    leaf = held_leaf(tools.store, order.name)
+    leaf = held_leaf(tools.store, order)
     if leaf is None or now < order.ask_again_at:
         return order
     client = _client()
@@ -229,7 +243,7 @@ async def _ordered(tools: AcmeTools, order: StandingOrder) -> tls.CertifiedKey:
             async with answering(order.challenge, answers, tools.means, order.hook):
                 await asyncio.to_thread(talk.ready)
                 await _proven(talk)
-                pem = await asyncio.to_thread(talk.collect, tools.clock.wall() + ISSUE_SECONDS)
+                pem = await _collected(talk, tools.clock)
         except (client.AcmeFailed, ChallengeFailed) as failed:
             raise AcmeTrouble(str(failed)) from None
     found = tls.load(key_pem, pem)
@@ -248,6 +262,17 @@ async def _proven(talk: "Conversation") -> None:
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
         raise AcmeTrouble("the server does not look for the answer in time") from None
+
+
+async def _collected(talk: "Conversation", clock: Clock) -> bytes:
+    await asyncio.to_thread(talk.finalize)
+    ends = clock.monotonic() + ISSUE_SECONDS
+    while clock.monotonic() < ends:
+        # Short steps: a thread cannot be ended, and the gateway waits for it when it stops.
+        pem = await asyncio.to_thread(talk.collect, clock.wall() + STEP_SECONDS)
+        if pem is not None:
+            return pem
+    raise AcmeTrouble("the server does not issue the certificate in time")
 
 
 async def _account_key(tools: AcmeTools, order: StandingOrder) -> bytes:
@@ -282,11 +307,14 @@ def _request(key_pem: bytes, domains: tuple[str, ...]) -> bytes:
 
 
 def _uncovered(certified: tls.CertifiedKey, domains: tuple[str, ...]) -> list[str]:
-    chain = tls.read_certificates(certified.chain_pem[0])
-    covered = (
-        frozenset[str]() if isinstance(chain, tls.CertificateFault) else tls.names_of(chain[0])
-    )
+    leaf = _leaf(certified)
+    covered = frozenset[str]() if leaf is None else tls.names_of(leaf)
     return [domain for domain in domains if domain.lower() not in covered]
+
+
+def _leaf(certified: tls.CertifiedKey) -> x509.Certificate | None:
+    chain = tls.read_certificates(certified.chain_pem[0])
+    return None if isinstance(chain, tls.CertificateFault) else chain[0]
 
 
 def _client() -> ModuleType:

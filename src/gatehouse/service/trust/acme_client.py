@@ -128,13 +128,26 @@ class Conversation:
                     raise AcmeFailed(_refusal(now))
             return not open_ones
 
-    def collect(self, ends: float) -> bytes:
-        """The certificate with its chain, as PEM; `ends` is the unix time at which we give up."""
+    def finalize(self) -> None:
+        """Hand the request over."""
+        with _said():
+            assert self._order is not None
+            try:
+                self._client.begin_finalization(self._order)
+            except messages.Error as error:
+                if error.code != "orderNotReady":  # then `collect` does it again
+                    raise
+
+    def collect(self, ends: float) -> bytes | None:
+        """The certificate with its chain, as PEM; None when it is not there at that unix time."""
         with _said():
             assert self._order is not None
             # The library compares with local time without a zone.
             late = datetime.fromtimestamp(ends)  # noqa: DTZ006
-            return self._client.finalize_order(self._order, late).fullchain_pem.encode()
+            try:
+                return self._client.poll_finalization(self._order, late).fullchain_pem.encode()
+            except errors.TimeoutError:
+                return None
 
     def renewal(self, certificate_pem: bytes) -> tuple[float | None, float]:
         """When the server wants it renewed (ARI, RFC 9773), and when to ask again."""
