@@ -83,7 +83,9 @@ class Authority:
         place = {one: str(self.folder / f"{name}.{one}") for one in ("cnf", "key", "pem")}
         target = str(self.folder / out) if out else place["pem"]
         base = self.folder / "request.cnf"
-        base.write_text(f"[req]\ndistinguished_name = dn\n[dn]\n{_CONFIG[_CONFIG.index('[root]'):]}")
+        base.write_text(
+            f"[req]\ndistinguished_name = dn\n[dn]\n{_CONFIG[_CONFIG.index('[root]') :]}"
+        )
         subject = f"/O=Test/CN={common_name}"
         arguments = ["-new", "-config", str(base), "-key", place["key"], "-subj", subject]
         openssl("req", *arguments, *more, "-out", target)

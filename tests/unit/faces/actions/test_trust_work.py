@@ -12,12 +12,12 @@ from gatehouse.faces.actions import trust_work
 from gatehouse.faces.actions.configuration import CommitInput
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
-from gatehouse.faces.actions.trust import AddInput, ListInput, RemoveInput
+from gatehouse.faces.actions.trust import Added, AddInput, ListInput, RemoveInput
 from gatehouse.service.trust import anchors, pending
 from tests.unit.faces.conftest import NOW
 
 
-def add(house: House, *pems: bytes, name: str = "partner") -> trust_work.Added:
+def add(house: House, *pems: bytes, name: str = "partner") -> Added:
     given = AddInput(file=b"".join(pems), name=name)
     return asyncio.run(trust_work.add(house, given))
 

@@ -2,6 +2,7 @@
 """What people bring is opened in a process of its own, and the loop goes on meanwhile."""
 
 import asyncio
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_a_process_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_process_that_dies_is_a_fault_and_no_exception(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     opened = asyncio.run(opening.open_material([b""], None, pkcs12=False))
     assert isinstance(opened, CertificateFault)
 
