@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The three names of verifiable inbound TLS: MX host name, certificate name, interface host name.
 
-A partner that verifies goes by the MX host name (RFC 7672 §3.2.2, RFC 8461 §4.1) or by what the
-greeting says; so the certificate has to cover both, and both should be one. The system's host name
-plays no part. An MX record that leads elsewhere is not this listener's business alone, so it is
-said and not judged.
+A partner that verifies goes by the MX host name, by the name in the greeting, or by both; so the
+certificate has to cover both, and both should be one. The system's host name plays no part. An MX
+record that leads elsewhere is not this listener's business alone, so it is said and not judged.
 """
 
 from collections.abc import Sequence
