@@ -42,7 +42,7 @@ demo: $(RUN_READY)
 	@$(BIN)/gatehouse demo
 
 test: $(DEV_READY)
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not crash and not deep" < /dev/null
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not crash" < /dev/null
 
 check: lint types contracts test
 
@@ -64,7 +64,7 @@ crash: $(DEV_READY)
 	$(BIN)/python -m pytest -q -m crash --timeout 3600 < /dev/null
 
 fuzz: $(DEV_READY)
-	GATEHOUSE_FUZZ=deep $(BIN)/python -m pytest -q -m deep --timeout 3600 < /dev/null
+	GATEHOUSE_FUZZ=deep $(BIN)/python -m pytest -q -n $(JOBS) --timeout 7200 tests/fuzz tests/unit/smtp tests/unit/mail tests/unit/policy < /dev/null
 
 docs: $(DEV_READY)
 	$(BIN)/python -c 'from gatehouse.config.reference import reference; print(reference(), end="")' > docs/configuration.md

@@ -318,9 +318,7 @@ class _Talk:
             case Act.CLOSE:
                 raise _Over
             case Act.RESET:
-                self.sock.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-                )
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 raise _Over
             case Act.SILENCE:
                 while True:

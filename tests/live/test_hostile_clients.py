@@ -66,9 +66,11 @@ def test_smuggling(house: House, sequence: bytes, how: str) -> None:
             client.starttls()
             client.expect("EHLO c", 250)
         into_data(client, domain)
-        pieces = [content + smuggled] if how != "in pieces" else [
-            content[:-1], content[-1:], smuggled[:30], smuggled[30:]
-        ]
+        pieces = (
+            [content + smuggled]
+            if how != "in pieces"
+            else [content[:-1], content[-1:], smuggled[:30], smuggled[30:]]
+        )
         for piece in pieces:
             client.send(piece)
         client.send(b"QUIT\r\n")
@@ -346,9 +348,7 @@ def test_a_client_that_does_not_read_its_replies_is_not_read_either(house: House
 
 def test_octet_by_octet_is_as_good_as_any(house: House) -> None:
     domain, server = house.destination()
-    wire = (
-        f"EHLO c\r\nMAIL FROM:<{SENDER}>\r\nRCPT TO:<bob@{domain}>\r\nDATA\r\n"
-    ).encode()
+    wire = (f"EHLO c\r\nMAIL FROM:<{SENDER}>\r\nRCPT TO:<bob@{domain}>\r\nDATA\r\n").encode()
     with house.client() as client:
         client.greeted()
         for octet in wire:
@@ -416,8 +416,10 @@ def test_idle_clients_are_sent_away(house: House) -> None:
         assert said is not None and said.code == 421
         assert silent.closed()
         assert 9 < time.monotonic() - began < 14
-        line = f"ICID {icids[0]} disconnected address 127.0.0.1, no messages injected within " \
+        line = (
+            f"ICID {icids[0]} disconnected address 127.0.0.1, no messages injected within "
             "timeout period"
+        )
         lines = house.gateway.wait_line(f"ICID {icids[0]} close", icid=icids[0])
         assert line in lines
         assert house.gateway.events.of(facts.ConnectionTimedOut, icid=icids[1]) == []

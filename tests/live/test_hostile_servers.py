@@ -338,9 +338,12 @@ def test_hostile_words_cannot_forge_a_log_line(house: House) -> None:
     raw = house.gateway.mail_log.read_bytes()
     assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", raw)
     assert "\u202e" not in raw.decode()
-    assert f"Message finished MID {mid} done" in house.gateway.wait_line(
-        f"Message finished MID {mid} done", mid=mid
-    ) if got == "bounced" else True
+    assert (
+        f"Message finished MID {mid} done"
+        in house.gateway.wait_line(f"Message finished MID {mid} done", mid=mid)
+        if got == "bounced"
+        else True
+    )
 
 
 # --- what the sender is told --------------------------------------------------------------------

@@ -158,9 +158,7 @@ def test_level_required_is_never_in_clear(house: House, situation: str) -> None:
         assert house.gateway.events.of(facts.MessageFinished, mid=seen.mid) == []
 
 
-@pytest.mark.parametrize(
-    "situation", ["EHLO refused", "STARTTLS not offered", "STARTTLS hidden"]
-)
+@pytest.mark.parametrize("situation", ["EHLO refused", "STARTTLS not offered", "STARTTLS hidden"])
 def test_required_without_starttls_is_logged_as_scenario_c(house: House, situation: str) -> None:
     seen = attempt(house, SITUATIONS[situation], "required")
     assert seen.lines == [NEW, REQUIRED, DELAYED]

@@ -48,7 +48,7 @@ _NOTES = {
     ),
     "bounce_profiles.NAME": (
         "What a profile does not set it takes from `[bounce_profiles.default]`. A message lives at"
-        " most as long as `max_time` of `default` said when it was accepted."
+        " most as long as the longest `max_time` of all profiles said when it was accepted."
     ),
     "smtp_configuration": "Optional. There is no field for the password on purpose.",
 }
@@ -65,8 +65,6 @@ NOT_YET = {
     "max_bounce_copy": "read, the limit is always 10K",
     "check_clients": "read; certificates of clients are not verified yet",
     "check_servers": "read; the levels that verify servers come later",
-    "rollover_size": "read, the limit is always 100M",
-    "keep": "read, 10 are always kept",
     "server": "read, there are no notifications yet",
     "encryption": "as `server`",
     "from_email": "as `server`",

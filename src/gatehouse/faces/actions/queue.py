@@ -156,7 +156,7 @@ tells which.""",
 HOLD = Action(
     name="queue hold",
     summary="Keep messages where they are.",
-    help="""Hold messages: they are not tried until they are released, and they do not expire meanwhile.
+    help="""Hold messages: they are not tried until they are released, and do not expire meanwhile.
 
 For mail that must not go out before somebody has looked at it, or to a host in trouble.""",
     example="gatehouse queue hold --destination partner.example",
