@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a stored revision to the values that a process runs by.
+"""From a stored revision to the values that the gateway runs by.
 
-Every process reads the revision itself, so that what runs is always what is stored. A revision that
-is stored has been checked; one that cannot be built any more (a newer program, a damaged store) is
-refused as a whole, and the old one goes on.
+The supervisor reads it and hands the values to its processes (`handover.py`), so that all of them
+run by what is stored. A revision that is stored has been checked; one that cannot be built any more
+(a newer program, a damaged store) is refused as a whole, and the old one goes on.
 """
 
 from gatehouse.config.checks import Refused, load

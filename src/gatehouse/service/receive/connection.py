@@ -13,6 +13,8 @@ connection, because that is what a message costs most in Python. Its rules:
 """
 
 import asyncio
+import errno
+import os
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
@@ -47,6 +49,7 @@ class Connection(asyncio.Protocol):
         "_paused",
         "_reading",
         "_tls",
+        "_tls_told",
         "_tls_up",
         "_transport",
         "access",
@@ -74,6 +77,7 @@ class Connection(asyncio.Protocol):
         self.office = office
         self._tls: TlsSession | None = None
         self._tls_up = False
+        self._tls_told = False
         self.identified = False
         self._reading = True
         self._paused = False
@@ -198,6 +202,7 @@ class Connection(asyncio.Protocol):
 
     def _tls_failed(self, tls: TlsSession, failure: TlsFailure) -> None:
         """After our 220 there is no way back to clear text: alert if we can, and close."""
+        self._tls_told = True
         self.office.record(
             facts.TlsReceiveFailed(
                 at=self.office.wall(), icid=self.icid, number=failure.number, text=failure.text
@@ -266,6 +271,14 @@ class Connection(asyncio.Protocol):
         if not self.identified or not self.icid:
             return
         at = office.wall()
+        if lost and self._tls is not None and not self._tls_up and not self._tls_told:
+            # The handshake had begun and the client went away: the socket's own word for it.
+            number = errno.ECONNRESET
+            office.record(
+                facts.TlsReceiveFailed(
+                    at=at, icid=self.icid, errno=number, text=os.strerror(number)
+                )
+            )
         access = self.access
         wanted = access is not None and access.policy.tls is TlsDemand.REQUIRED
         if wanted and not self._tls_up and self._tls is None and access is not None:
