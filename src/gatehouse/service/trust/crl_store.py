@@ -20,9 +20,10 @@ from cryptography import x509
 
 from gatehouse.config.running import CrlSettings, CrlSource
 from gatehouse.policy.alarms import Alarm, AlarmSeverity
+from gatehouse.service.trust import crl_reading
 from gatehouse.service.trust.crl_fetch import FetchFailed
 from gatehouse.store.interface import Store
-from gatehouse.tls import crl, facets
+from gatehouse.tls import crl
 from gatehouse.tls.certificates import CertificateFault, bounded
 from gatehouse.tls.failures import VerifyWord
 
@@ -147,24 +148,20 @@ def _accept(
     issuers: Iterable[x509.Certificate],
 ) -> SourceState:
     """What a fetched list says about itself; raises FetchFailed when it may not take the place."""
-    found = crl.read_crl(content)
-    if isinstance(found, CertificateFault):
-        raise FetchFailed("what the server sends is no revocation list")
-    try:
-        end = found.next_update_utc
-        state = SourceState(
-            url=source.url,
-            tried_at=now,
-            fetched_at=now,
-            issuer=bounded(found.issuer.rfc4514_string()),
-            this_update=found.last_update_utc.timestamp(),
-            next_update=None if end is None else end.timestamp(),
-            entries=len(found),
-            digest=hashlib.sha256(content).hexdigest(),
-        )
-    except facets.BROKEN:
-        raise FetchFailed("the revocation list cannot be read") from None
-    reason = _step_back(state, before, now) or _disowned(found, issuers, now)
+    found = crl_reading.describe(content, issuers, now)
+    state = SourceState(
+        url=source.url,
+        tried_at=now,
+        fetched_at=now,
+        issuer=found.issuer,
+        this_update=found.this_update,
+        next_update=found.next_update,
+        entries=found.entries,
+        digest=hashlib.sha256(content).hexdigest(),
+    )
+    reason = found.fault or _step_back(state, before, now)
+    if not reason and found.disowned:
+        reason = "the list is not signed by its issuer"
     if reason:
         raise FetchFailed(reason)
     return state
@@ -179,17 +176,6 @@ def _step_back(state: SourceState, before: SourceState | None, now: float) -> st
         return ""
     overdue = before.next_update is not None and now > before.next_update
     return "" if overdue else "the server sends the list of another issuer than before"
-
-
-def _disowned(
-    found: x509.CertificateRevocationList, issuers: Iterable[x509.Certificate], now: float
-) -> str:
-    """Whether every known certificate of its issuer denies it; an unknown issuer cannot."""
-    moment = datetime.fromtimestamp(now, UTC)
-    verdicts = {crl.judge_list(found, one, at=moment) for one in issuers}
-    verdicts.discard(crl.ListState.OTHER_ISSUER)
-    denials = {crl.ListState.BAD_SIGNATURE, crl.ListState.NOT_ALLOWED}
-    return "the list is not signed by its issuer" if verdicts and verdicts <= denials else ""
 
 
 def _next_try(source: CrlSource, state: SourceState | None) -> float:

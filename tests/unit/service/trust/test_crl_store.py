@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gatehouse.config.running import CrlSettings, CrlSource
 from gatehouse.policy.alarms import AlarmSeverity
-from gatehouse.service.trust import crl_store
+from gatehouse.service.trust import crl_reading, crl_store
 from gatehouse.service.trust.crl_fetch import FetchFailed
 from gatehouse.service.trust.crl_store import Updated
 from gatehouse.store.directory import DataDirectory
@@ -182,3 +182,22 @@ def test_what_is_configured_no_more_is_forgotten(store: SqliteStore) -> None:
     assert crl_store.prune(store, OPEN) == 0
     assert crl_store.prune(store, replace(OPEN, sources=())) == 2
     assert crl_store.held(store, OPEN) == ()
+
+
+def test_a_large_list_is_read_in_a_process_of_its_own_with_the_same_result(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = (ROOT.certificate,)
+    here = crl_reading.describe(crl_of(BAD), known, AT)
+    monkeypatch.setattr(crl_reading, "LARGEST_HERE", 10)
+    apart = crl_reading.describe(crl_of(BAD), known, AT)
+    assert (apart.entries, apart.issuer, apart.disowned) == (1, "CN=CRL Root", False)
+    assert apart == here
+    assert crl_reading.describe(crl_of(signer=OTHER), known, AT).disowned
+    assert crl_reading.describe(b"no list at all", known, AT).fault
+
+
+def test_a_reading_that_takes_too_long_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crl_reading, "LARGEST_HERE", 10)
+    monkeypatch.setattr(crl_reading, "PROCESS_SECONDS", 0.001)
+    assert "within bounds" in crl_reading.describe(crl_of(BAD), (), AT).fault
