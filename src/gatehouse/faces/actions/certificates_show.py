@@ -79,7 +79,7 @@ async def _names(
     mx = given.mx
     if not mx and given.lookup and listener.type is ListenerType.PUBLIC:
         mx = await _ask(house, running, listener, remarks)
-    if not mx and listener.type is ListenerType.PUBLIC:
+    if not mx and not given.lookup and listener.type is ListenerType.PUBLIC:
         remarks.append("MX host names are not known here: give them with --mx, or use --lookup.")
     presented = [
         names.presented_names(chain_of(keyring.to_be(house.store, name))[0])

@@ -6,6 +6,7 @@ nothing and sends no mail; the verdict is made from the report by whoever asked.
 """
 
 import asyncio
+import os
 from contextlib import suppress
 
 from gatehouse.smtp import client_events as events
@@ -48,7 +49,9 @@ async def look(
     except TimeoutError:
         raise Unseen(f"no answer within {seconds:g} s") from None
     except OSError as error:
-        raise Unseen(error.strerror or str(error)) from None
+        # asyncio puts a text of its own into `strerror`; look-ups have negative numbers.
+        system = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+        raise Unseen(system or str(error)) from None
 
 
 class _Visit:
