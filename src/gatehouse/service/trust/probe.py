@@ -50,7 +50,8 @@ async def look(
         raise Unseen(f"no answer within {seconds:g} s") from None
     except OSError as error:
         # asyncio puts a text of its own into `strerror`; look-ups have negative numbers.
-        system = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+        number = error.errno or 0
+        system = os.strerror(number) if number > 0 else error.strerror
         raise Unseen(system or str(error)) from None
 
 
