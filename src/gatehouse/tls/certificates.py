@@ -174,7 +174,7 @@ def open_key(
     certified: CertifiedKey,
 ) -> tuple[PrivateKey, tuple[x509.Certificate, ...]] | CertificateFault:
     """The objects behind a CertifiedKey, with the key matched against the leaf."""
-    key = read_key(certified.key_pem)
+    key = read_key(certified.key_pem, known=True)
     if isinstance(key, CertificateFault):
         return key
     chain = read_certificates(b"\n".join(certified.chain_pem))
@@ -185,14 +185,22 @@ def open_key(
     return key, chain
 
 
-def read_key(pem: bytes, *, password: bytes | None = None) -> PrivateKey | CertificateFault:
-    """One private key in PEM (PKCS#8, PKCS#1 or SEC 1), also encrypted."""
+def read_key(
+    pem: bytes, *, password: bytes | None = None, known: bool = False
+) -> PrivateKey | CertificateFault:
+    """One private key in PEM (PKCS#8, PKCS#1 or SEC 1), also encrypted.
+
+    A `known` key was made or read here before: the test of its primes is left out, which for
+    RSA-4096 takes half a second and holds everything else up meanwhile.
+    """
     if len(pem) > LARGEST_PEM:
         return CertificateFault("The private key file is too large")
     if len(_PEM_KEY.findall(pem)) > 1:
         return CertificateFault("There is more than one private key")
     try:
-        key = serialization.load_pem_private_key(pem, password)
+        key = serialization.load_pem_private_key(
+            pem, password, unsafe_skip_rsa_key_validation=known
+        )
     except TypeError:
         return CertificateFault(
             "The private key is encrypted; its passphrase is needed"

@@ -61,7 +61,7 @@ def accept_answer(
     The chain is put in order and completed from what came along and from the stored intermediates;
     roots, duplicates and strangers are left out.
     """
-    key = read_key(key_pem)
+    key = read_key(key_pem, known=True)
     if isinstance(key, CertificateFault):
         return key
     certificates = pem_input.read_certificates_only(parts)
