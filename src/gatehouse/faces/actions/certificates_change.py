@@ -105,7 +105,7 @@ async def install(house: House, given: InstallInput) -> Changed:
         name,
         answer.certified,
         f"The certificate {tls.describe(leaf)} fits the key.",
-        remarks=_remarks(answer.completed),
+        done=answer.completed,
         comment=given.commit,
     )
 
@@ -123,21 +123,6 @@ def _answer(
     completed = diagnosis.complete((*chain_of(held), *more), stored)
     pem = tuple(each.public_bytes(Encoding.PEM) for each in completed.chain)
     return signing_request.SignedAnswer(tls.CertifiedKey(held.key_pem, pem), completed)
-
-
-def _remarks(done: diagnosis.Completed) -> tuple[str, ...]:
-    """What was done to the chain, in words."""
-    said = [f"Added from what lies here: {tls.describe(one)}." for one in done.added]
-    said += [f"Left out of the chain: {tls.describe(one)}." for one in done.dropped]
-    if done.reordered:
-        said.append("The chain was put in order.")
-    if not done.complete and done.missing_issuer:
-        said.append(
-            f"The chain ends below {done.missing_issuer}, which does not lie here. If that is the "
-            "CA's root, the chain is whole: roots are not sent, and `gatehouse trust add` makes it "
-            "known here. If not, add it with --intermediates."
-        )
-    return tuple(said)
 
 
 async def delete(house: House, given: DeleteInput) -> Changed:

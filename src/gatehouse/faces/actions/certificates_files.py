@@ -50,23 +50,23 @@ async def import_files(house: House, given: ImportInput) -> Changed:
     opened = await opening.open_material(given.files, given.password, pkcs12=sealed)
     if isinstance(opened, tls.CertificateFault):
         raise fault(opened, name)
-    certified, remarks = await asyncio.to_thread(_in_order, house, opened)
+    certified, done = await asyncio.to_thread(_in_order, house, opened)
     leaf = chain_of(certified)[0]
     what = f"The certificate {tls.describe(leaf)} and its key are imported."
-    return await keep(house, name, certified, what, remarks=remarks, comment=given.commit)
+    return await keep(house, name, certified, what, done=done, comment=given.commit)
 
 
 def _encrypted(parts: tuple[bytes, ...]) -> bool:
     return any(mark in part for part in parts for mark in _ENCRYPTED)
 
 
-def _in_order(house: House, opened: tls.CertifiedKey) -> tuple[tls.CertifiedKey, tuple[str, ...]]:
+def _in_order(
+    house: House, opened: tls.CertifiedKey
+) -> tuple[tls.CertifiedKey, diagnosis.Completed]:
     """The chain as it should be sent, and what was done to it."""
     done = diagnosis.complete(chain_of(opened), anchors.intermediates(house.store))
-    said = [f"Added from what lies here: {tls.describe(one)}." for one in done.added]
-    said += [f"Left out of the chain: {tls.describe(one)}." for one in done.dropped]
     pem = tuple(one.public_bytes(Encoding.PEM) for one in done.chain)
-    return tls.CertifiedKey(opened.key_pem, pem), tuple(said)
+    return tls.CertifiedKey(opened.key_pem, pem), done
 
 
 async def export(house: House, given: ExportInput) -> Exported:

@@ -121,20 +121,22 @@ def _pending(house: House, name: str) -> str:
     return "changed" if name in keyring.names(house.store) else "new"
 
 
-def judged(house: House, certified: tls.CertifiedKey) -> tuple[FindingOfChain, ...]:
-    """The diagnosis of a certificate with its chain."""
+def judged(
+    house: House, certified: tls.CertifiedKey, roots: tuple[x509.Certificate, ...] = ()
+) -> tuple[FindingOfChain, ...]:
+    """The diagnosis of a certificate with its chain; `roots` came with it and need not be known."""
     running = running_now(house)
     try:
-        roots = () if running is None else anchors.system(running.trust)
+        system = () if running is None else anchors.system(running.trust)
     except anchors.SystemListUnusable:
-        roots = ()
+        system = ()
     opened = tls.open_key(certified)
     found = diagnosis.diagnose(
         chain_of(certified),
         now=datetime.fromtimestamp(house.clock.wall(), UTC),
         key=None if isinstance(opened, tls.CertificateFault) else opened[0],
         stored=anchors.intermediates(house.store),
-        anchors=(*anchors.custom_to_be(house.store).values(), *roots),
+        anchors=(*anchors.custom_to_be(house.store).values(), *system, *roots),
     )
     return tuple(
         FindingOfChain(
@@ -149,27 +151,51 @@ def judged(house: House, certified: tls.CertifiedKey) -> tuple[FindingOfChain, .
     )
 
 
+def _remarks(done: diagnosis.Completed | None) -> tuple[str, ...]:
+    """What was done to the chain, in words."""
+    if done is None:
+        return ()
+    said = [f"Added from what lies here: {tls.describe(one)}." for one in done.added]
+    said += [f"Left out of the chain: {tls.describe(one)}." for one in done.dropped]
+    if done.reordered:
+        said.append("The chain was put in order.")
+    if not done.complete and done.missing_issuer:
+        said.append(
+            f"The chain ends below {done.missing_issuer}, which does not lie here. If that is the "
+            "CA's root, the chain is whole: roots are not sent, and `gatehouse trust add` makes it "
+            "known here. If not, add it with --intermediates."
+        )
+    return tuple(said)
+
+
+def _roots_in(done: diagnosis.Completed | None) -> tuple[x509.Certificate, ...]:
+    """Roots that came with a chain: not sent, but proof that nothing is missing below them."""
+    if done is None:
+        return ()
+    return tuple(one for one in done.dropped if facets.self_signed(one))
+
+
 async def keep(
     house: House,
     name: str,
     certified: tls.CertifiedKey,
     what: str,
     *,
-    remarks: tuple[str, ...] = (),
+    done: diagnosis.Completed | None = None,
     comment: str | None = None,
 ) -> Changed:
     """Stage a certificate that was checked, and commit it if that was asked for."""
     usable(certified, name)
-    findings = await asyncio.to_thread(judged, house, certified)
+    findings = await asyncio.to_thread(judged, house, certified, _roots_in(done))
     async with house.committing:
         keyring.stage(house.store, name, certified, house.clock.wall())
-    done = await finish(house, comment)
+    committed = await finish(house, comment)
     return Changed(
         what=what,
         certificate=line(house, name, certified),
-        remarks=remarks,
+        remarks=_remarks(done),
         findings=findings,
-        commit=done,
+        commit=committed,
     )
 
 
