@@ -113,6 +113,13 @@ class InstallInput(msgspec.Struct, frozen=True, kw_only=True):
         bytes | None,
         Arg(help="the CA's intermediate certificates", metavar="FILE", most=_LARGEST),
     ] = None
+    fetch_issuers: Annotated[
+        bool,
+        Arg(help="fetch what the chain lacks from the addresses in its certificates (AIA)"),
+    ] = False
+    internal: Annotated[
+        bool, Arg(help="with --fetch-issuers: addresses of the inner network are allowed too")
+    ] = False
     commit: Commit = None
 
 

@@ -15,6 +15,7 @@ from gatehouse.faces.actions.certificates import (
     SigningRequest,
 )
 from gatehouse.faces.actions.certificates_shelf import (
+    Chained,
     candidate_running,
     chain_of,
     checked_name,
@@ -26,7 +27,7 @@ from gatehouse.faces.actions.certificates_shelf import (
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.status_work import running_now, uses
-from gatehouse.service.trust import anchors, keyring
+from gatehouse.service.trust import aia, anchors, keyring
 from gatehouse.tls import certificates as tls
 from gatehouse.tls import diagnosis, pem_input, signing_request
 
@@ -90,22 +91,26 @@ async def install(house: House, given: InstallInput) -> Changed:
     name, held = given.name, to_be(house, given.name)
     if name == keyring.DEMO:
         raise _not_the_demo("Make a certificate of your own with `certificate create`.")
-    if given.file is None and given.intermediates is None:
+    if given.file is None and given.intermediates is None and not given.fetch_issuers:
         raise OperatorError(
             "no-file",
             "There is no file to install.",
-            hint="Name the signed certificate, or --intermediates.",
+            hint="Name the signed certificate, --intermediates, or --fetch-issuers.",
         )
-    answer = await asyncio.to_thread(_answer, house, held, given)
-    if isinstance(answer, tls.CertificateFault):
-        raise fault(answer, name)
+    given_answer = await asyncio.to_thread(_answer, house, held, given)
+    if isinstance(given_answer, tls.CertificateFault):
+        raise fault(given_answer, name)
+    answer: signing_request.SignedAnswer = given_answer
+    looked: tuple[str, ...] = ()
+    if given.fetch_issuers:
+        answer, looked = await asyncio.to_thread(_with_issuers, house, answer, given.internal)
     leaf = answer.completed.chain[0]
     return await keep(
         house,
         name,
         answer.certified,
         f"The certificate {tls.describe(leaf)} fits the key.",
-        done=answer.completed,
+        done=Chained(answer.completed, looked),
         comment=given.commit,
     )
 
@@ -123,6 +128,17 @@ def _answer(
     completed = diagnosis.complete((*chain_of(held), *more), stored)
     pem = tuple(each.public_bytes(Encoding.PEM) for each in completed.chain)
     return signing_request.SignedAnswer(tls.CertifiedKey(held.key_pem, pem), completed)
+
+
+def _with_issuers(
+    house: House, answer: signing_request.SignedAnswer, internal: bool
+) -> tuple[signing_request.SignedAnswer, tuple[str, ...]]:
+    """The same answer with the intermediates that its chain lacked, where they could be had."""
+    stored = anchors.intermediates(house.store)
+    fetched = aia.complete(answer.completed, stored, internal=internal)
+    pem = tuple(each.public_bytes(Encoding.PEM) for each in fetched.completed.chain)
+    certified = tls.CertifiedKey(answer.certified.key_pem, pem)
+    return signing_request.SignedAnswer(certified, fetched.completed), fetched.remarks
 
 
 async def delete(house: House, given: DeleteInput) -> Changed:

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gatehouse.faces.actions.certificates import Changed
 from gatehouse.faces.actions.certificates_look import Exported, ExportInput, ImportInput
 from gatehouse.faces.actions.certificates_shelf import (
+    Chained,
     chain_of,
     checked_name,
     fault,
@@ -53,7 +54,7 @@ async def import_files(house: House, given: ImportInput) -> Changed:
     certified, done = await asyncio.to_thread(_in_order, house, opened)
     leaf = chain_of(certified)[0]
     what = f"The certificate {tls.describe(leaf)} and its key are imported."
-    return await keep(house, name, certified, what, done=done, comment=given.commit)
+    return await keep(house, name, certified, what, done=Chained(done), comment=given.commit)
 
 
 def _encrypted(parts: tuple[bytes, ...]) -> bool:

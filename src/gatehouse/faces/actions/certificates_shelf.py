@@ -3,6 +3,7 @@
 
 import asyncio
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
@@ -151,10 +152,19 @@ def judged(
     )
 
 
-def _remarks(done: diagnosis.Completed | None) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Chained:
+    """What was done to a chain, and what was said while its issuers were fetched."""
+
+    completed: diagnosis.Completed
+    looked: tuple[str, ...] = ()
+
+
+def _remarks(chained: Chained | None) -> tuple[str, ...]:
     """What was done to the chain, in words."""
-    if done is None:
+    if chained is None:
         return ()
+    done = chained.completed
     said = [f"Added from what lies here: {tls.describe(one)}." for one in done.added]
     said += [f"Left out of the chain: {tls.describe(one)}." for one in done.dropped]
     if done.reordered:
@@ -165,14 +175,14 @@ def _remarks(done: diagnosis.Completed | None) -> tuple[str, ...]:
             "CA's root, the chain is whole: roots are not sent, and `gatehouse trust add` makes it "
             "known here. If not, add it with --intermediates."
         )
-    return tuple(said)
+    return (*chained.looked, *said)
 
 
-def _roots_in(done: diagnosis.Completed | None) -> tuple[x509.Certificate, ...]:
+def _roots_in(chained: Chained | None) -> tuple[x509.Certificate, ...]:
     """Roots that came with a chain: not sent, but proof that nothing is missing below them."""
-    if done is None:
+    if chained is None:
         return ()
-    return tuple(one for one in done.dropped if facets.self_signed(one))
+    return tuple(one for one in chained.completed.dropped if facets.self_signed(one))
 
 
 async def keep(
@@ -181,7 +191,7 @@ async def keep(
     certified: tls.CertifiedKey,
     what: str,
     *,
-    done: diagnosis.Completed | None = None,
+    done: Chained | None = None,
     comment: str | None = None,
 ) -> Changed:
     """Stage a certificate that was checked, and commit it if that was asked for."""
