@@ -37,9 +37,7 @@ def test_what_cannot_be_had_is_said_and_changes_nothing() -> None:
 
     fetched = aia.complete(lacking(), (), get=get)
     assert fetched.completed.chain == (LEAF.certificate,)
-    assert fetched.remarks == (
-        "http://ca.example/middle.der: the server does not answer in time.",
-    )
+    assert fetched.remarks == ("http://ca.example/middle.der: the server does not answer in time.",)
 
 
 def test_what_is_no_certificate_is_said_and_changes_nothing() -> None:
