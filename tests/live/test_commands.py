@@ -175,6 +175,8 @@ def test_a_new_revision_runs_without_a_restart(site: Site) -> None:
             "revision": 3,
             "running": True,
             "warnings": [],
+            "secrets": [],
+            "served": [],
         }
         with smtplib.SMTP("127.0.0.1", site.port, timeout=30) as client:
             assert client.ehlo()[1].startswith(b"mx2.example.com")

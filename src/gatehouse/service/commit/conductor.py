@@ -101,7 +101,12 @@ class Conductor:
         # Receivers first: a client that waits for a banner is served before mail that has waited.
         packed = handover.pack(running)
         await self._receivers(running, Rules(revision, packed, sockets))
-        await self._children.start(DELIVERER, Rules(revision, packed, {}))
+        deliverer = await self._children.start(DELIVERER, Rules(revision, packed, {}))
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await deliverer.ready.wait()
+        except TimeoutError:
+            pass  # mail is safe meanwhile; the children see to it that a deliverer comes up
         self._runs(running, revision)
 
     def _runs(self, running: Running, revision: int) -> None:
