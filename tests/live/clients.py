@@ -8,6 +8,7 @@ import re
 import smtplib
 import socket
 import ssl
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,6 +50,7 @@ class RawClient:
         seconds: float = SECONDS,
     ) -> None:
         bind = (source, 0) if source else None
+        self.since = time.time()  # before anything the gateway can know of this connection
         self.sock: socket.socket = socket.create_connection((address, port), seconds, bind)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""

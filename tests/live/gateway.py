@@ -93,6 +93,20 @@ class Events:
         )
         return found[-1]
 
+    def opened(self, port: int, since: float) -> facts.ConnectionOpened:
+        """The connection that came from a port not before `since`: ports are used again."""
+        return until(
+            lambda: next(
+                (
+                    fact
+                    for fact in self.of(facts.ConnectionOpened, client_port=port)
+                    if fact.at >= since
+                ),
+                None,
+            ),
+            f"a connection from port {port}",
+        )
+
     def about(self, **ids: int) -> list[facts.HappenedAt]:
         """All facts that carry these ids, in order."""
         return [

@@ -91,7 +91,7 @@ def play(gateway: Gateway, own: str, script: dialogues.Script, *, octet_by_octet
     port = PORTS[frozenset(script.settings.items())]
     last: tuple[str, ...] = ()
     with RawClient(own, port) as client:
-        source = client.port
+        source, since = client.port, client.since
         if isinstance(script.steps[0], dialogues.Send):
             client.greeted()
         for step in script.steps:
@@ -117,7 +117,7 @@ def play(gateway: Gateway, own: str, script: dialogues.Script, *, octet_by_octet
                 case dialogues.StartTls():
                     client.handshake()
         assert client.pending(0.01) == b"", "a reply that the script does not expect"
-    opened = gateway.events.wait(facts.ConnectionOpened, client_port=source)
+    opened = gateway.events.opened(source, since)
     gateway.events.wait(facts.ConnectionClosed, icid=opened.icid)
     queued = gateway.events.of(facts.MessageReady, icid=opened.icid)
     assert len(queued) == script.messages

@@ -388,7 +388,7 @@ def test_a_client_that_vanishes_leaves_no_message(house: House, where: str, how:
         client.reset()
     else:
         client.close()
-    opened = house.gateway.events.wait(facts.ConnectionOpened, client_port=port)
+    opened = house.gateway.events.opened(port, client.since)
     closed = house.gateway.events.wait(facts.ConnectionClosed, icid=opened.icid)
     assert closed.lost
     for fact in house.gateway.events.of(facts.MessageStarted, icid=opened.icid):
@@ -402,10 +402,7 @@ def test_idle_clients_are_sent_away(house: House) -> None:
         silent.greeted()
         slow.greeted()
         began = time.monotonic()
-        icids = [
-            house.gateway.events.wait(facts.ConnectionOpened, client_port=one.port).icid
-            for one in (silent, slow)
-        ]
+        icids = [house.gateway.events.opened(one.port, one.since).icid for one in (silent, slow)]
         slow.send(b"NO")
         while time.monotonic() - began < 6:  # an octet is a sign of life
             time.sleep(0.2)

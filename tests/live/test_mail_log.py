@@ -13,7 +13,7 @@ CONNECT = "reverse dns host localhost verified yes"
 
 
 def icid_of(house: House, client: RawClient) -> int:
-    return house.gateway.events.wait(facts.ConnectionOpened, client_port=client.port).icid
+    return house.gateway.events.opened(client.port, client.since).icid
 
 
 def test_scenario_a_tls_in_and_tls_out(house: House) -> None:
