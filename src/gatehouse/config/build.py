@@ -101,10 +101,11 @@ def canonical_domain(text: str) -> str | None:
 def _set_fields(section: schema.Section | None) -> dict[str, Any]:
     if section is None:
         return {}
+    values = {name: getattr(section, name) for name in type(section).model_fields}
     return {
-        name: value
-        for name in type(section).model_fields
-        if (value := getattr(section, name)) is not None
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in values.items()
+        if value is not None
     }
 
 
@@ -134,6 +135,9 @@ def _listener(
         max_concurrency=section.max_concurrency,
         access=access_table(document, section),
         recipients=_recipients(section) if kind is running.ListenerType.PUBLIC else None,
+        default_domain=section.default_domain,
+        proxies=access.AddressSet(section.proxy_protocol_from),
+        xclients=access.AddressSet(section.xclient_from),
         delayed_reject=section.delayed_reject,
         idle_timeout=section.idle_timeout,
         connection_timeout=section.connection_timeout,

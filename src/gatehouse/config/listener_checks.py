@@ -41,6 +41,7 @@ def check(document: schema.Document, certificates: frozenset[str]) -> Iterator[F
             yield from unknown_name(here, name_of, certificates, "certificate")
             if name_of in (listener.certificate, *listener.certificates[:index]):
                 yield warning(here, "the certificate is there twice", found=name_of)
+        yield from _address_sets(listener, path)
         yield from _sender_groups(document, listener, path)
         yield from _recipients(document, listener, path)
 
@@ -67,6 +68,30 @@ def _policy(path: findings.Path, section: schema.MailFlowPolicy) -> Iterator[Fin
             "verification of certificates is not available in this version",
             hint="set it to false",
         )
+    for index, text in enumerate(section.tls_mandatory_list or ()):
+        pattern = recipients.parse_recipient(text)
+        if isinstance(pattern, recipients.PatternFault | recipients.AllRecipients):
+            yield error(
+                (*path, "tls_mandatory_list", index),
+                "is no sender",
+                hint="domain, .domain, user@ or user@domain; for all senders set tls = required",
+                found=text,
+            )
+
+
+def _address_sets(listener: schema.Listener, path: findings.Path) -> Iterator[Finding]:
+    for field in ("proxy_protocol_from", "xclient_from"):
+        for index, text in enumerate(getattr(listener, field)):
+            match members.parse_member(text):
+                case members.AddressSpan():
+                    pass
+                case _:
+                    yield error(
+                        (*path, field, index),
+                        "is no address, range or CIDR block",
+                        hint="192.0.2.7, 192.0.2.0/24, 2001:db8::/32",
+                        found=text,
+                    )
 
 
 def _ports(document: schema.Document) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gatehouse.policy.access import HostAccessTable
+from gatehouse.policy.access import AddressSet, HostAccessTable
 from gatehouse.policy.destinations import DestinationTable
 from gatehouse.policy.recipients import RecipientAccessTable
 from gatehouse.policy.retry import BounceProfile
@@ -61,6 +61,9 @@ class Listener:
     access: HostAccessTable
     certificates: tuple[str, ...]  # all of them, the default first; the others are chosen by SNI
     recipients: RecipientAccessTable | None  # None: private, every recipient is fine
+    default_domain: str | None
+    proxies: AddressSet  # who must speak the PROXY protocol
+    xclients: AddressSet  # who may use XCLIENT
     delayed_reject: bool
     idle_timeout: int
     connection_timeout: int

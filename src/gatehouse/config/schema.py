@@ -121,6 +121,8 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 RefusalCode = Annotated[int, Field(ge=400, le=599)]
 Behavior = Annotated[mail_flow.Behavior, _choice(mail_flow.Behavior)]
 TlsDemand = Annotated[mail_flow.TlsDemand, _choice(mail_flow.TlsDemand)]
+AuthDemand = Annotated[mail_flow.AuthDemand, _choice(mail_flow.AuthDemand)]
+Limit = Annotated[int, Field(ge=0, le=1_000_000)]  # 0: no limit
 TlsLevel = Annotated[outbound_tls.OutboundTlsLevel, _choice(outbound_tls.OutboundTlsLevel)]
 IpPreference = Annotated[destinations.IpPreference, _choice(destinations.IpPreference)]
 
@@ -208,6 +210,21 @@ class Listener(Section):
         max_length=MAX_ENTRIES,
         description="The host access table. None: the usual groups of the listener's type.",
     )
+    default_domain: Host | None = Field(
+        default=None,
+        description="Domain put behind addresses without one. Not set: such addresses are refused.",
+    )
+    proxy_protocol_from: list[str] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="Addresses, ranges and CIDR blocks of load balancers; they must speak the "
+        "PROXY protocol, v1 or v2, and only they may.",
+    )
+    xclient_from: list[str] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="Addresses, ranges and CIDR blocks of clients that may use XCLIENT.",
+    )
     delayed_reject: bool = Field(
         default=False,
         description="Refuse REJECT clients at RCPT TO, so that sender and recipient are logged.",
@@ -230,6 +247,17 @@ class MailFlowPolicy(Section):
     verify_client_certificate: bool | None = Field(
         default=None, description="Ask for a client certificate and verify it."
     )
+    tls_mandatory_list: (
+        Annotated[list[Annotated[str, Field(max_length=320)]], Field(max_length=MAX_ENTRIES)] | None
+    ) = Field(
+        default=None,
+        description="Senders that must use TLS although it is only preferred: domain, .domain, "
+        "user@ or user@domain.",
+    )
+    smtp_auth: AuthDemand | None = Field(default=None, description="off, preferred or required.")
+    auth_needs_tls: bool | None = Field(
+        default=None, description="Offer AUTH under TLS only: true."
+    )
     max_message_size: Size | None = Field(
         default=None, ge=1024, le=2**40, description="Largest message; announced as SIZE."
     )
@@ -241,6 +269,30 @@ class MailFlowPolicy(Section):
     )
     max_connections_per_client: Count | None = Field(
         default=None, description="Connections at the same time from one address."
+    )
+    max_recipients_per_hour: Limit | None = Field(
+        default=None,
+        description="Recipients in an hour from one address, counted over all listeners; 0: any.",
+    )
+    max_sender_recipients_per_hour: Limit | None = Field(
+        default=None, description="Recipients in an hour from one envelope sender; 0: any."
+    )
+    rate_code: RefusalCode | None = Field(
+        default=None, description="Reply code above these limits: 452."
+    )
+    rate_text: ReplyText | None = Field(
+        default=None, description="Text above these limits; the variables of banner_text expand."
+    )
+    dhap_limit: Limit | None = Field(
+        default=None,
+        description="Refused recipients in an hour from one address before all further ones are "
+        "refused (directory harvest attack prevention): 25; 0: any.",
+    )
+    dhap_drop_connection: bool | None = Field(
+        default=None, description="Close the connection at that limit: true."
+    )
+    check_sender_domain: bool | None = Field(
+        default=None, description="Refuse senders whose domain does not exist in DNS."
     )
     banner_code: Annotated[int, Field(ge=200, le=299)] | None = Field(
         default=None, description="Code of the greeting: 220."

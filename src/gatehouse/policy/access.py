@@ -146,6 +146,30 @@ class HostAccessTable:
         return place
 
 
+class AddressSet:
+    """A set of addresses, ranges and CIDR blocks; ValueError for a text that is none of them."""
+
+    __slots__ = ("_v4", "_v6")
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        spans: dict[int, list[tuple[int, int, int]]] = {members.V4_BITS: [], members.V6_BITS: []}
+        for text in texts:
+            span = members.parse_member(text)
+            if not isinstance(span, members.AddressSpan):
+                raise ValueError(f"no address, range or CIDR block: {text!r}")
+            spans[span.bits].append((span.low, span.high, 0))
+        self._v4 = _Segments(spans[members.V4_BITS])
+        self._v6 = _Segments(spans[members.V6_BITS])
+
+    def __contains__(self, ip: str) -> bool:
+        bits, number = _number(ip)
+        table = self._v4 if bits == members.V4_BITS else self._v6
+        return table.place(number) != _NEVER
+
+    def __bool__(self) -> bool:
+        return bool(self._v4.visible - {_NEVER} or self._v6.visible - {_NEVER})
+
+
 class _Segments:
     """Spans that may overlap, cut into segments that do not; each knows its smallest place."""
 

@@ -22,6 +22,10 @@ DEFAULT_BANNER_CODE = 220  # RFC 5321 §4.2
 DEFAULT_REJECT_CODE = 554  # RFC 5321 §3.1: "554 No SMTP service here"
 DEFAULT_BANNER_TEXT = "ESMTP"
 DEFAULT_REJECT_TEXT = "Access denied"
+DEFAULT_RATE_CODE = 452  # the appliance's code for too many recipients in an hour
+DEFAULT_RATE_TEXT = "Too many recipients received this hour"
+DEFAULT_DHAP_LIMIT = 25  # invalid recipients in an hour; the appliance's default policy parameters
+OFF = 0  # of a limit that counts: there is no limit
 
 # The variables of banner texts; a name ends where the letters end, "$$" is not special.
 _VARIABLE = re.compile(r"\$(Group|Hostname|OrgID|RemoteIP|HATEntry)(?![A-Za-z])", re.IGNORECASE)
@@ -45,6 +49,14 @@ class TlsDemand(enum.Enum):
     REQUIRED = "required"  # nothing but EHLO, NOOP, QUIT and STARTTLS in clear (RFC 3207 §4)
 
 
+class AuthDemand(enum.Enum):
+    """What a client must do about SMTP AUTH (RFC 4954)."""
+
+    OFF = "off"  # AUTH is not offered
+    PREFERRED = "preferred"  # offered; a client that does not use it is served as a stranger
+    REQUIRED = "required"  # no MAIL before it (RFC 4954 §6: 530 5.7.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailFlowPolicy:
     """The complete parameters of one named policy."""
@@ -53,10 +65,20 @@ class MailFlowPolicy:
     behavior: Behavior = Behavior.ACCEPT
     tls: TlsDemand = TlsDemand.OFF
     verify_client_certificate: bool = False
+    tls_mandatory_list: tuple[str, ...] = ()  # senders that must use TLS though it is preferred
+    smtp_auth: AuthDemand = AuthDemand.OFF
+    auth_needs_tls: bool = True  # AUTH is offered under TLS only
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
     max_messages_per_connection: int = DEFAULT_MAX_MESSAGES_PER_CONNECTION
     max_recipients_per_message: int = DEFAULT_MAX_RECIPIENTS_PER_MESSAGE
     max_connections_per_client: int = DEFAULT_MAX_CONNECTIONS_PER_CLIENT
+    max_recipients_per_hour: int = OFF  # of one client address, over all listeners
+    max_sender_recipients_per_hour: int = OFF  # of one envelope sender
+    rate_code: int = DEFAULT_RATE_CODE
+    rate_text: str = DEFAULT_RATE_TEXT
+    dhap_limit: int = DEFAULT_DHAP_LIMIT  # refused recipients in an hour; OFF: no limit
+    dhap_drop_connection: bool = True
+    check_sender_domain: bool = False  # the sender's domain must exist in DNS
     banner_code: int = DEFAULT_BANNER_CODE
     banner_text: str = DEFAULT_BANNER_TEXT
     banner_host: str | None = None  # None: the host name of the listener's interface; "": no name
