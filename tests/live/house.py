@@ -118,8 +118,8 @@ banner_text = "ESMTP for $RemoteIP in $Group"
 [delivery]
 dns_servers = ["{dns}"]
 smtp_port = {smtp_port}
-connect_timeout = 2
-dns_timeout = 1
+connect_timeout = 10
+dns_timeout = 4
 idle_timeout = 1
 [destination_controls.default]
 tls = "none"

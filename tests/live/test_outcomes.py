@@ -67,7 +67,9 @@ def attempt(house: House, behaviour: Behaviour, level: str) -> Seen:
         ]
 
     (end, *_) = until(over, f"an end of the attempt for MID {mid}; heard {server.heard()}")
-    first = events.of(facts.DeliveryConnectionOpened, domain=domain)[0].dcid
+    opened = events.of(facts.DeliveryConnectionOpened, domain=domain)
+    assert opened, f"no connection was made; it ended with {end}"
+    first = opened[0].dcid
     gone = f"DCID {first} close"
     if isinstance(end, facts.RecipientDelayed):
         house.gateway.wait_line(gone, dcid=first)
