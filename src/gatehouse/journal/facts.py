@@ -335,6 +335,27 @@ class TlsRequiredUnavailable(HappenedAt, frozen=True, kw_only=True):
     why: str
 
 
+class TlsPolicyResult(HappenedAt, frozen=True, kw_only=True):
+    """What one attempt to reach `domain` under a TLS policy brought: what TLS reports count.
+
+    `result` is "" for success, else a result type of RFC 8460 §4.3. `domain` is the policy domain;
+    `policy_strings` and `mx_patterns` are the policy as its domain published it. `dcid` None: there
+    was no connection, as the policy forbade it or could not be had. `reason` in our own words.
+    """
+
+    dcid: int | None = None
+    domain: str
+    policy_type: Literal["tlsa", "sts", "no-policy-found"]
+    policy_strings: tuple[str, ...] = ()
+    mx_patterns: tuple[str, ...] = ()
+    result: str = ""
+    sending_ip: str = ""
+    receiving_mx: str = ""
+    receiving_mx_helo: str = ""
+    receiving_ip: str = ""
+    reason: str = ""
+
+
 # --- Outbound: messages --------------------------------------------------------------------
 
 
@@ -570,6 +591,7 @@ Fact = (
     | TlsDelivered
     | TlsDeliveryFailed
     | TlsRequiredUnavailable
+    | TlsPolicyResult
     | DeliveryStarted
     | RecipientsDelivered
     | MessageFinished

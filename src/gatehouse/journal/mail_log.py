@@ -374,6 +374,7 @@ _SPECIAL: dict[type, Callable[[Any, Switches, StampOf], tuple[str, ...]]] = {
 JSON_ONLY: frozenset[type] = frozenset(
     {
         facts.AlarmRaised,
+        facts.TlsPolicyResult,
         facts.InternalFault,
         facts.ProtocolViolated,
         facts.GatewayStarted,

@@ -10,6 +10,7 @@ every method may be called from any thread. Reading never waits for writing. Eve
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from gatehouse.store.tls_values import CachedSts, ReceivedTlsReport, TlsCount, TlsReportState
 from gatehouse.store.values import (
     BodyRef,
     Cursor,
@@ -158,6 +159,65 @@ class Secrets(Protocol):
         """Which secrets there are."""
 
 
+class StsCache(Protocol):
+    """MTA-STS policies of other domains."""
+
+    def get(self, domain: str) -> CachedSts | None:
+        """The policy of a domain, also one whose time is over."""
+
+    def put(self, policy: CachedSts) -> None:
+        """Keep or replace a policy."""
+
+    def remove(self, domain: str) -> bool:
+        """Forget a policy; False when there was none."""
+
+    def mark_used(self, domains: Sequence[str], at: float) -> None:
+        """Mail went to these domains; those without a policy are passed over."""
+
+    def due(self, now: float, age: float, limit: int) -> tuple[CachedSts, ...]:
+        """Living policies fetched `age` seconds ago or with half of their life behind them."""
+
+    def all(self) -> tuple[CachedSts, ...]:
+        """Every policy, by domain."""
+
+    def prune(self, before: float) -> None:
+        """Forget policies that ended before and that nobody has used since."""
+
+
+class TlsReports(Protocol):
+    """Counts for TLS reports, how far each report has come, and the reports that others sent."""
+
+    def add(self, counts: Sequence[TlsCount]) -> None:
+        """Add sessions to what is counted: all of it or nothing."""
+
+    def counts(self, day: int, domain: str) -> tuple[TlsCount, ...]:
+        """What one day brought for one domain."""
+
+    def days(self) -> tuple[int, ...]:
+        """Which days are counted, the oldest first."""
+
+    def domains(self, day: int) -> tuple[str, ...]:
+        """Which domains one day knows."""
+
+    def forget_before(self, day: int) -> None:
+        """Drop counts and states of earlier days."""
+
+    def put_state(self, state: TlsReportState) -> None:
+        """Note how far a report has come."""
+
+    def states(self, day: int) -> tuple[TlsReportState, ...]:
+        """How far the reports about one day have come, by domain."""
+
+    def keep(self, report: ReceivedTlsReport, most: int) -> int | None:
+        """Keep a report of others, and the newest `most` in all; None when it is there already."""
+
+    def received(self, limit: int) -> tuple[ReceivedTlsReport, ...]:
+        """Reports of others, the newest first."""
+
+    def received_one(self, number: int) -> ReceivedTlsReport | None:
+        """One report of others."""
+
+
 class Store(Protocol):
     """Everything that is remembered."""
 
@@ -172,6 +232,12 @@ class Store(Protocol):
 
     @property
     def secrets(self) -> Secrets: ...
+
+    @property
+    def sts(self) -> StsCache: ...
+
+    @property
+    def tls_reports(self) -> TlsReports: ...
 
     @property
     def spool(self) -> BodyReader: ...

@@ -5,6 +5,10 @@ An answer is one of four values. The difference between "there is no such thing"
 find out" decides between a bounce and a deferral (RFC 5321 §5.1, hostile-input "unknown means still
 ours"), so a timeout, SERVFAIL or REFUSED is always `Temporary` and never cached as an absence.
 Names of loopback and of this machine's hosts file are answered from the file, as every MTA does.
+
+Whether an answer is secure is said by the AD bit of a resolver that is trusted for it (RFC 4035
+§3.2.3, RFC 7672 §2.1.1): one on loopback, or one that the operator vouches for. From any other the
+bit is a stranger's word and counts for nothing. What is made of it for DANE is in `secure_dns`.
 """
 
 import asyncio
@@ -12,12 +16,14 @@ import ipaddress
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import dns.asyncresolver
 import dns.exception
+import dns.flags
+import dns.message
 import dns.name
 import dns.nameserver
 import dns.rdatatype
@@ -36,6 +42,21 @@ MAX_CACHED = 20_000
 LOOKUP_SECONDS = 10.0
 # More records than this in one answer are cut: the number is the sender's choice, the work is ours.
 MAX_RECORDS = 64
+# What fits into a datagram on every path (DNS flag day 2020); more comes over TCP.
+EDNS_PAYLOAD = 1232
+# Extended errors (RFC 8914 §4) that say: somebody answered, and the answer cannot be believed.
+BOGUS = {
+    5: "DNSSEC indeterminate",
+    6: "DNSSEC bogus",
+    7: "signature expired",
+    8: "signature not yet valid",
+    9: "DNSKEY missing",
+    10: "RRSIGs missing",
+    11: "no zone key bit set",
+    12: "NSEC missing",
+}
+# Octets of one TXT record that are read; what we read of TXT has some hundred.
+MAX_TXT = 4096
 K = TypeVar("K")
 V = TypeVar("V")
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?")
@@ -43,26 +64,40 @@ _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """There are records. For MX each is (preference, host), else text."""
+    """There are records. For MX each is (preference, host), else text; TLSA as hexadecimal RDATA.
+
+    `secure`: a trusted resolver validated the whole answer, aliases too.
+    """
 
     records: tuple[tuple[int, str], ...]
+    secure: bool = False
+    canonical: str = ""  # the name behind aliases; empty where there were none
+    expires: float = field(default=0.0, compare=False)  # by the resolver's monotonic clock
 
 
 @dataclass(frozen=True, slots=True)
 class NoData:
-    """The name exists and has nothing of this type."""
+    """The name exists and has nothing of this type; `secure`: that is proven."""
+
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NoName:
-    """The name does not exist (NXDOMAIN)."""
+    """The name does not exist (NXDOMAIN); `secure`: that is proven."""
+
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Temporary:
-    """Nobody could say: the resolver failed, refused, lied or was silent. `error` names it."""
+    """Nobody could say: the resolver failed, refused, lied or was silent. `error` names it.
+
+    `bogus`, where the resolver tells: there was an answer, and it failed validation in this way.
+    """
 
     error: str
+    bogus: str = ""
 
 
 Answer = Found | NoData | NoName | Temporary
@@ -96,7 +131,10 @@ def read_hosts(text: str) -> tuple[dict[str, list[str]], dict[str, str]]:
 
 
 class Resolver:
-    """A caching stub resolver. `servers` empty means the system's own configuration."""
+    """A caching stub resolver. `servers` empty means the system's own configuration.
+
+    `trusted`: whether its AD bit counts; None: when all its servers are on loopback.
+    """
 
     def __init__(
         self,
@@ -104,12 +142,19 @@ class Resolver:
         monotonic: Callable[[], float],
         seconds: float = LOOKUP_SECONDS,
         hosts_file: Path | None = HOSTS_FILE,
+        *,
+        trusted: bool | None = False,
     ) -> None:
         self._monotonic = monotonic
         self._cache: OrderedDict[tuple[str, str], tuple[float, Answer]] = OrderedDict()
         self._asked: dict[tuple[str, str], asyncio.Future[Answer]] = {}
         self._reverse: OrderedDict[str, tuple[float, ReverseName]] = OrderedDict()
         self._resolver = self._make(servers, seconds)
+        self.trusted = self._on_loopback() if trusted is None else trusted
+        if self.trusted and self._resolver is not None:
+            # DO and not AD in the question: a server that only copies flags must not look like one
+            # that validates (RFC 6840 §5.7, §5.8).
+            self._resolver.use_edns(0, dns.flags.DO, EDNS_PAYLOAD)
         self._forward, backward = self._hosts(hosts_file)
         self._local = {
             ip: ReverseName(name, ip in self._forward.get(name, ()))
@@ -143,6 +188,19 @@ class Resolver:
         resolver.cache = None
         return resolver
 
+    def _on_loopback(self) -> bool:
+        """Whether nobody stands between us and every server we ask."""
+        if self._resolver is None:
+            return False
+        servers = [
+            each if isinstance(each, str) else getattr(each, "address", "")
+            for each in self._resolver.nameservers
+        ]
+        try:
+            return all(ipaddress.ip_address(each).is_loopback for each in servers)
+        except ValueError:
+            return False
+
     async def mx(self, domain: str) -> Answer:
         """MX records of a domain as (preference, host without trailing dot); "" is the null MX."""
         return await self._lookup(domain, "MX")
@@ -158,11 +216,26 @@ class Resolver:
         four, six = await asyncio.gather(self._lookup(host, "A"), self._lookup(host, "AAAA"))
         both = [a for a in (four, six) if isinstance(a, Found)]
         if both:
-            return Found(tuple(record for answer in both for record in answer.records))
+            return Found(
+                tuple(record for answer in both for record in answer.records),
+                secure=all(a.secure for a in both) and len({a.canonical for a in both}) == 1,
+                canonical=both[0].canonical,
+                expires=min(a.expires for a in both),
+            )
         for answer in (four, six):
             if isinstance(answer, Temporary):
                 return answer
-        return four if isinstance(four, NoName) else NoData()
+        if isinstance(four, NoName):
+            return four
+        return NoData(secure=all(isinstance(a, NoData) and a.secure for a in (four, six)))
+
+    async def records(self, name: str, rdtype: str) -> Answer:
+        """Records of another type: CNAME (the alias itself is not followed), SOA or TLSA."""
+        return await self._lookup(name, rdtype)
+
+    async def txt(self, name: str) -> Answer:
+        """TXT records of a name, each as (0, its strings joined); for MTA-STS and TLS reports."""
+        return await self._lookup(name, "TXT")
 
     def known_reverse(self, ip: str) -> ReverseName | None:
         """What is known of an address without asking: the fast path of every connection."""
@@ -226,24 +299,55 @@ class Resolver:
         self.requests += 1
         try:
             reply = await self._resolver.resolve(name, rdtype, raise_on_no_answer=False)
-        except dns.resolver.NXDOMAIN:
-            return NoName(), LONGEST_NEGATIVE_TTL
-        except dns.resolver.NoNameservers:
-            return Temporary("ServFail"), 0.0
+        except dns.resolver.NXDOMAIN as error:
+            (proof,) = error.kwargs["responses"].values()
+            return NoName(self._is_secure(proof)), _negative_life(proof)
+        except dns.resolver.NoNameservers as error:
+            return Temporary("ServFail", _bogus(error)), 0.0
         except dns.exception.Timeout:
             return Temporary("Timeout"), 0.0
         except (dns.exception.DNSException, OSError, ValueError) as error:
             return Temporary(type(error).__name__), 0.0
-        if reply.rrset is None:
-            return NoData(), LONGEST_NEGATIVE_TTL
+        secure = self._is_secure(reply.response)
         records = tuple(
             record
-            for record in (_read(item, rdtype) for item in list(reply.rrset)[:MAX_RECORDS])
+            for record in (_read(item, rdtype) for item in list(reply.rrset or ())[:MAX_RECORDS])
             if record is not None
         )
         if not records:
-            return NoData(), LONGEST_NEGATIVE_TTL
-        return Found(records), min(max(float(reply.rrset.ttl), SHORTEST_TTL), LONGEST_TTL)
+            return NoData(secure), _negative_life(reply.response)
+        # An alias may live shorter than what is behind it.
+        life = min(max(float(reply.chaining_result.minimum_ttl), SHORTEST_TTL), LONGEST_TTL)
+        canonical = _canonical(reply)
+        return Found(records, secure, canonical, self._monotonic() + life), life
+
+    def _is_secure(self, response: dns.message.Message) -> bool:
+        return self.trusted and bool(response.flags & dns.flags.AD)
+
+
+def _negative_life(response: dns.message.QueryMessage) -> float:
+    """How long an absence is remembered (RFC 2308 §5); without an SOA record: as long as any."""
+    try:
+        told = float(response.resolve_chaining().minimum_ttl)
+    except dns.exception.DNSException:
+        return SHORTEST_TTL
+    return min(max(told, SHORTEST_TTL), LONGEST_NEGATIVE_TTL)
+
+
+def _canonical(reply: dns.resolver.Answer) -> str:
+    if reply.canonical_name == reply.qname:
+        return ""
+    name = reply.canonical_name.to_text(omit_final_dot=True).lower()
+    return name if _is_host(name) else ""
+
+
+def _bogus(error: dns.resolver.NoNameservers) -> str:
+    """What the servers told of a failed validation, in words of ours; empty: nothing."""
+    for *_, response in error.kwargs["errors"]:
+        for told in () if response is None else response.extended_errors():
+            if told.code in BOGUS:
+                return BOGUS[told.code]
+    return ""
 
 
 def _read(item: object, rdtype: str) -> tuple[int, str] | None:
@@ -253,7 +357,15 @@ def _read(item: object, rdtype: str) -> tuple[int, str] | None:
         host = "" if host in (".", "@") else host
         good = host == "" or _is_host(host)
         return (item.preference, host) if good else None  # type: ignore[attr-defined]
-    if rdtype == "PTR":
+    if rdtype == "TXT":
+        joined = b"".join(item.strings)  # type: ignore[attr-defined]
+        return (0, joined[:MAX_TXT].decode("utf-8", "replace"))
+    if rdtype == "TLSA":
+        head = bytes((item.usage, item.selector, item.mtype))  # type: ignore[attr-defined]
+        return (0, (head + item.cert).hex())  # type: ignore[attr-defined]
+    if rdtype == "SOA":
+        return (0, item.mname.to_text())  # type: ignore[attr-defined]
+    if rdtype in ("PTR", "CNAME"):
         host = item.target.to_text(omit_final_dot=True).lower()  # type: ignore[attr-defined]
         return (0, host) if _is_host(host) else None
     return (4 if rdtype == "A" else 6, item.address)  # type: ignore[attr-defined]
