@@ -15,13 +15,16 @@ from gatehouse.tls import binding
 
 
 class ReportWord(enum.Enum):
-    """Result types of RFC 8460 §4.3 that a handshake or a certificate can earn."""
+    """Result types of RFC 8460 §4.3 that a handshake, a certificate or DANE can earn."""
 
     STARTTLS_NOT_SUPPORTED = "starttls-not-supported"  # not offered, or refused
     CERTIFICATE_HOST_MISMATCH = "certificate-host-mismatch"  # no name of ours in the certificate
     CERTIFICATE_EXPIRED = "certificate-expired"  # outside its dates
     CERTIFICATE_NOT_TRUSTED = "certificate-not-trusted"  # no path to an anchor of ours
     VALIDATION_FAILURE = "validation-failure"  # everything else, RFC 8460 §4.3.1
+    TLSA_INVALID = "tlsa-invalid"  # TLSA records exist and none can be used, §4.3.2.1
+    DNSSEC_INVALID = "dnssec-invalid"  # the resolver gave no answer that may be believed
+    DANE_REQUIRED = "dane-required"  # DANE is demanded and the host has no usable TLSA record
 
 
 class VerifyWord(enum.Enum):

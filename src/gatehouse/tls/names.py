@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does this certificate belong to that host: the one matcher of names, and its two uses.
+"""Does this certificate belong to that host: the one matcher of names, and its uses.
 
 Rule: RFC 9525. A-labels are compared without regard to ASCII case; a wildcard is the whole
 left-most label, stands for exactly one label and has at least two labels behind it; a name with
 NUL, a control character or anything else that cannot stand in a host name never matches and is
 never shown raw. An invalid name among the presented ones is passed over, the others still count.
 
-`verify` and `hosted_verify` are the appliance's two algorithms for a delivery. Their answer lists
-every comparison that was made and why it did not fit. The common name counts only where the
-algorithm says so.
+`verify` and `hosted_verify` are the appliance's two algorithms for a delivery, `dane_verify` is
+that of RFC 7672 for usage 2. Their answer lists every comparison that was made and why it did not
+fit. The common name counts only where the algorithm says so.
 """
 
 import enum
@@ -95,10 +95,11 @@ WEAK = frozenset({Basis.MX_UNSIGNED, Basis.PTR})  # stand against passive listen
 
 
 class Algorithm(enum.Enum):
-    """The two ways to check a server's identity."""
+    """The ways to check a server's identity."""
 
     VERIFY = "verify"
     HOSTED = "hosted-verify"
+    DANE = "dane"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +209,21 @@ def hosted_verify(names: PresentedNames, references: References) -> NameVerdict:
         common = _Step(basis, reference, Source.COMMON_NAME, _common(names))
         steps.append(common.barred(Misfit.COMMON_NAME_IGNORED) if names.dns else common)
     return _decide(Algorithm.HOSTED, steps)
+
+
+def dane_verify(names: PresentedNames, references: tuple[str, ...]) -> NameVerdict:
+    """RFC 7672 §3.2.3: the TLSA base domain, then the others; SANs, or the CN when there are none.
+
+    All of them come from DNSSEC-validated answers, or from the recipient's address.
+    """
+    steps = []
+    for position, reference in enumerate(references):
+        basis = Basis.EMAIL_DOMAIN if position else Basis.MX_SECURE
+        if names.dns:
+            steps.append(_Step(basis, reference, Source.ALTERNATIVE_NAME, names.dns))
+        else:
+            steps.append(_Step(basis, reference, Source.COMMON_NAME, _common(names)))
+    return _decide(Algorithm.DANE, steps)
 
 
 def shown(name: str) -> str:
