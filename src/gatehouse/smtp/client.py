@@ -13,6 +13,7 @@ Rules, beside the tables in `client_states`:
   it one by one.
 """
 
+import base64
 from collections import deque
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ from gatehouse.mail.reply import Reply
 from gatehouse.smtp import client_events as events
 from gatehouse.smtp import client_limits
 from gatehouse.smtp.capabilities import Capabilities, parse_capabilities
+from gatehouse.smtp.client_auth import read_challenge
 from gatehouse.smtp.client_commands import NOBODY, RSET, Command, Content, join_lines, plan_commands
 from gatehouse.smtp.client_states import (
     REPLIES,
@@ -154,6 +156,24 @@ class ClientEngine:
         self.capabilities = Capabilities()
         self._send_hello()
 
+    def authenticate(self, mechanism: str, initial: bytes | None = None) -> None:
+        """Say AUTH, with an initial response or without (RFC 4954 §4).
+
+        Whether this may be done on this connection is for the policy: the engine sends passwords
+        wherever it is told to.
+        """
+        self._move(Happening.CALL_AUTH)
+        words = [b"AUTH", mechanism.encode("ascii")]
+        if initial is not None:
+            words.append(base64.b64encode(initial) or b"=")
+        self._send([(b" ".join(words) + b"\r\n", Step.AUTH, NOBODY)])
+
+    def respond(self, data: bytes | None) -> None:
+        """Answer a challenge; None cancels the exchange, and the server refuses it then."""
+        self._move(Happening.CALL_RESPOND)
+        line = b"*" if data is None else base64.b64encode(data)
+        self._send([(line + b"\r\n", Step.AUTH, NOBODY)])
+
     def begin(
         self, envelope: Envelope, size: int, *, eight_bit: bool, utf8_headers: bool = True
     ) -> events.Begun | events.Refused:
@@ -214,7 +234,7 @@ class ClientEngine:
         step, index = self._expected[0]
         rule = REPLIES[step]
         accepted = reply.code in rule.yes
-        if not accepted and reply.code not in rule.no:
+        if not accepted and reply.code not in rule.no and reply.code not in rule.more:
             self._breach(f"{reply.code} in reply to {step.value}")
             return
         self._expected.popleft()
@@ -252,8 +272,21 @@ class ClientEngine:
             case Step.STARTTLS, _:
                 self._move(Happening.TLS_GRANTED if accepted else Happening.TLS_REFUSED)
                 self._events.append(events.TlsGo() if accepted else events.TlsRefused(reply))
+            case Step.AUTH, _:
+                self._on_auth(reply, accepted=accepted)
             case _:
                 self._close(Happening.OVER, events.Closed())
+
+    def _on_auth(self, reply: Reply, *, accepted: bool) -> None:
+        if reply.code in REPLIES[Step.AUTH].more:
+            self._move(Happening.CHALLENGE)
+            self._events.append(events.AuthChallenge(read_challenge(reply)))
+        elif accepted:
+            self._move(Happening.LOGGED_IN)
+            self._events.append(events.LoggedIn(reply))
+        else:
+            self._move(Happening.LOGIN_REFUSED)
+            self._events.append(events.LoginRefused(reply))
 
     def _on_reset(self) -> None:
         if self._state is State.RESET:

@@ -51,6 +51,27 @@ class TlsRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthChallenge:
+    """334 to AUTH: answer with `respond()`. `data` is decoded; None when it was no base64."""
+
+    data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """235: the server knows us now; transactions may begin."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRefused:
+    """AUTH was refused; the session goes on as that of a stranger, if the driver wants that."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
 class SenderRefused:
     """MAIL was refused: the transaction is over for every recipient."""
 
@@ -136,6 +157,9 @@ Event = (
     | HelloRefused
     | TlsGo
     | TlsRefused
+    | AuthChallenge
+    | LoggedIn
+    | LoginRefused
     | SenderRefused
     | RecipientResult
     | SendBody

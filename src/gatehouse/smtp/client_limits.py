@@ -13,6 +13,7 @@ HELLO_TIMEOUT = 300.0  # EHLO is not named by the RFC; it gets what a MAIL gets,
 STARTTLS_TIMEOUT = 300.0  # RFC 3207 names none; the same 5 minutes
 # Nobody names one; a handshake is two round trips, and the driver may be stricter.
 HANDSHAKE_TIMEOUT = 60.0
+AUTH_TIMEOUT = 300.0  # RFC 4954 names none; the same 5 minutes
 MAIL_TIMEOUT = 300.0  # §4.5.3.2.2, 5 minutes
 RCPT_TIMEOUT = 300.0  # §4.5.3.2.3, 5 minutes
 DATA_TIMEOUT = 120.0  # §4.5.3.2.4, DATA initiation: 2 minutes

@@ -6,7 +6,8 @@ decides which reply code a command may have. What the first table does not name 
 fault (`WrongStep`); what the second does not name is the server's, and ends the session as
 `Happening.BREACH`.
 
-RFC 5321 §4.1.4 (order of commands) and §4.3.2 (codes per command), RFC 3207, RFC 2033 (LMTP).
+RFC 5321 §4.1.4 (order of commands) and §4.3.2 (codes per command), RFC 3207, RFC 4954 (AUTH),
+RFC 2033 (LMTP).
 """
 
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class State(_Key):
     READY = "ready"  # no transaction
     STARTTLS = "starttls"  # STARTTLS is out
     PAUSED_FOR_TLS = "paused for tls"  # 220 came: the next byte belongs to the handshake
+    AUTH = "auth"  # AUTH or the answer to a challenge is out
+    CHALLENGED = "challenged"  # 334 came: the driver answers it, or cancels
     ENVELOPE = "envelope"  # MAIL, RCPT, DATA are out or on their way
     BODY = "body"  # 354 came: content flows
     RESULT = "result"  # the end of data is out
@@ -56,6 +59,8 @@ class Happening(_Key):
     CALL_HELO = "hello_fallback()"
     CALL_START_TLS = "start_tls()"
     CALL_TLS_STARTED = "tls_started()"
+    CALL_AUTH = "authenticate()"
+    CALL_RESPOND = "respond()"
     CALL_BEGIN = "begin()"
     CALL_BODY = "body()"
     CALL_END_BODY = "end_body()"
@@ -68,6 +73,9 @@ class Happening(_Key):
     UNWELCOME = "hello refused for good"
     TLS_GRANTED = "220 to STARTTLS"
     TLS_REFUSED = "STARTTLS refused"
+    CHALLENGE = "334 to AUTH"
+    LOGGED_IN = "235 to AUTH"
+    LOGIN_REFUSED = "AUTH refused"
     BODY_WANTED = "354 with recipients"
     BODY_FOR_NOBODY = "354 without recipients"
     ENVELOPE_REFUSED = "the transaction failed before its data"
@@ -104,6 +112,7 @@ TRANSITIONS: dict[State, dict[Happening, State]] = {
     },
     State.READY: {
         Happening.CALL_START_TLS: State.STARTTLS,
+        Happening.CALL_AUTH: State.AUTH,
         Happening.CALL_BEGIN: State.ENVELOPE,
         Happening.CALL_RSET: State.RESET,
         Happening.CALL_QUIT: State.LEAVING,
@@ -115,6 +124,13 @@ TRANSITIONS: dict[State, dict[Happening, State]] = {
         **_ENDS,
     },
     State.PAUSED_FOR_TLS: {Happening.CALL_TLS_STARTED: State.HELLO, **_ENDS},
+    State.AUTH: {
+        Happening.CHALLENGE: State.CHALLENGED,
+        Happening.LOGGED_IN: State.READY,
+        Happening.LOGIN_REFUSED: State.READY,
+        **_ENDS,
+    },
+    State.CHALLENGED: {Happening.CALL_RESPOND: State.AUTH, **_ENDS},
     State.ENVELOPE: {
         Happening.BODY_WANTED: State.BODY,
         Happening.BODY_FOR_NOBODY: State.DISCARD,
@@ -149,6 +165,7 @@ class Step(_Key):
     EHLO = "EHLO"  # LHLO in LMTP
     HELO = "HELO"  # only after EHLO was refused
     STARTTLS = "STARTTLS"
+    AUTH = "AUTH"
     MAIL = "MAIL"
     RCPT = "RCPT"
     DATA = "DATA"
@@ -160,12 +177,13 @@ class Step(_Key):
 @dataclass(frozen=True, slots=True)
 class ReplyRule:
     """The codes that mean yes, the codes that mean no; any other code is a breach. And how long
-    to wait.
+    to wait. `more` are codes that ask for something else before there is a yes or a no.
     """
 
     yes: range
     no: range
     timeout: float
+    more: range = range(0)
 
 
 # Mail commands accept 25x and not all of 2xx: a 220 or 221 in their place is the answer to
@@ -181,6 +199,9 @@ REPLIES: dict[Step, ReplyRule] = {
     Step.EHLO: ReplyRule(range(250, 251), _FAILED, client_limits.HELLO_TIMEOUT),
     Step.HELO: ReplyRule(range(250, 251), _FAILED, client_limits.HELLO_TIMEOUT),
     Step.STARTTLS: ReplyRule(range(220, 221), range(200, 600), client_limits.STARTTLS_TIMEOUT),
+    Step.AUTH: ReplyRule(  # RFC 4954 §4: 235, or 334 with a challenge
+        range(235, 236), _FAILED, client_limits.AUTH_TIMEOUT, range(334, 335)
+    ),
     Step.MAIL: ReplyRule(_OK, _FAILED, client_limits.MAIL_TIMEOUT),
     Step.RCPT: ReplyRule(_OK, _FAILED, client_limits.RCPT_TIMEOUT),
     Step.DATA: ReplyRule(range(354, 355), _FAILED, client_limits.DATA_TIMEOUT),

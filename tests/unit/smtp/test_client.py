@@ -7,10 +7,12 @@ import pytest
 
 from gatehouse.mail.address import Address
 from gatehouse.mail.envelope import Recipient
+from gatehouse.mail.reply import Reply
 from gatehouse.smtp.capabilities import Capabilities
 from gatehouse.smtp.client import ClientEngine, ClientSettings
 from gatehouse.smtp.client_commands import ImpureCommand
 from gatehouse.smtp.client_events import (
+    AuthChallenge,
     Begun,
     Broken,
     Closed,
@@ -18,6 +20,8 @@ from gatehouse.smtp.client_events import (
     Event,
     Greeting,
     HelloRefused,
+    LoggedIn,
+    LoginRefused,
     Lost,
     MessageResult,
     NoRecipients,
@@ -349,6 +353,55 @@ def test_nothing_learnt_in_clear_survives_the_handshake() -> None:
     assert wire.engine.capabilities == Capabilities(size_offered=True, size=5)
     with pytest.raises(WrongStep):
         wire.engine.start_tls()
+
+
+def test_auth_with_an_initial_response_is_one_command_and_one_answer() -> None:
+    wire = Wire(tls_active=True).hello(b"250-mx\r\n250 AUTH PLAIN LOGIN\r\n")
+    wire.engine.authenticate("PLAIN", b"\0ann\0secret")
+    assert wire.flush() == b"AUTH PLAIN AGFubgBzZWNyZXQ=\r\n"
+    assert wire.say(b"235 2.7.0 ok\r\n") == [LoggedIn(Reply(235, "2.7.0", ("ok",)))]
+    assert wire.begin("bob@shop.example").startswith(b"MAIL FROM:")
+
+
+def test_an_empty_initial_response_is_an_equals_sign() -> None:
+    wire = Wire(tls_active=True).hello(EHLO_PLAIN)
+    wire.engine.authenticate("EXTERNAL", b"")
+    assert wire.flush() == b"AUTH EXTERNAL =\r\n"
+
+
+def test_challenges_come_decoded_and_answers_go_out_encoded() -> None:
+    wire = Wire(tls_active=True).hello(b"250-mx\r\n250 AUTH LOGIN\r\n")
+    wire.engine.authenticate("LOGIN")
+    assert wire.flush() == b"AUTH LOGIN\r\n"
+    assert wire.say(b"334 VXNlcm5hbWU6\r\n") == [AuthChallenge(b"Username:")]
+    wire.engine.respond(b"ann")
+    assert wire.flush() == b"YW5u\r\n"
+    assert wire.say(b"334 \r\n") == [AuthChallenge(b"")]
+    wire.engine.respond(b"secret")
+    wire.flush()
+    refusal = Reply(535, "5.7.8", ("no",))
+    assert wire.say(b"535 5.7.8 no\r\n") == [LoginRefused(refusal)]
+    assert wire.engine.idle
+
+
+def test_a_challenge_that_is_no_base64_is_told_as_such_and_can_be_cancelled() -> None:
+    wire = Wire(tls_active=True).hello(EHLO_PLAIN)
+    wire.engine.authenticate("LOGIN")
+    wire.flush()
+    assert wire.say(b"334 what is your name?\r\n") == [AuthChallenge(None)]
+    wire.engine.respond(None)
+    assert wire.flush() == b"*\r\n"
+    assert wire.say(b"501 5.5.4 cancelled\r\n") == [
+        LoginRefused(Reply(501, "5.5.4", ("cancelled",)))
+    ]
+
+
+@pytest.mark.parametrize("code", ["220", "221", "250", "251", "252", "354"])
+def test_any_other_yes_to_auth_is_a_breach(code: str) -> None:
+    wire = Wire(tls_active=True).hello(EHLO_PLAIN)
+    wire.engine.authenticate("PLAIN", b"\0u\0p")
+    wire.flush()
+    assert wire.say(f"{code} ok\r\n".encode()) == [Broken(f"{code} in reply to AUTH", False)]
 
 
 @pytest.mark.parametrize("behind", [b"2", b"\r\n", b"250 ok\r\n", b"250-STARTTLS\r\n", b"\x16\x03"])

@@ -91,6 +91,7 @@ def test_waits_are_those_of_the_rfc() -> None:
         Step.EHLO: 300,
         Step.HELO: 300,
         Step.STARTTLS: 300,
+        Step.AUTH: 300,
         Step.MAIL: 300,
         Step.RCPT: 300,
         Step.DATA: 120,
@@ -105,6 +106,8 @@ CALLS = {
     Happening.CALL_HELO: lambda engine: engine.hello_fallback(),
     Happening.CALL_START_TLS: lambda engine: engine.start_tls(),
     Happening.CALL_TLS_STARTED: lambda engine: engine.tls_started(),
+    Happening.CALL_AUTH: lambda engine: engine.authenticate("PLAIN", b"\0u\0p"),
+    Happening.CALL_RESPOND: lambda engine: engine.respond(b""),
     Happening.CALL_BEGIN: lambda engine: engine.begin(envelope(), 1, eight_bit=False),
     Happening.CALL_BODY: lambda engine: engine.body(b"x\r\n"),
     Happening.CALL_END_BODY: lambda engine: engine.end_body(),
@@ -133,6 +136,11 @@ def brought_to(state: State) -> ClientEngine:
 def lead_on(wire: Wire, state: State) -> None:
     engine = wire.engine
     match state:
+        case State.AUTH | State.CHALLENGED:
+            engine.authenticate("LOGIN")
+            wire.flush()
+            if state is State.CHALLENGED:
+                wire.say(b"334 VXNlcm5hbWU6\r\n")
         case State.STARTTLS | State.PAUSED_FOR_TLS:
             engine.start_tls()
             wire.flush()
