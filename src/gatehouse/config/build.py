@@ -210,6 +210,7 @@ def _delivery(
         hostname=chosen.hostname if chosen else document.system.hostname,
         alert_on_required_tls_failure=section.alert_on_required_tls_failure,
         dns_servers=tuple(_server(text) for text in section.dns_servers),
+        dns_trusted=None if section.dns_trusted == "auto" else section.dns_trusted == "yes",
         smtp_port=section.smtp_port,
         max_connections=section.max_connections,
         connect_timeout=section.connect_timeout,

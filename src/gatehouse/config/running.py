@@ -78,6 +78,7 @@ class DeliverySettings:
     hostname: str  # said in EHLO
     alert_on_required_tls_failure: bool
     dns_servers: tuple[tuple[str, int], ...]  # (address, port); none: the system's resolver
+    dns_trusted: bool | None  # their AD bit counts; None: when all of them are on loopback
     smtp_port: int
     max_connections: int
     connect_timeout: int

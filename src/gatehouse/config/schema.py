@@ -326,6 +326,11 @@ class Delivery(Section):
         max_length=16,
         description="address:port of each DNS server; none: the system's resolver.",
     )
+    dns_trusted: Literal["auto", "yes", "no"] = Field(
+        default="auto",
+        description="Whether the DNS servers are believed when they say that an answer is proven by"
+        " DNSSEC, which DANE rests on. auto: when all of them are on loopback.",
+    )
     smtp_port: Port = Field(default=25, description="Port of the hosts that MX records name.")
     max_connections: Count = Field(default=500, description="Connections at the same time.")
     connect_timeout: Duration = Field(

@@ -75,7 +75,12 @@ class Deliverer:
             clock=worker.clock,
             dice=self._dice,
             record=worker.recorder.record,
-            resolver=Resolver(delivery.dns_servers, worker.clock.monotonic, delivery.dns_timeout),
+            resolver=Resolver(
+                delivery.dns_servers,
+                worker.clock.monotonic,
+                delivery.dns_timeout,
+                trusted=delivery.dns_trusted,
+            ),
             ids=worker.store.ids,
             tls=ClientTls(client_settings(worker.store, delivery.certificate)),
         )
