@@ -10,6 +10,14 @@ every method may be called from any thread. Reading never waits for writing. Eve
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from gatehouse.store.auth_values import (
+    FailedLogin,
+    FailureLine,
+    LoginHistory,
+    SmtpUser,
+    SmtpUserEntry,
+    UsualLine,
+)
 from gatehouse.store.tls_values import CachedSts, ReceivedTlsReport, TlsCount, TlsReportState
 from gatehouse.store.values import (
     BodyRef,
@@ -218,6 +226,49 @@ class TlsReports(Protocol):
         """One report of others."""
 
 
+class SmtpUsers(Protocol):
+    """Users of SMTP AUTH, and failed logins: counted over all processes, and after a restart."""
+
+    def add(self, user: SmtpUser) -> bool:
+        """Keep a new user; False when the name or the certificate is taken."""
+
+    def replace(self, user: SmtpUser) -> bool:
+        """Change a user; False: there is none. Raises `StoreRefused` for a taken certificate."""
+
+    def get(self, name: str) -> SmtpUser | None:
+        """One user."""
+
+    def list(self) -> tuple[SmtpUserEntry, ...]:
+        """All users by name."""
+
+    def by_certificate(self, identities: Sequence[str]) -> tuple[str, ...]:
+        """The users whom one of these identities of a certificate proves."""
+
+    def delete(self, name: str) -> bool:
+        """Forget a user, with his failures and usual networks; False when there was none."""
+
+    def history(self, account: str, network: str) -> LoginHistory:
+        """What is remembered about an account and a network."""
+
+    def note_failure(self, failed: FailedLogin) -> None:
+        """Count a failed login."""
+
+    def note_success(self, account: str, network: str, at: float, most: int) -> None:
+        """A login succeeded: the network is usual for the account, its failures there are over."""
+
+    def failures_of(self, account: str) -> tuple[FailureLine, ...]:
+        """The counts of an account, the one over all networks first."""
+
+    def usual_of(self, account: str) -> tuple[UsualLine, ...]:
+        """Where an account usually comes from, the latest first."""
+
+    def unlock(self, account: str) -> int:
+        """Forget the failures of an account; how many counts that were."""
+
+    def naming_secret(self, fresh: bytes, at: float) -> bytes:
+        """What makes up keys for names that nobody has: `fresh` at first, then always the same."""
+
+
 class Store(Protocol):
     """Everything that is remembered."""
 
@@ -238,6 +289,9 @@ class Store(Protocol):
 
     @property
     def tls_reports(self) -> TlsReports: ...
+
+    @property
+    def smtp_users(self) -> SmtpUsers: ...
 
     @property
     def spool(self) -> BodyReader: ...

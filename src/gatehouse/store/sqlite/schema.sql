@@ -118,6 +118,34 @@ CREATE TABLE tls_report_received (
     UNIQUE (organization, report_id)
 ) STRICT;
 
+CREATE TABLE smtp_user (
+    name            TEXT PRIMARY KEY,
+    sealed          BLOB,                       -- what the password left behind; NULL: there is none
+    certificate     TEXT UNIQUE,
+    enabled         INTEGER NOT NULL,
+    created_at      REAL NOT NULL,
+    changed_at      REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE login_failure (
+    account         TEXT NOT NULL,              -- '': all accounts of this network
+    network         TEXT NOT NULL,              -- '': all networks of this account
+    failures        INTEGER NOT NULL,
+    last_at         REAL NOT NULL,
+    PRIMARY KEY (account, network)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX login_failure_age ON login_failure (last_at);
+
+CREATE TABLE usual_network (
+    account         TEXT NOT NULL,
+    network         TEXT NOT NULL,
+    last_at         REAL NOT NULL,
+    PRIMARY KEY (account, network)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX usual_network_age ON usual_network (last_at);
+
 CREATE TABLE schema_version (
     number          INTEGER NOT NULL,
     phase           TEXT NOT NULL,              -- pre: before the new code runs, post: after it

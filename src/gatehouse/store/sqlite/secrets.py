@@ -48,6 +48,10 @@ class SqliteSecrets:
             for name, content in changes.items()
         }
 
+    def unseal(self, name: str, sealed: bytes) -> bytes:
+        """What `seal` has made, from a table of the caller's."""
+        return self._open().unseal(name, sealed)
+
     def write(
         self, connection: apsw.Connection, sealed: Mapping[str, bytes | None], updated_at: float
     ) -> None:

@@ -20,6 +20,7 @@ from gatehouse.store.sqlite.migrate import migrate
 from gatehouse.store.sqlite.queue import SqliteQueue
 from gatehouse.store.sqlite.revisions import SqliteRevisions
 from gatehouse.store.sqlite.secrets import SqliteSecrets
+from gatehouse.store.sqlite.smtp_users import SqliteSmtpUsers
 from gatehouse.store.sqlite.sts_cache import SqliteStsCache
 from gatehouse.store.sqlite.tls_reports import SqliteTlsReports
 from gatehouse.store.values import (
@@ -53,6 +54,7 @@ class SqliteStore:
         self.queue = SqliteQueue(self._database, self.ids)
         self.revisions = SqliteRevisions(self._database)
         self.secrets = SqliteSecrets(self._database, directory.master_key)
+        self.smtp_users = SqliteSmtpUsers(self._database, self.secrets)
         self.sts = SqliteStsCache(self._database)
         self.tls_reports = SqliteTlsReports(self._database)
         self.spool = Spool(directory.spool, files)
