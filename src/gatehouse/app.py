@@ -124,7 +124,7 @@ class _Gateway:
 
     def _command(self, launch: Launch) -> list[str]:
         listeners = [f"{name}={number}" for name, number in launch.listeners.items()]
-        numbers = (launch.line, launch.rules, launch.counts, launch.seat)
+        numbers = (launch.line, launch.rules, launch.counts, launch.tally, launch.seat)
         data = str(self._directory.path)
         return program(ROLE_COMMAND, launch.role, data, *map(str, numbers), *listeners)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gatehouse.service.base.handover import take
 from gatehouse.service.base.head_count import HeadCount
+from gatehouse.service.base.tally import Tally
 from gatehouse.service.base.worker import Role, Worker, run_worker
 
 RECEIVER = "receiver"
@@ -17,8 +18,8 @@ DELIVERER = "deliverer"
 
 
 def run_role(arguments: list[str]) -> int:
-    """Main function of a process: its role, data directory, line, rules, head count, sockets."""
-    role, data, fd, rules, counts, seat, *listeners = arguments
+    """Main function of a process: role, data directory, line, rules, head count, tally, sockets."""
+    role, data, fd, rules, counts, tally, seat, *listeners = arguments
     sockets = {
         name: socket.socket(fileno=int(number))
         for name, _, number in (text.rpartition("=") for text in listeners)
@@ -29,7 +30,8 @@ def run_role(arguments: list[str]) -> int:
         if role == RECEIVER:
             from gatehouse.service.receive.receiver import Receiver
 
-            return Receiver(worker, running, sockets, HeadCount(int(counts), int(seat)))
+            here = HeadCount(int(counts), int(seat))
+            return Receiver(worker, running, sockets, here, Tally(int(tally)))
         if role == DELIVERER:
             from gatehouse.service.deliver.deliverer import Deliverer
 

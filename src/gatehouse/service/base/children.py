@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gatehouse.service.base import channel as line
-from gatehouse.service.base import handover, head_count
+from gatehouse.service.base import handover, head_count, tally
 
 # The wait before a child that died is started again: doubled for each death in a row.
 FIRST_WAIT = 0.1
@@ -80,6 +80,7 @@ class Launch:
     listeners: Mapping[str, int]
     rules: int
     counts: int
+    tally: int
     seat: int  # its column in the head count
 
 
@@ -106,6 +107,7 @@ class Children:
         self._calls = calls
         self._counts = head_count.create()
         self._head_count = head_count.HeadCount(self._counts, 0)
+        self._tally = tally.create()
         self.all: set[Child] = set()
         self._watchers: set[asyncio.Task[None]] = set()
         self._waits: dict[str, float] = {}
@@ -119,9 +121,10 @@ class Children:
             listeners={name: sock.fileno() for name, sock in rules.sockets.items()},
             rules=handover.put(rules.packed),
             counts=self._counts,
+            tally=self._tally,
             seat=self._free_seat(),
         )
-        ours_too = (launch.counts, *launch.listeners.values(), *self._inherited)
+        ours_too = (launch.counts, launch.tally, *launch.listeners.values(), *self._inherited)
         inherited = (launch.line, launch.rules, *ours_too)
         try:
             process = await asyncio.create_subprocess_exec(

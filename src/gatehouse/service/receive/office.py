@@ -22,6 +22,7 @@ from gatehouse.service.base.head_count import HeadCount
 from gatehouse.service.base.resolver import Resolver, ReverseName
 from gatehouse.service.base.stamps import HeaderDate
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
+from gatehouse.service.base.tally import Tally
 from gatehouse.service.receive.desk import Desk
 from gatehouse.service.receive.replies import BUSY, LOOP, NOT_NOW, STOPPING
 from gatehouse.service.receive.transaction import Transaction
@@ -90,11 +91,13 @@ class Office:
         tools: Tools,
         rules: IntakeRules,
         counts: HeadCount,
+        tally: Tally,
         wake_deliverer: Callable[[], None],
     ) -> None:
         self.tools = tools
         self.rules = rules
-        self.counts = counts
+        self.counts = counts  # who is here now
+        self.tally = tally  # what was done in the last hour
         self.clock = tools.clock
         self.wall = tools.clock.wall
         self.monotonic = tools.clock.monotonic

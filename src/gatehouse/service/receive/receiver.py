@@ -16,6 +16,7 @@ from gatehouse.journal import facts
 from gatehouse.service.base import channel as line
 from gatehouse.service.base.head_count import HeadCount
 from gatehouse.service.base.resolver import Resolver
+from gatehouse.service.base.tally import Tally
 from gatehouse.service.base.worker import Worker
 from gatehouse.service.receive.desk import Desk
 from gatehouse.service.receive.office import IntakeRules, Office, Tools
@@ -40,6 +41,7 @@ class Receiver:
         running: Running,
         sockets: Mapping[str, socket.socket],
         counts: HeadCount,
+        tally: Tally,
     ) -> None:
         self._worker = worker
         self._running = running
@@ -64,7 +66,7 @@ class Receiver:
             max_received=running.queue.max_received_hops,
             queue_lifetime=max(one.max_time for one in running.bounce_profiles.values()),
         )
-        self.office = Office(tools, rules, counts, self._wake)
+        self.office = Office(tools, rules, counts, tally, self._wake)
         self._tools = tools
 
     async def start(self) -> None:

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from gatehouse.mail.reply import Reply
-from gatehouse.service.base import head_count
+from gatehouse.service.base import head_count, tally
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.base.head_count import HeadCount
+from gatehouse.service.base.tally import Tally
 from gatehouse.service.receive.office import IntakeRules, Office, Tools
 
 
@@ -48,8 +49,9 @@ class Scene:
             bodies=None,
         )
         self.counts = HeadCount(head_count.create(), 0)
+        self.tally = Tally(tally.create())
         rules = IntakeRules(max_received=5, queue_lifetime=100.0)
-        self.office = Office(cast(Tools, tools), rules, self.counts, lambda: None)
+        self.office = Office(cast(Tools, tools), rules, self.counts, self.tally, lambda: None)
 
     async def drain(self) -> None:
         self.drained += 1

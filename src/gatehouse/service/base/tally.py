@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much a name did in the last hour, over all receiver processes together.
+
+Limits per hour (recipients of a client or of a sender, refused recipients of a client) would be as
+many times the limit as there are processes if each kept its own. So the counts lie in one table of
+shared memory, made by the supervisor and inherited by every process. What a process has counted
+stays when it dies, and when a commit replaces it: an hour's limit is about what was done, not about
+who is there. It does not outlive the supervisor: after a restart every hour begins anew.
+
+**The window slides** in steps of five minutes: a thing done counts for at least 60 and at most 65
+minutes. A count may be too high, never too low, so a limit is never exceeded unseen.
+
+**Memory is bounded** whatever names come: sets of eight places, found by a keyed hash, each place
+marked with 63 bits of the same hash. A place whose hour is over is free. When all eight are taken
+the name with the lowest count gives way, and its counts go into the set's *remainder*, which holds
+the highest that anybody who gave way had, slot by slot. A name that is not in its set begins with
+the remainder: so one that gave way and comes back has at least what it had, and pushing names out
+makes nobody's count smaller. Pushing out costs more names than there are places (131,072 in an
+hour); what it brings is that newcomers seem to have done a little already. Since the key is random
+and known to nobody outside, nobody can choose names that share a set.
+
+**Races**: a set is changed under a record lock of the kernel on its first octet, which ends with
+its owner if that is killed. The lock is tried for a moment and not waited for: a process that was
+stopped with a lock in its hand must not stop all the others. Without the lock an addition may get
+lost; that is the only undercount there is.
+"""
+
+import fcntl
+import hashlib
+import mmap
+import os
+import secrets
+import struct
+
+BUCKET_SECONDS = 300
+HOUR = 3600
+SLOTS = HOUR // BUCKET_SECONDS + 1  # the running bucket, and twelve whole ones before it
+SETS = 16_384
+WAYS = 8
+MAX_COUNT = 0xFFFF_FFFF // 2  # of one bucket; no process receives so many in five minutes
+_PLACE = struct.Struct(f"=QI{SLOTS}I")  # mark of the name, number of the last bucket, counts
+_REMAINDER = WAYS * _PLACE.size
+_SET = _REMAINDER + _PLACE.size
+_KEY = 16
+_LATEST = SETS * _SET // 8  # the word behind the sets: the number of the running bucket
+_SIZE = SETS * _SET + 8 + _KEY
+_LOCK_TRIES = 200  # a lock is held for microseconds; between tries others may use the processor
+_WORDS = _PLACE.size // 8  # 64-bit words of a place
+_EMPTY = (0,) * SLOTS
+
+Counts = list[int]
+
+
+def create() -> int:
+    """New shared memory, by descriptor: empty counts and a fresh key. The supervisor's part."""
+    fd = os.memfd_create("gatehouse-tally")
+    os.ftruncate(fd, _SIZE)
+    os.pwrite(fd, secrets.token_bytes(_KEY), _SIZE - _KEY)
+    os.set_inheritable(fd, True)
+    return fd
+
+
+class Tally:
+    """The counts per hour; every process has its own object on the same memory."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._memory = mmap.mmap(fd, _SIZE)
+        self._key = self._memory[_SIZE - _KEY :]
+        self._words = memoryview(self._memory)[: _SIZE - _KEY].cast("Q")
+
+    def add(self, name: str, amount: int, now: float) -> int:
+        """`name` did so much more at `now` (Unix time); its total of the last hour with it."""
+        mark, start = self._find(name)
+        locked = self._lock(start)
+        try:
+            return self._add(mark, start, self._bucket(now), amount)
+        finally:
+            if locked:
+                self._unlock(start)
+
+    def take(self, name: str, amount: int, limit: int, now: float) -> bool:
+        """Add, unless the total would then be above `limit`: looking and adding in one step.
+
+        Two processes that each look first and add afterwards could both find the last place free.
+        """
+        mark, start = self._find(name)
+        locked = self._lock(start)
+        try:
+            bucket = self._bucket(now)
+            if sum(self._counts(mark, start, bucket)) + amount > limit:
+                return False
+            self._add(mark, start, bucket, amount)
+            return True
+        finally:
+            if locked:
+                self._unlock(start)
+
+    def count(self, name: str, now: float) -> int:
+        """What `name` did in the last hour; reading takes no lock."""
+        mark, start = self._find(name)
+        return sum(self._counts(mark, start, self._bucket(now)))
+
+    def _bucket(self, now: float) -> int:
+        """The number of the running bucket; the same for all processes, and it never goes back.
+
+        A clock that was set back a little would make counts vanish and come again. One that was
+        set back by more than the window was wrong before, and must not be believed for hours.
+        """
+        bucket = int(now // BUCKET_SECONDS)
+        latest = self._words[_LATEST]
+        if bucket < latest < bucket + SLOTS:
+            return latest
+        if bucket != latest:
+            self._words[_LATEST] = bucket
+        return bucket
+
+    def _find(self, name: str) -> tuple[int, int]:
+        """Mark of a name, never 0, and where its set begins."""
+        digest = hashlib.blake2b(
+            name.encode("utf-8", "surrogatepass"), digest_size=12, key=self._key
+        ).digest()
+        mark = int.from_bytes(digest[:8], "big") | 1
+        return mark, int.from_bytes(digest[8:], "big") % SETS * _SET
+
+    def _counts(self, mark: int, start: int, bucket: int) -> Counts:
+        """The counts of a name: in its place, or what the remainder says of absent ones."""
+        first = start // 8
+        marks = self._words[first : first + WAYS * _WORDS : _WORDS].tolist()
+        index = marks.index(mark) if mark in marks else WAYS
+        return self._read(start + index * _PLACE.size, bucket)
+
+    def _add(self, mark: int, start: int, bucket: int, amount: int) -> int:
+        place, counts = self._place(mark, start, bucket)
+        slot = bucket % SLOTS
+        counts[slot] = min(counts[slot] + amount, MAX_COUNT)
+        _PLACE.pack_into(self._memory, place, mark, bucket, *counts)
+        return sum(counts)
+
+    def _place(self, mark: int, start: int, bucket: int) -> tuple[int, Counts]:
+        """The place of a name, made if there is none, and its counts up to now."""
+        first = start // 8
+        marks = self._words[first : first + WAYS * _WORDS : _WORDS].tolist()
+        if mark in marks:
+            place = start + marks.index(mark) * _PLACE.size
+            return place, self._read(place, bucket)
+        remainder = self._read(start + _REMAINDER, bucket)
+        taken = [self._read(start + way * _PLACE.size, bucket) for way in range(WAYS)]
+        lowest = min(range(WAYS), key=lambda way: sum(taken[way]))
+        if any(taken[lowest]):
+            remainder = list(map(max, remainder, taken[lowest]))
+            _PLACE.pack_into(self._memory, start + _REMAINDER, 0, bucket, *remainder)
+        return start + lowest * _PLACE.size, remainder
+
+    def _read(self, place: int, bucket: int) -> Counts:
+        """The counts of a place, without those whose time is over."""
+        _, last, *counts = _PLACE.unpack_from(self._memory, place)
+        passed = bucket - last
+        if -SLOTS < passed <= 0:  # below 0: written by somebody while this was being read
+            return counts
+        if not 0 < passed < SLOTS:
+            return list(_EMPTY)
+        for number in range(last + 1, bucket + 1):
+            counts[number % SLOTS] = 0
+        return counts
+
+    def _lock(self, start: int) -> bool:
+        """Try to keep other processes out of a set."""
+        for _ in range(_LOCK_TRIES):
+            try:
+                fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, start)
+            except OSError:
+                os.sched_yield()
+            else:
+                return True
+        return False
+
+    def _unlock(self, start: int) -> None:
+        fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, start)
