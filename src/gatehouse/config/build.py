@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Document` → `Running`: inheritance resolved, names replaced by values, tables compiled.
 
-Precedence of a mail flow policy's field: its own section, the built-in values of its name, the
-section "default", the factory value. A document with errors among its findings must not come here;
-what the checks let through builds (a ValueError or KeyError is a fault of the checks).
+Which value of a mail flow policy's field wins is decided in `origin`. A document with errors among
+its findings must not come here; what the checks let through builds (a ValueError or KeyError is a
+fault of the checks).
 """
 
 from typing import Any
 
-from gatehouse.config import builtin, running, schema
+from gatehouse.config import builtin, origin, running, schema
 from gatehouse.mail import address
 from gatehouse.policy import access, destinations, mail_flow, recipients, retry, routes
 
@@ -49,14 +49,16 @@ def build(document: schema.Document) -> running.Running:
 
 def policy(document: schema.Document, name: str) -> mail_flow.MailFlowPolicy:
     """One mail flow policy with every field decided; KeyError for a name nobody knows."""
-    written = document.mail_flow_policies.get(name)
-    if written is None and name not in builtin.POLICIES and name != schema.DEFAULT_POLICY:
-        raise KeyError(name)
-    values: dict[str, Any] = {}
-    values |= _set_fields(document.mail_flow_policies.get(schema.DEFAULT_POLICY))
-    values |= builtin.POLICIES.get(name, {})
-    values |= _set_fields(written)
-    return mail_flow.MailFlowPolicy(name=name, **values)
+    fields = origin.policy_fields(document, name)
+    return mail_flow.MailFlowPolicy(
+        name=name, **{field: resolved.value for field, resolved in fields.items()}
+    )
+
+
+def policy_origins(document: schema.Document, name: str) -> dict[str, origin.Origin]:
+    """Who decided about each field of a mail flow policy; KeyError for a name nobody knows."""
+    fields = origin.policy_fields(document, name)
+    return {field: resolved.origin for field, resolved in fields.items()}
 
 
 def access_table(document: schema.Document, listener: schema.Listener) -> access.HostAccessTable:
@@ -74,8 +76,8 @@ def access_table(document: schema.Document, listener: schema.Listener) -> access
 
 def bounce_profile(document: schema.Document, name: str) -> retry.BounceProfile:
     """One bounce profile with every field decided."""
-    default = _set_fields(document.bounce_profiles.get(schema.DEFAULT_PROFILE))
-    written = _set_fields(document.bounce_profiles.get(name))
+    default = origin.set_fields(document.bounce_profiles.get(schema.DEFAULT_PROFILE))
+    written = origin.set_fields(document.bounce_profiles.get(name))
     return retry.BounceProfile(name=name, **(default | written))
 
 
@@ -96,17 +98,6 @@ def canonical_domain(text: str) -> str | None:
         name = address.parse_domain(text[1:])
         return None if name is None or name.startswith("[") else f".{name}"
     return address.parse_domain(text)
-
-
-def _set_fields(section: schema.Section | None) -> dict[str, Any]:
-    if section is None:
-        return {}
-    values = {name: getattr(section, name) for name in type(section).model_fields}
-    return {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in values.items()
-        if value is not None
-    }
 
 
 def _interface(document: schema.Document, name: str) -> running.Interface:
@@ -174,7 +165,7 @@ def _route_host(text: str) -> routes.RouteHost:
 
 
 def _destinations(document: schema.Document) -> destinations.DestinationTable:
-    default = _set_fields(document.destination_controls.get(schema.DEFAULT_DESTINATION))
+    default = origin.set_fields(document.destination_controls.get(schema.DEFAULT_DESTINATION))
     factory = {"alert_on_required_tls_failure": document.delivery.alert_on_required_tls_failure}
     controls = []
     for written, section in document.destination_controls.items():
@@ -182,7 +173,7 @@ def _destinations(document: schema.Document) -> destinations.DestinationTable:
         if domain is None:
             raise ValueError(f"no domain: {written!r}")
         if domain != schema.DEFAULT_DESTINATION:
-            controls.append(_control(domain, factory | default | _set_fields(section)))
+            controls.append(_control(domain, factory | default | origin.set_fields(section)))
     return destinations.DestinationTable(
         _control(schema.DEFAULT_DESTINATION, factory | default), controls
     )

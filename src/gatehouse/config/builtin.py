@@ -24,6 +24,9 @@ POLICIES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "max_recipients_per_message": 5000,
             "max_message_size": 100 * mail_flow.MEBIBYTE,
             "max_connections_per_client": 600,
+            "max_recipients_per_hour": mail_flow.OFF,
+            "max_sender_recipients_per_hour": mail_flow.OFF,
+            "dhap_limit": mail_flow.OFF,
         },
         "BLOCKED": {"behavior": mail_flow.Behavior.REJECT},
         "THROTTLED": {
@@ -32,9 +35,15 @@ POLICIES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "max_recipients_per_message": 25,
             "max_message_size": mail_flow.MEBIBYTE,
             "max_connections_per_client": 10,
+            "max_recipients_per_hour": 20,
         },
         "ACCEPTED": {"behavior": mail_flow.Behavior.ACCEPT},
-        "RELAYED": {"behavior": mail_flow.Behavior.RELAY},
+        "RELAYED": {
+            "behavior": mail_flow.Behavior.RELAY,
+            "max_recipients_per_hour": mail_flow.OFF,
+            "max_sender_recipients_per_hour": mail_flow.OFF,
+            "dhap_limit": mail_flow.OFF,  # the inside has no recipient table to be harvested
+        },
     }
 )
 

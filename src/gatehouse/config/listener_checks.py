@@ -159,8 +159,13 @@ def _members(group: schema.SenderGroup, path: findings.Path) -> Iterator[Finding
         match members.parse_member(text):
             case members.MemberFault(reason):
                 yield error(here, "is no member of a sender group", hint=reason, found=text)
-            case members.NotSupported(what):
-                yield error(here, f"{what} are not supported in this version", found=text)
+            case members.ScoreRange() | members.NoScore() | members.Owner() | members.Country():
+                yield warning(
+                    here,
+                    "never matches: no local source for it is configured",
+                    hint="scores, owners and countries are kept, and decide nothing",
+                    found=text,
+                )
             case members.AddressSpan(tidy=False):
                 yield warning(
                     here, "the address has bits behind the prefix; they are ignored", found=text

@@ -4,22 +4,31 @@
 The table is read from top to bottom and the first member that matches wins; the last group is ALL.
 Because it is asked for every connection, it is compiled once: every member has its place in that
 order as a number, address members become segments that do not overlap, each with the smallest
-number that covers it, and host members become dictionaries. The smallest number wins, which is the
-first match, and the look-up does not grow with the table.
+number that covers it, and all other members become dictionaries. The smallest number wins, which
+is the first match, and the look-up does not grow with the table. `walk` asks the same question the
+slow way, group by group and member by member, for people who want to know why.
 """
 
-import bisect
-import heapq
-import ipaddress
-from collections.abc import Iterable
+import enum
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
-from gatehouse.policy import mail_flow, members
+from gatehouse.policy import access_walk, mail_flow, members
+from gatehouse.policy.spans import NEVER, Segments, number_of
 
-MAX_HOST = 253  # RFC 1035 §2.3.4; a longer reverse name matches no member
-_NEVER = 1 << 62  # larger than every place in the table
-_MAPPED_V4 = 0xFFFF  # RFC 4291 §2.5.5.2: ::ffff:0:0/96 holds the IPv4-mapped addresses
+
+class NameState(enum.Enum):
+    """What is known about a client's reverse name; the words are those of the members."""
+
+    VERIFIED = "verified"  # its own addresses hold the client's: only then the name counts
+    NOT_DOUBLE_VERIFIED = "not.double.verified"  # there is a name, and it leads elsewhere
+    NX_DOMAIN = "nx.domain"  # there is no name
+    SERV_FAIL = "serv.fail"  # the look-up failed
+    NOT_ASKED = "not.asked"  # it could not have changed the answer
+
+
+_NAME_COUNTS = frozenset({NameState.VERIFIED, NameState.NOT_ASKED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,45 +53,109 @@ class AccessMatch:
 class HostAccessTable:
     """The compiled table of one listener; groups with behaviour CONTINUE are passed over."""
 
-    __slots__ = ("_answers", "_everything", "_first_host", "_hosts", "_suffixes", "_v4", "_v6")
+    __slots__ = (
+        "_answers",
+        "_everything",
+        "_first_name",
+        "_hosts",
+        "_lists",
+        "_sourced",
+        "_states",
+        "_suffixes",
+        "_v4",
+        "_v6",
+        "groups",
+    )
 
     def __init__(self, groups: Iterable[SenderGroup]) -> None:
+        self.groups = tuple(groups)
         self._answers: list[AccessMatch] = []
         self._hosts: dict[str, int] = {}
         self._suffixes: dict[str, int] = {}
-        self._everything = _NEVER
+        self._states: dict[NameState, int] = {}
+        self._lists: dict[str, int] = {}
+        self._sourced: list[int] = []
+        self._everything = NEVER
         spans: dict[int, list[tuple[int, int, int]]] = {members.V4_BITS: [], members.V6_BITS: []}
-        for group in groups:
+        for group in self.groups:
             if group.policy.behavior is mail_flow.Behavior.CONTINUE:
                 continue
             for text in group.members:
                 self._add(group, text, spans)
         if self._everything != len(self._answers) - 1:
             raise ValueError("the last entry of a host access table is ALL, and only the last")
-        self._v4 = _Segments(spans[members.V4_BITS])
-        self._v6 = _Segments(spans[members.V6_BITS])
-        places = [*self._hosts.values(), *self._suffixes.values()]
-        self._first_host = min(places, default=_NEVER)
+        self._v4 = Segments(spans[members.V4_BITS], members.V4_BITS)
+        self._v6 = Segments(spans[members.V6_BITS], members.V6_BITS)
+        places = [*self._hosts.values(), *self._suffixes.values(), *self._states.values()]
+        self._first_name = min(places, default=NEVER)
 
     @property
     def needs_host(self) -> bool:
-        """Is there any member that asks for the client's reverse name?"""
-        return self._first_host < _NEVER
+        """Is there any member that asks for the client's reverse name or its state?"""
+        return self._first_name < NEVER
 
     def host_matters(self, ip: str) -> bool:
-        """Can the reverse name still change the answer for this address?"""
-        return self._first_host < self._place_of_address(ip)
+        """Can the reverse name or its state still change the answer for this address?"""
+        return self._first_name < self._place_of_address(ip)
 
-    def match(self, ip: str, host: str | None = None) -> AccessMatch:
-        """Find the first match. `host` is a reverse name that a forward look-up has confirmed.
+    def needs_lists(
+        self, ip: str, host: str | None = None, *, state: NameState = NameState.NOT_ASKED
+    ) -> tuple[str, ...]:
+        """The DNS lists that can still change the answer, in the order of the table.
 
-        A name that is not confirmed must not be passed: anyone can write any name into the
-        reverse zone of his own addresses.
+        Ask when the reverse name is known, with what is known: fewer lists remain.
         """
-        place = self._place_of_address(ip)
-        if host and self._first_host < place:
-            place = min(place, self._place_of_host(host))
+        if not self._lists:
+            return ()
+        place = self._place(ip, host, state)
+        return tuple(zone for zone, at in self._lists.items() if at < place)
+
+    def match(
+        self,
+        ip: str,
+        host: str | None = None,
+        *,
+        state: NameState = NameState.NOT_ASKED,
+        listed: Collection[str] = (),
+    ) -> AccessMatch:
+        """Find the first match.
+
+        `host` is a reverse name that a forward look-up has confirmed. One that is not confirmed
+        is not looked at if `state` says so, and must not be passed if it does not: anyone can
+        write any name into the reverse zone of his own addresses. `listed` are those of
+        `needs_lists` that list the client.
+        """
+        place = self._place(ip, host, state)
+        if listed and self._lists:
+            place = min(place, *(self._lists.get(zone, NEVER) for zone in listed))
         return self._answers[place]
+
+    def walk(
+        self,
+        ip: str,
+        host: str | None = None,
+        *,
+        state: NameState = NameState.NOT_ASKED,
+        listed: Collection[str] = (),
+    ) -> tuple[access_walk.GroupVerdict, ...]:
+        """The same question as `match`, with what happened in each group, in their order."""
+        name = host.lower().rstrip(".") if host and state in _NAME_COUNTS else ""
+        client = access_walk.Client(ip, name, state.value, frozenset(listed))
+        verdicts: list[access_walk.GroupVerdict] = []
+        decided = False
+        for group in self.groups:
+            member, compared = client.compare(group.members)
+            if decided:
+                outcome = access_walk.Outcome.BEHIND
+            elif group.policy.behavior is mail_flow.Behavior.CONTINUE:
+                outcome = access_walk.Outcome.SKIPPED
+            else:
+                outcome = access_walk.Outcome.PASSED if member is None else access_walk.Outcome.WON
+            decided = decided or outcome is access_walk.Outcome.WON
+            verdicts.append(
+                access_walk.GroupVerdict(group.name, group.policy, outcome, member, compared)
+            )
+        return tuple(verdicts)
 
     @property
     def policies(self) -> tuple[mail_flow.MailFlowPolicy, ...]:
@@ -91,15 +164,17 @@ class HostAccessTable:
 
     def hidden_members(self) -> frozenset[tuple[str | None, str]]:
         """(group, member) of all entries that never decide, since wider ones come first."""
-        visible = self._v4.visible | self._v6.visible | {self._everything}
-        visible |= {
-            place for name, place in self._hosts.items() if self._place_of_host(name) == place
-        }
-        visible |= {
+        visible = self._v4.visible | self._v6.visible | {self._everything} | set(self._sourced)
+        # Behind the last place that any address needs, no name and no list is ever asked.
+        last = min(max(self._v4.last_place, self._v6.last_place), self._everything)
+        named = [place for name, place in self._hosts.items() if self._host(name) == place]
+        named += [
             place
             for domain, place in self._suffixes.items()
-            if self._place_of_host(f"*.{domain}") == place  # "*" is in no member: only suffixes
-        }
+            if self._host(f"*.{domain}") == place  # "*" is in no member: only suffixes
+        ]
+        named += [*self._states.values(), *self._lists.values()]
+        visible |= {place for place in named if place < last}
         return frozenset(
             (answer.group, answer.match)
             for place, answer in enumerate(self._answers)
@@ -117,10 +192,14 @@ class HostAccessTable:
                 self._hosts.setdefault(name, place)
             case members.HostsBelow(domain):
                 self._suffixes.setdefault(domain, place)
+            case members.ReverseState(state):
+                self._states.setdefault(NameState(state), place)
+            case members.DnsList(zone):
+                self._lists.setdefault(zone, place)
+            case members.ScoreRange() | members.NoScore() | members.Owner() | members.Country():
+                self._sourced.append(place)  # kept, and matches nobody: there is no source
             case members.Everything():
                 self._everything = min(self._everything, place)
-            case members.NotSupported(what):
-                raise ValueError(f"{what} are not supported: {text!r}")
             case members.MemberFault(reason):
                 raise ValueError(f"{reason}: {text!r}")
             case other:
@@ -128,20 +207,31 @@ class HostAccessTable:
         behavior = group.policy.behavior
         self._answers.append(AccessMatch(group.name, text, behavior, group.policy))
 
+    def _place(self, ip: str, host: str | None, state: NameState) -> int:
+        """The first place by address, name and state of the name."""
+        place = self._place_of_address(ip)
+        if self._first_name < place:
+            if host and state in _NAME_COUNTS:
+                place = min(place, self._host(host))
+            if self._states:
+                place = min(place, self._states.get(state, NEVER))
+        return place
+
     def _place_of_address(self, ip: str) -> int:
-        bits, number = _number(ip)
+        bits, number = number_of(ip)
         table = self._v4 if bits == members.V4_BITS else self._v6
         return min(table.place(number), self._everything)
 
-    def _place_of_host(self, host: str) -> int:
+    def _host(self, host: str) -> int:
+        """The first place by a confirmed name."""
         name = host.lower().rstrip(".")
-        if len(name) > MAX_HOST:
-            return _NEVER
-        place = self._hosts.get(name, _NEVER)
+        if len(name) > access_walk.MAX_HOST:
+            return NEVER
+        place = self._hosts.get(name, NEVER)
         if self._suffixes:
             rest = name.partition(".")[2]
             while rest:
-                place = min(place, self._suffixes.get(rest, _NEVER))
+                place = min(place, self._suffixes.get(rest, NEVER))
                 rest = rest.partition(".")[2]
         return place
 
@@ -158,58 +248,13 @@ class AddressSet:
             if not isinstance(span, members.AddressSpan):
                 raise ValueError(f"no address, range or CIDR block: {text!r}")
             spans[span.bits].append((span.low, span.high, 0))
-        self._v4 = _Segments(spans[members.V4_BITS])
-        self._v6 = _Segments(spans[members.V6_BITS])
+        self._v4 = Segments(spans[members.V4_BITS], members.V4_BITS)
+        self._v6 = Segments(spans[members.V6_BITS], members.V6_BITS)
 
     def __contains__(self, ip: str) -> bool:
-        bits, number = _number(ip)
+        bits, number = number_of(ip)
         table = self._v4 if bits == members.V4_BITS else self._v6
-        return table.place(number) != _NEVER
+        return table.place(number) != NEVER
 
     def __bool__(self) -> bool:
-        return bool(self._v4.visible - {_NEVER} or self._v6.visible - {_NEVER})
-
-
-class _Segments:
-    """Spans that may overlap, cut into segments that do not; each knows its smallest place."""
-
-    __slots__ = ("_places", "_starts")
-
-    def __init__(self, spans: list[tuple[int, int, int]]) -> None:
-        self._starts: list[int] = []
-        self._places: list[int] = []
-        edges = sorted({low for low, _, _ in spans} | {high + 1 for _, high, _ in spans})
-        waiting = sorted(spans, reverse=True)  # the lowest span is at the end
-        open_spans: list[tuple[int, int]] = []  # a heap of (place, high)
-        for edge in edges:
-            while waiting and waiting[-1][0] == edge:
-                _, high, place = waiting.pop()
-                heapq.heappush(open_spans, (place, high))
-            while open_spans and open_spans[0][1] < edge:
-                heapq.heappop(open_spans)
-            place = open_spans[0][0] if open_spans else _NEVER
-            if not self._places or self._places[-1] != place:
-                self._starts.append(edge)
-                self._places.append(place)
-
-    @property
-    def visible(self) -> set[int]:
-        """The places that decide for at least one address."""
-        return set(self._places)
-
-    def place(self, number: int) -> int:
-        index = bisect.bisect_right(self._starts, number) - 1
-        return self._places[index] if index >= 0 else _NEVER
-
-
-def _number(ip: str) -> tuple[int, int]:
-    """Family and number of a client's address.
-
-    A client on a socket for both families comes as ::ffff:192.0.2.1 and is an IPv4 client: it must
-    not slip past the rules for its address.
-    """
-    parsed = ipaddress.ip_address(ip.partition("%")[0])
-    number = int(parsed)
-    if parsed.version == 6 and number >> members.V4_BITS == _MAPPED_V4:
-        return members.V4_BITS, number & 0xFFFFFFFF
-    return parsed.max_prefixlen, number
+        return bool(self._v4.visible or self._v6.visible)

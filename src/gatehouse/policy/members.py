@@ -2,14 +2,16 @@
 """The members of a sender group: one text form each, parsed into what it matches.
 
 The forms are those of the modelled appliance: addresses whole, partial, in ranges and in CIDR
-(short forms allowed), host names, ".domain" for any host below it, ALL. Its forms that ask a
-service we do not have (reputation, network owner, DNS lists, states of the reverse name) are
-recognised and named as not supported, so that nobody believes in a rule that never matches.
+(short forms allowed), host names, ".domain" for any host below it, states of the reverse name, DNS
+lists (RFC 5782), ALL. Scores and network owners are the appliance's forms too, `country[KR]` is our
+own; the three match only where a local source says what they are, and the checks say so.
 """
 
 import ipaddress
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from gatehouse.mail import address
 
@@ -20,15 +22,12 @@ V6_BITS = 128
 _PARTIAL_V4 = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,3})\.?")
 _RANGE_V4 = re.compile(r"((?:\d{1,3}\.){0,3})(\d{1,3})-(\d{1,3})\.?")
 _CIDR_V4 = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,3})/(\d{1,2})")
-_NOT_YET = (
-    (re.compile(r"sbrs\[.*\]", re.IGNORECASE), "reputation scores"),
-    (re.compile(r"sbo:.*", re.IGNORECASE), "network owners"),
-    (re.compile(r"dnslist\[.*\]", re.IGNORECASE), "DNS lists"),
-    (
-        re.compile(r"nx\.domain|serv\.fail|not\.double\.verified", re.IGNORECASE),
-        "states of the reverse name",
-    ),
-)
+_STATE = re.compile(r"nx\.domain|serv\.fail|not\.double\.verified", re.IGNORECASE)
+_BRACKETS = re.compile(r"(sbrs|dnslist|country)\[([^\[\]]*)\]", re.IGNORECASE)
+_OWNER = re.compile(r"sbo:(\d{1,18})", re.IGNORECASE)
+_SCORES = re.compile(r"([+-]?\d{1,2}(?:\.\d{1,2})?):([+-]?\d{1,2}(?:\.\d{1,2})?)")
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
+SCORE_LIMIT = 10.0  # scores of the appliance go from -10.0 to 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +60,44 @@ class Everything:
 
 
 @dataclass(frozen=True, slots=True)
-class NotSupported:
-    """A form of the appliance that needs a service this version does not have."""
+class ReverseState:
+    """Clients whose reverse name is in this state: nx.domain, serv.fail, not.double.verified."""
 
-    what: str
+    state: str  # in lower case
+
+
+@dataclass(frozen=True, slots=True)
+class DnsList:
+    """Clients that a DNS list lists (RFC 5782)."""
+
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRange:
+    """Clients whose reputation score lies between these, both included."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoScore:
+    """Clients of whom no score is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Clients in the networks of an owner."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """Clients in the networks of a country."""
+
+    code: str  # ISO 3166-1 alpha-2, in upper case
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +107,9 @@ class MemberFault:
     reason: str
 
 
-Matcher = AddressSpan | HostName | HostsBelow | Everything
-Member = Matcher | NotSupported | MemberFault
+Sourced = ScoreRange | NoScore | Owner | Country
+Matcher = AddressSpan | HostName | HostsBelow | ReverseState | DnsList | Sourced | Everything
+Member = Matcher | MemberFault
 
 
 def parse_member(text: str) -> Member:
@@ -84,9 +118,12 @@ def parse_member(text: str) -> Member:
         return MemberFault(f"longer than {MAX_MEMBER} characters")
     if text.upper() == "ALL":
         return Everything()
-    for pattern, what in _NOT_YET:
-        if pattern.fullmatch(text):
-            return NotSupported(what)
+    if _STATE.fullmatch(text):
+        return ReverseState(text.lower())
+    if bracketed := _BRACKETS.fullmatch(text):
+        return _BRACKETED[bracketed[1].lower()](bracketed[2])
+    if owner := _OWNER.fullmatch(text):
+        return Owner(int(owner[1]))
     if ":" in text:
         return _parse_v6(text)
     if text and text[0].isdigit() and not re.search(r"[a-z]", text, re.IGNORECASE):
@@ -100,6 +137,38 @@ def _parse_host(text: str) -> Member:
     if name is None or name.startswith("["):
         return MemberFault("neither an address, a host name, a .domain nor ALL")
     return HostsBelow(name) if below else HostName(name)
+
+
+def _parse_scores(text: str) -> Member:
+    if text.lower() == "none":
+        return NoScore()
+    written = _SCORES.fullmatch(text)
+    if written is None:
+        return MemberFault("a score range is SBRS[-10.0:-3.0] or SBRS[none]")
+    low, high = float(written[1]), float(written[2])
+    if low > high:
+        return MemberFault("the range ends before it begins")
+    if low < -SCORE_LIMIT or high > SCORE_LIMIT:
+        return MemberFault("a score lies between -10.0 and 10.0")
+    return ScoreRange(low, high)
+
+
+def _parse_list(text: str) -> Member:
+    zone = address.parse_domain(text)
+    if zone is None or zone.startswith("["):
+        return MemberFault("a DNS list is a domain: dnslist[bl.example.net]")
+    return DnsList(zone)
+
+
+def _parse_country(text: str) -> Member:
+    if not _COUNTRY.fullmatch(text):
+        return MemberFault("a country is two letters (ISO 3166-1): country[KR]")
+    return Country(text.upper())
+
+
+_BRACKETED: Mapping[str, Callable[[str], Member]] = MappingProxyType(
+    {"sbrs": _parse_scores, "dnslist": _parse_list, "country": _parse_country}
+)
 
 
 def _parse_v4(text: str) -> Member:

@@ -76,7 +76,7 @@ GROUP = '[[listeners.In.sender_groups]]\nname = "{}"\nmembers = {}\npolicy = "{}
     ("extra", "expected"),
     [
         (GROUP.format("X", "[]", "ACEPTED"), "error: line 15: * did you mean 'ACCEPTED'?"),
-        (GROUP.format("X", '["SBRS[none]"]', "ACCEPTED"), "error: line 14: * not supported"),
+        (GROUP.format("X", '["SBRS[none]"]', "ACCEPTED"), "warning: line 14: * never matches"),
         (GROUP.format("X", '["10.0.0.1", "b!"]', "ACCEPTED"), "error: * members[2]: is no member"),
         (
             GROUP.format("ALL", '["ALL"]', "ACCEPTED") + GROUP.format("X", "[]", "ACCEPTED"),

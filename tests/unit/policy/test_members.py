@@ -49,12 +49,31 @@ def test_what_is_no_member(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "member"),
+    [
+        ("SBRS[-10.0:-3.0]", members.ScoreRange(-10.0, -3.0)),
+        ("sbrs[0:+10]", members.ScoreRange(0.0, 10.0)),
+        ("sbrs[none]", members.NoScore()),
+        ("SBO:123456", members.Owner(123456)),
+        ("country[kr]", members.Country("KR")),
+        ("DNSLIST[BL.Example.net]", members.DnsList("bl.example.net")),
+        ("nx.domain", members.ReverseState("nx.domain")),
+        ("Serv.Fail", members.ReverseState("serv.fail")),
+        ("not.double.verified", members.ReverseState("not.double.verified")),
+    ],
+)
+def test_forms_that_ask_somebody_else(text: str, member: members.Member) -> None:
+    assert members.parse_member(text) == member
+
+
+@pytest.mark.parametrize(
     "text",
-    ["SBRS[-10.0:-3.0]", "sbrs[none]", "SBO:123456", "dnslist[bl.example.net]", "nx.domain",
-     "serv.fail", "not.double.verified"],
+    ["SBRS[]", "SBRS[3]", "SBRS[5:1]", "SBRS[-11:0]", "SBRS[0:1e9]", "SBO:", "SBO:x", "dnslist[]",
+     "dnslist[192.0.2.1]x", "dnslist[[192.0.2.1]]", "dnslist[a b]", "country[KOR]", "country[]",
+     "SBRS[none", "asn[1]"],
 )  # fmt: skip
-def test_forms_that_need_a_service_are_named_as_not_supported(text: str) -> None:
-    assert isinstance(members.parse_member(text), members.NotSupported)
+def test_forms_that_ask_for_what_does_not_exist(text: str) -> None:
+    assert isinstance(members.parse_member(text), members.MemberFault)
 
 
 def test_names_and_all() -> None:
