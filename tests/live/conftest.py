@@ -15,6 +15,7 @@ from tests.live.peers import packages
 from tests.live.peers.chamber import why_not
 from tests.live.peers.opensmtpd import OpenSmtpd
 from tests.live.peers.postfix import Postfix
+from tests.live.signed_zone import SignedZones, signed_zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +118,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with open_house_in(tmp_path_factory.mktemp("house")) as opened:
         yield opened
         opened.gateway.assert_sound()
+
+
+@pytest.fixture(scope="session")
+def zones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SignedZones]:
+    """Signed zones and a resolver that validates them; each test writes names of its own."""
+    try:
+        with signed_zones(tmp_path_factory.mktemp("zones")) as made:
+            yield made
+    except packages.PeersMissing as missing:
+        pytest.skip(f"peers: {missing}")

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,13 +32,18 @@ class PeersMissing(Exception):
 @functools.cache
 def tree() -> Path:
     """The root of the unpacked files. Fetches them when they are not there yet."""
-    unpacked, done = FOLDER / "root", FOLDER / "complete"
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with _alone():
+    return filled(FOLDER, WANTED)
+
+
+def filled(folder: Path, wanted: Sequence[str]) -> Path:
+    """The root of the unpacked files of these packages, in a folder of their own."""
+    unpacked, done = folder / "root", folder / "complete"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
         if not done.exists():
-            _fetch()
+            _fetch(folder / "packages", wanted)
             shutil.rmtree(unpacked, ignore_errors=True)
-            for package in sorted((FOLDER / "packages").glob("*.deb")):
+            for package in sorted((folder / "packages").glob("*.deb")):
                 _run(["dpkg-deb", "-x", str(package), str(unpacked)])
             # The daemons drop their rights and still must reach their own libraries.
             _run(["chmod", "-R", "a+rX", str(unpacked)])
@@ -70,22 +75,21 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[None]:
     """One process fills the folder; test workers that start beside it wait."""
-    with (FOLDER / "lock").open("w") as handle:
+    with (folder / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
-def _fetch() -> None:
+def _fetch(store: Path, packages: Sequence[str]) -> None:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise PeersMissing(
             "the peers are Debian packages, and this machine has no apt-get or dpkg-deb"
         )
-    store = FOLDER / "packages"
     shutil.rmtree(store, ignore_errors=True)
     store.mkdir()
-    wanted, had = list(WANTED), set(WANTED)
+    wanted, had = list(packages), set(packages)
     while wanted:
         _run(["apt-get", "download", "-qq", *wanted], where=store)
         needed = {name for package in store.glob("*.deb") for name in _needs(package)}
