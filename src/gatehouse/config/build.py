@@ -6,11 +6,19 @@ its findings must not come here; what the checks let through builds (a ValueErro
 fault of the checks).
 """
 
-from typing import Any
+from typing import Any, assert_never
 
 from gatehouse.config import builtin, origin, running, schema
 from gatehouse.mail import address
-from gatehouse.policy import access, destinations, mail_flow, recipients, retry, routes
+from gatehouse.policy import (
+    access,
+    destinations,
+    mail_flow,
+    recipients,
+    retry,
+    routes,
+    smart_hosts,
+)
 
 
 def build(document: schema.Document) -> running.Running:
@@ -26,11 +34,15 @@ def build(document: schema.Document) -> running.Running:
         routes=routes.RouteTable(_routes(document)),
         destinations=_destinations(document),
         bounce_profiles=_bounce_profiles(document),
+        smart_hosts={
+            name: smart_host(name, section) for name, section in document.smart_hosts.items()
+        },
         delivery=_delivery(document, interfaces),
         ourselves=_ourselves(document, interfaces),
         notification_relay=_relay(document.smtp_configuration),
         crl=_crl(document.crl),
         acme=running.AcmeSettings(**document.acme.model_dump()),
+        tls_reporting=_tls_reporting(document),
         logs=running.LogSettings(
             rollover_size=document.logs.rollover_size, keep=document.logs.keep
         ),
@@ -153,15 +165,34 @@ def _routes(document: schema.Document) -> dict[str, list[routes.RouteHost]]:
         domain = canonical_domain(written)
         if domain is None:
             raise ValueError(f"no domain: {written!r}")
-        table[domain] = [_route_host(text) for text in hosts]
+        table[domain] = [_route_host(document, text) for text in hosts]
     return table
 
 
-def _route_host(text: str) -> routes.RouteHost:
-    host = routes.parse_route_host(text)
-    if isinstance(host, routes.RouteFault):
-        raise ValueError(f"{host.reason}: {text!r}")
-    return host
+def _route_host(document: schema.Document, text: str) -> routes.RouteHost:
+    match routes.parse_route_host(text):
+        case routes.RouteHost() as host:
+            return host
+        case routes.SmartRoute(name, priority):
+            smart = smart_host(name, document.smart_hosts[name])
+            return routes.RouteHost(smart.host, smart.port, priority, smart)
+        case routes.RouteFault(reason):
+            raise ValueError(f"{reason}: {text!r}")
+        case other:
+            assert_never(other)
+
+
+def smart_host(name: str, section: schema.SmartHost) -> smart_hosts.SmartHost:
+    """One smart host as delivery uses it."""
+    return smart_hosts.SmartHost(
+        name=name,
+        host=section.host,
+        port=section.port,
+        tls_mode=section.tls_mode,
+        level=section.tls,
+        username=section.username,
+        password_over=section.password_over,
+    )
 
 
 def _destinations(document: schema.Document) -> destinations.DestinationTable:
@@ -203,12 +234,28 @@ def _delivery(
         dns_servers=tuple(_server(text) for text in section.dns_servers),
         dns_trusted=None if section.dns_trusted == "auto" else section.dns_trusted == "yes",
         smtp_port=section.smtp_port,
+        mta_sts_port=section.mta_sts_port,
+        mta_sts_internal=section.mta_sts_internal,
         max_connections=section.max_connections,
         connect_timeout=section.connect_timeout,
         dns_timeout=section.dns_timeout,
         idle_timeout=section.idle_timeout,
         transaction_timeout=section.transaction_timeout,
         suspended=section.suspended,
+    )
+
+
+def _tls_reporting(document: schema.Document) -> running.TlsReportSettings:
+    section = document.tls_reporting
+    receive_at = section.receive_at and address.parse_mailbox(section.receive_at.encode())
+    return running.TlsReportSettings(
+        enabled=section.enabled,
+        from_address=section.from_address,
+        organization=section.organization or document.system.hostname,
+        contact=section.contact or section.from_address,
+        spread=section.spread,
+        internal=section.internal,
+        receive_at=receive_at.canonical if isinstance(receive_at, address.Address) else None,
     )
 
 

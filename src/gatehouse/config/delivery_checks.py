@@ -6,11 +6,12 @@ promised: a level that verifies certificates must not run as one that does not.
 """
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from gatehouse.config import build, schema
 from gatehouse.config.findings import Finding, error, warning
 from gatehouse.config.listener_checks import unknown_name
-from gatehouse.policy import outbound_tls, retry, routes
+from gatehouse.policy import outbound_tls, retry, routes, smart_hosts
 
 SMTPS_PORT = 465  # RFC 8314 §3.3: TLS from the first byte
 
@@ -35,6 +36,17 @@ def check(document: schema.Document, certificates: frozenset[str]) -> Iterator[F
     yield from _destinations(document)
     yield from _bounce_profiles(document)
     yield from _relay(document)
+    yield from _tls_reporting(document.tls_reporting)
+    yield from _smart_hosts(document)
+
+
+def _tls_reporting(section: schema.TlsReporting) -> Iterator[Finding]:
+    if section.enabled and section.from_address is None:
+        yield error(
+            ("tls_reporting", "from_address"),
+            "is not set, and reports need a sender",
+            hint="a mailbox of yours that the domain's SPF and DKIM records speak for",
+        )
 
 
 def _routes(document: schema.Document) -> Iterator[Finding]:
@@ -47,6 +59,10 @@ def _routes(document: schema.Document) -> Iterator[Finding]:
             host = routes.parse_route_host(text)
             if isinstance(host, routes.RouteFault):
                 yield error((*path, index), "is no host", hint=host.reason, found=text)
+            elif isinstance(host, routes.SmartRoute):
+                yield from unknown_name(
+                    (*path, index), host.name, document.smart_hosts, "smart host"
+                )
             elif host.host == routes.USE_DNS and len(hosts) > 1:
                 yield error((*path, index), "USEDNS stands alone", found=text)
             elif (host.host, host.port or document.delivery.smtp_port) in own:
@@ -117,6 +133,53 @@ def _bounce_profiles(document: schema.Document) -> Iterator[Finding]:
             yield warning((*path, "max_time"), "ends before the second try")
         if section.max_time_tls is not None and section.max_time_tls >= profile.max_time:
             yield warning((*path, "max_time_tls"), "has no effect: it is not below max_time")
+
+
+def _smart_hosts(document: schema.Document) -> Iterator[Finding]:
+    own = build.own_endpoints(document)
+    for name, section in document.smart_hosts.items():
+        path = ("smart_hosts", name)
+        smart = build.smart_host(name, section)
+        implicit = smart.tls_mode is smart_hosts.SmartTls.IMPLICIT
+        if (smart.host, smart.port) in own:
+            yield error(
+                (*path, "host"),
+                "is a listener of this gateway: mail would go round",
+                found=smart.host,
+            )
+        if implicit and not outbound_tls.is_required(smart.level):
+            yield error(
+                (*path, "tls"),
+                "there is no clear text on a port with TLS from the first byte",
+                hint="required, required-verify or required-verify-hosted",
+                found=smart.level.value,
+            )
+        if (smart.port == SMTPS_PORT) != implicit:
+            usual = "implicit" if smart.port == SMTPS_PORT else "starttls"
+            yield warning((*path, "tls_mode"), f"is unusual with port {smart.port}", hint=usual)
+        if smart.username is not None:
+            yield from _password(smart, (*path, "password_over"))
+
+
+def _password(smart: smart_hosts.SmartHost, path: tuple[str, ...]) -> Iterator[Finding]:
+    """Where a password may be read on the way, and where it can never be sent."""
+    verifies = outbound_tls.verifies(smart.level) and outbound_tls.is_required(smart.level)
+    match smart.password_over:
+        case smart_hosts.PasswordOver.VERIFIED_TLS if not verifies:
+            yield warning(
+                path,
+                f"level {smart.level.value} does not insist on verified TLS: without it the "
+                "password is not said, and mail waits",
+                hint="set tls = required-verify-hosted",
+            )
+        case smart_hosts.PasswordOver.VERIFIED_TLS:
+            pass
+        case smart_hosts.PasswordOver.UNVERIFIED_TLS:
+            yield warning(path, "whoever stands between can read the password")
+        case smart_hosts.PasswordOver.CLEAR_TEXT:
+            yield warning(path, "the password may travel in clear: everybody on the way reads it")
+        case other:
+            assert_never(other)
 
 
 def _relay(document: schema.Document) -> Iterator[Finding]:

@@ -78,12 +78,13 @@ NOT_YET = {
     "max_bounce_copy": "read, the limit is always 10K",
     "check_clients": "read; certificates of clients are not verified yet",
     "check_servers": "read; the levels that verify servers come later",
-    "server": "read, there are no notifications yet",
-    "encryption": "as `server`",
-    "from_email": "as `server`",
-    "username": "as `server`",
+    "smtp_configuration.server": "read, there are no notifications yet",
+    "smtp_configuration.encryption": "as `server`",
+    "smtp_configuration.from_email": "as `server`",
+    "smtp_configuration.username": "as `server`",
 }
-"""Fields that are checked and kept, and that nothing acts on yet; a test compares with the code."""
+"""Fields that are checked and kept, and that nothing acts on yet, wherever they stand or in one
+section; a test compares with the code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +142,15 @@ def _section(part: _Part) -> Iterator[str]:
     yield "| field | type | default | meaning |"
     yield "|---|---|---|---|"
     for name, field in part.model.model_fields.items():
-        yield _row(name, field)
+        yield _row(name, field, part.place)
     yield ""
 
 
-def _row(name: str, field: FieldInfo) -> str:
+def _row(name: str, field: FieldInfo, place: str = "") -> str:
     kind = _kind(field.annotation, tuple(field.metadata))
     said = field.description or ""
-    if name in NOT_YET:
-        said = f"{said} **Not yet in effect**: {NOT_YET[name]}."
+    if not_yet := NOT_YET.get(name) or NOT_YET.get(f"{place}.{name}"):
+        said = f"{said} **Not yet in effect**: {not_yet}."
     cells = (f"`{name}`", kind, _default(field), said)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

@@ -13,6 +13,7 @@ from gatehouse.policy.destinations import DestinationTable
 from gatehouse.policy.recipients import RecipientAccessTable
 from gatehouse.policy.retry import BounceProfile
 from gatehouse.policy.routes import Ourselves, RouteTable
+from gatehouse.policy.smart_hosts import SmartHost
 
 
 class ListenerType(enum.Enum):
@@ -80,6 +81,8 @@ class DeliverySettings:
     dns_servers: tuple[tuple[str, int], ...]  # (address, port); none: the system's resolver
     dns_trusted: bool | None  # their AD bit counts; None: when all of them are on loopback
     smtp_port: int
+    mta_sts_port: int
+    mta_sts_internal: bool
     max_connections: int
     connect_timeout: int
     dns_timeout: int
@@ -151,6 +154,19 @@ class ProcessSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsReportSettings:
+    """How TLS reports are sent; `receive_at` is where those of others come to."""
+
+    enabled: bool
+    from_address: str | None
+    organization: str
+    contact: str | None
+    spread: int  # seconds
+    internal: bool
+    receive_at: str | None  # canonical text: the domain in lower case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustSettings:
     """Whose certificates are believed beside the custom list."""
 
@@ -168,11 +184,13 @@ class Running:
     routes: RouteTable
     destinations: DestinationTable
     bounce_profiles: Mapping[str, BounceProfile]  # "default" is always there
+    smart_hosts: Mapping[str, SmartHost]
     delivery: DeliverySettings
     ourselves: Ourselves
     notification_relay: NotificationRelay | None
     crl: CrlSettings
     acme: AcmeSettings
+    tls_reporting: TlsReportSettings
     logs: LogSettings
     queue: QueueSettings
     processes: ProcessSettings

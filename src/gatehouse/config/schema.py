@@ -15,7 +15,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from gatehouse.config import units
 from gatehouse.mail import address
-from gatehouse.policy import destinations, fetch_targets, mail_flow, outbound_tls, retry
+from gatehouse.policy import (
+    destinations,
+    fetch_targets,
+    mail_flow,
+    outbound_tls,
+    retry,
+    smart_hosts,
+)
 
 FORMAT = 1
 MAX_ENTRIES = 200_000  # our own: entries of one table
@@ -124,6 +131,8 @@ TlsDemand = Annotated[mail_flow.TlsDemand, _choice(mail_flow.TlsDemand)]
 AuthDemand = Annotated[mail_flow.AuthDemand, _choice(mail_flow.AuthDemand)]
 Limit = Annotated[int, Field(ge=0, le=1_000_000)]  # 0: no limit
 TlsLevel = Annotated[outbound_tls.OutboundTlsLevel, _choice(outbound_tls.OutboundTlsLevel)]
+SmartTls = Annotated[smart_hosts.SmartTls, _choice(smart_hosts.SmartTls)]
+PasswordOver = Annotated[smart_hosts.PasswordOver, _choice(smart_hosts.PasswordOver)]
 IpPreference = Annotated[destinations.IpPreference, _choice(destinations.IpPreference)]
 
 
@@ -332,6 +341,12 @@ class Delivery(Section):
         " DNSSEC, which DANE rests on. auto: when all of them are on loopback.",
     )
     smtp_port: Port = Field(default=25, description="Port of the hosts that MX records name.")
+    mta_sts_port: Port = Field(
+        default=443, description="Port of the hosts that serve MTA-STS policies; for test beds."
+    )
+    mta_sts_internal: bool = Field(
+        default=False, description="MTA-STS policies may be fetched from addresses inside."
+    )
     max_connections: Count = Field(default=500, description="Connections at the same time.")
     connect_timeout: Duration = Field(
         default=30, ge=1, le=600, description="Wait for a TCP connection."
@@ -424,6 +439,33 @@ class SmtpConfiguration(Section):
     )
 
 
+class SmartHost(Section):
+    """[smart_hosts.NAME]: a relay for SMTP routes; its password is set apart."""
+
+    host: Host = Field(description="Host name of the relay; the certificate must be for it.")
+    port: Port = Field(default=587, description="587 for STARTTLS, 465 for TLS from the start.")
+    tls_mode: SmartTls = Field(
+        default=smart_hosts.SmartTls.STARTTLS,
+        description="STARTTLS in the dialogue, or TLS from the first byte (implicit).",
+    )
+    tls: TlsLevel = Field(
+        default=outbound_tls.OutboundTlsLevel.REQUIRED_VERIFY_HOSTED,
+        description="Level towards this host, whatever the destination control of the recipient's "
+        "domain says.",
+    )
+    username: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=256,
+        description="User name. Not set: no login. The password: `gatehouse smart-host password`.",
+    )
+    password_over: PasswordOver = Field(
+        default=smart_hosts.PasswordOver.VERIFIED_TLS,
+        description="What the password may travel over: verified-tls, unverified-tls (whoever "
+        "stands between reads it) or clear-text (everybody reads it).",
+    )
+
+
 class Trust(Section):
     """[trust]: whose certificates are believed, beside the custom list of `gatehouse trust`."""
 
@@ -478,6 +520,34 @@ class Acme(Section):
     )
 
 
+class TlsReporting(Section):
+    """[tls_reporting]: TLS reports that are sent to others, and those that others send (RFC 8460).
+
+    Reports that come in are taken whether `enabled` is set or not.
+    """
+
+    enabled: bool = Field(
+        default=False, description="Send a report each day to the domains that ask for it."
+    )
+    from_address: Mailbox | None = Field(
+        default=None, description="Sender of the reports; needed where they are sent."
+    )
+    organization: ReplyText | None = Field(
+        default=None, min_length=1, description="Who reports. Not set: the host name of [system]."
+    )
+    contact: Mailbox | None = Field(
+        default=None, description="Whom to ask about a report. Not set: from_address."
+    )
+    spread: Duration = Field(
+        default=14_400, ge=0, le=43_200, description="A day's reports leave within this time."
+    )
+    internal: bool = Field(default=False, description="Reports may be posted to addresses inside.")
+    receive_at: Mailbox | None = Field(
+        default=None,
+        description="Reports sent to this address are read and kept, and go no further.",
+    )
+
+
 class Logs(Section):
     """[logs]: the mail log and the JSON lines."""
 
@@ -526,19 +596,22 @@ class Document(Section):
     smtp_routes: dict[str, Annotated[list[str], Field(min_length=1, max_length=100)]] = Field(
         default_factory=dict,
         max_length=MAX_ENTRIES,
-        description='Domain, ".domain" or "." (all others) to a list of host:port.',
+        description='Domain, ".domain" or "." (all others) to a list of host:port or '
+        "smarthost:NAME.",
     )
     delivery: Delivery = Field(default_factory=Delivery)
     destination_controls: dict[str, DestinationControl] = Field(
         default_factory=dict, max_length=MAX_ENTRIES
     )
     bounce_profiles: dict[Name, BounceProfile] = Field(default_factory=dict)
+    smart_hosts: dict[Name, SmartHost] = Field(default_factory=dict)
     smtp_configuration: SmtpConfiguration | None = Field(default=None)
     trust: Trust = Field(default_factory=Trust)
     ldap: ServiceCertificate = Field(default_factory=ServiceCertificate)
     url_filtering: ServiceCertificate = Field(default_factory=ServiceCertificate)
     crl: Crl = Field(default_factory=Crl)
     acme: Acme = Field(default_factory=Acme)
+    tls_reporting: TlsReporting = Field(default_factory=TlsReporting)
     logs: Logs = Field(default_factory=Logs)
     queue: Queue = Field(default_factory=Queue)
     processes: Processes = Field(default_factory=Processes)

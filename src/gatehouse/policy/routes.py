@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from gatehouse.mail import address
-from gatehouse.policy import destinations
+from gatehouse.policy import destinations, smart_hosts
 
 SMTP_PORT = 25  # RFC 5321 §4.5.4.2
 MAX_HOSTS = 20  # our own: large providers publish 5 to 10; more only keeps a runner busy
 MAX_ADDRESSES = 8  # our own, per host: enough for both families, bounded against hostile zones
 MAX_PRIORITY = 65_535  # as an MX preference (RFC 1035 §3.3.9)
 USE_DNS = "USEDNS"  # the appliance's word: an exception from a wider route
+SMART_HOST = "smarthost:"  # before the name of a smart host, in the place of a host
 
 Dice = Callable[[], float]
 
@@ -46,6 +47,8 @@ class NextHop:
     kind: HopKind
     preference: int
     domain: str
+    smart: smart_hosts.SmartHost | None = None  # with TLS and a login of its own
+    secure: bool = False  # DNSSEC proves that the domain named this host
 
     @property
     def is_address(self) -> bool:
@@ -59,6 +62,15 @@ class RouteHost:
 
     host: str
     port: int | None = None
+    priority: int = 0
+    smart: smart_hosts.SmartHost | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SmartRoute:
+    """A smart host of an SMTP route, still by its name."""
+
+    name: str
     priority: int = 0
 
 
@@ -74,14 +86,17 @@ class RouteFault:
 
 @dataclass(frozen=True, slots=True)
 class MxRecords:
-    """The MX records: (preference, host) in any order."""
+    """The MX records: (preference, host) in any order; `secure`: DNSSEC proves them."""
 
     records: tuple[tuple[int, str], ...]
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NoMx:
-    """The domain exists and has no MX record."""
+    """The domain exists and has no MX record; `secure`: DNSSEC proves that."""
+
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +186,17 @@ class Ourselves:
         return (ip, port) in self.endpoints or (local and (wildcard or port == SMTP_PORT))
 
 
-def parse_route_host(text: str) -> RouteHost | RouteFault:
-    """Parse "host", "host:port", "[address]:port", each with "/pri=N" or without, or USEDNS."""
+def parse_route_host(text: str) -> RouteHost | SmartRoute | RouteFault:
+    """Parse "host", "host:port", "[address]:port", "smarthost:NAME", each with "/pri=N" or without,
+    or USEDNS.
+    """
     if text.upper() == USE_DNS:
         return RouteHost(USE_DNS)
     priority = 0
     if given := _PRIORITY.fullmatch(text):
         text, priority = given[1], int(given[2])
+    if text.lower().startswith(SMART_HOST) and priority <= MAX_PRIORITY:
+        return SmartRoute(text[len(SMART_HOST) :], priority)
     parts = _HOST_PORT.fullmatch(text)
     if parts is None:
         return RouteFault("not host, host:port or [address]:port")
@@ -216,6 +235,18 @@ class RouteTable:
             return None
         return found
 
+    def smart_routes(self) -> tuple[tuple[str, str], ...]:
+        """(domain as it is written, smart host) of every route that names one."""
+        tables = [*self._exact.items()]
+        tables += [(f".{domain}", hosts) for domain, hosts in self._suffix.items()]
+        tables += [(".", self._default or ())]
+        return tuple(
+            (domain, host.smart.name)
+            for domain, hosts in tables
+            for host in hosts
+            if host.smart is not None
+        )
+
     def _find(self, domain: str) -> tuple[RouteHost, ...] | None:
         found = self._exact.get(domain)
         if found is not None:
@@ -239,6 +270,7 @@ def plan_route(domain: str, route: Iterable[RouteHost], *, smtp_port: int, dice:
             kind=HopKind.ROUTE,
             preference=one.priority,
             domain=domain,
+            smart=one.smart,
         )
         for one in route
     ]
@@ -259,13 +291,18 @@ def plan_mx(
 ) -> Plan:
     """The hosts that the MX records name, in the order of RFC 5321 §5.1."""
     match answer:
-        case MxRecords(records):
-            return _plan_records(domain, records, ourselves, smtp_port, dice)
-        case NoMx():
+        case MxRecords():
+            return _plan_records(domain, answer, ourselves, smtp_port, dice)
+        case NoMx(secure):
             if domain in ourselves.names:
                 return Loop(domain)
             hop = NextHop(
-                host=domain, port=smtp_port, kind=HopKind.IMPLICIT_MX, preference=0, domain=domain
+                host=domain,
+                port=smtp_port,
+                kind=HopKind.IMPLICIT_MX,
+                preference=0,
+                domain=domain,
+                secure=secure,
             )
             return Hosts((hop,))
         case NoDomain():
@@ -303,16 +340,24 @@ def plan_addresses(
 
 def _plan_records(
     domain: str,
-    records: tuple[tuple[int, str], ...],
+    answer: MxRecords,
     ourselves: Ourselves,
     smtp_port: int,
     dice: Dice,
 ) -> Plan:
+    records = answer.records
     # RFC 7505 §3: "." must stand alone; beside other records it is ignored.
     if records and all(host in ("", ".") for _, host in records):
         return NullMx()
     hops = [
-        NextHop(host=name, port=smtp_port, kind=HopKind.MX, preference=preference, domain=domain)
+        NextHop(
+            host=name,
+            port=smtp_port,
+            kind=HopKind.MX,
+            preference=preference,
+            domain=domain,
+            secure=answer.secure,
+        )
         for preference, host in records
         if (name := address.parse_domain(host)) is not None and not name.startswith("[")
     ]

@@ -26,6 +26,7 @@ from gatehouse.policy.routes import (
     RouteFault,
     RouteHost,
     RouteTable,
+    SmartRoute,
     Temporary,
     Unroutable,
     parse_route_host,
@@ -64,9 +65,11 @@ def hop(kind: HopKind = HopKind.MX, port: int = 25) -> NextHop:
         ("[2001:db8::1]:26/pri=5", RouteHost("2001:db8::1", 26, 5)),
         ("[192.0.2.1]", RouteHost("192.0.2.1")),
         ("usedns", RouteHost("USEDNS")),
+        ("smarthost:ses", SmartRoute("ses")),
+        ("SmartHost:ses/pri=7", SmartRoute("ses", 7)),
     ],
 )
-def test_route_hosts(text: str, expected: RouteHost) -> None:
+def test_route_hosts(text: str, expected: RouteHost | SmartRoute) -> None:
     assert parse_route_host(text) == expected
 
 

@@ -14,9 +14,10 @@ from gatehouse.faces.actions import (
     logs,
     program,
     queue,
+    smart_hosts,
     status,
 )
-from gatehouse.faces.cli import shown_certificates, shown_watch
+from gatehouse.faces.cli import shown_certificates, shown_smart_hosts, shown_watch
 from gatehouse.faces.cli.shown_commit import committed, findings
 from gatehouse.faces.cli.terminal import (
     Column,
@@ -314,4 +315,6 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     alarms.AlarmList: shown_watch.alarm_list,
     crl.CrlList: shown_watch.crl_list,
     acme.Ordered: shown_watch.ordered,
+    smart_hosts.SmartHostList: shown_smart_hosts.smart_host_list,
+    smart_hosts.PasswordDone: shown_smart_hosts.password_done,
 }
