@@ -33,6 +33,7 @@ from gatehouse.store.values import (
     Result,
     Revision,
     SecretName,
+    Suspension,
 )
 
 
@@ -123,6 +124,19 @@ class Queue(Protocol):
 
     def next_retry_at(self) -> float | None:
         """The earliest time at which a deferred recipient falls due."""
+
+
+class Suspensions(Protocol):
+    """Destinations whose mail stays in the queue; the domain "" stands for all of them."""
+
+    def suspend(self, domain: str, at: float, operator: str) -> bool:
+        """Suspend a destination; False when it was suspended already."""
+
+    def resume(self, domain: str) -> bool:
+        """Resume it; False when it was not suspended."""
+
+    def all(self) -> tuple[Suspension, ...]:
+        """Every suspension, by domain."""
 
 
 class Ids(Protocol):
@@ -292,6 +306,9 @@ class Store(Protocol):
 
     @property
     def smtp_users(self) -> SmtpUsers: ...
+
+    @property
+    def suspensions(self) -> Suspensions: ...
 
     @property
     def spool(self) -> BodyReader: ...

@@ -330,6 +330,15 @@ class DestinationCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspension:
+    """A destination whose mail stays in the queue; domain "": all destinations."""
+
+    domain: str
+    suspended_at: float
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
 class QueueTotals:
     """The whole queue in four numbers."""
 

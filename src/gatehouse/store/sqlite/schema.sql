@@ -146,6 +146,12 @@ CREATE TABLE usual_network (
 
 CREATE INDEX usual_network_age ON usual_network (last_at);
 
+CREATE TABLE suspension (
+    domain          TEXT PRIMARY KEY,           -- '': all destinations
+    suspended_at    REAL NOT NULL,
+    operator        TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE schema_version (
     number          INTEGER NOT NULL,
     phase           TEXT NOT NULL,              -- pre: before the new code runs, post: after it

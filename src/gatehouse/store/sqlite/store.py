@@ -22,6 +22,7 @@ from gatehouse.store.sqlite.revisions import SqliteRevisions
 from gatehouse.store.sqlite.secrets import SqliteSecrets
 from gatehouse.store.sqlite.smtp_users import SqliteSmtpUsers
 from gatehouse.store.sqlite.sts_cache import SqliteStsCache
+from gatehouse.store.sqlite.suspensions import SqliteSuspensions
 from gatehouse.store.sqlite.tls_reports import SqliteTlsReports
 from gatehouse.store.values import (
     AddMessage,
@@ -55,6 +56,7 @@ class SqliteStore:
         self.revisions = SqliteRevisions(self._database)
         self.secrets = SqliteSecrets(self._database, directory.master_key)
         self.smtp_users = SqliteSmtpUsers(self._database, self.secrets)
+        self.suspensions = SqliteSuspensions(self._database)
         self.sts = SqliteStsCache(self._database)
         self.tls_reports = SqliteTlsReports(self._database)
         self.spool = Spool(directory.spool, files)
