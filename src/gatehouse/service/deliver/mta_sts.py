@@ -20,6 +20,7 @@ from typing import Protocol
 
 from gatehouse.service.base import resolver as dns
 from gatehouse.service.base.clock import Clock
+from gatehouse.service.base.supervisor import TaskSupervisor
 from gatehouse.store.errors import StoreError
 from gatehouse.store.interface import StsCache
 from gatehouse.store.tls_values import CachedSts
@@ -101,6 +102,7 @@ class StsTools:
     fetch: FetchPolicy
     cache: StsCache
     clock: Clock
+    tasks: TaskSupervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class StsPolicies:
         task = self._asked.get(domain)
         if task is None:
             # A task of its own: the one who asked first may be cancelled, the others still wait.
-            task = asyncio.get_running_loop().create_task(self._look(domain), name=f"sts {domain}")
+            task = self._tools.tasks.start(self._look(domain), f"MTA-STS of {domain}")
             self._asked[domain] = task
             task.add_done_callback(lambda _: self._asked.pop(domain, None))
         return await asyncio.shield(task)

@@ -24,7 +24,7 @@ from josepy.jwk import JWK, JWKEC
 
 from gatehouse.policy.fetch_targets import WebTarget, judge_address, parse_target
 from gatehouse.service.trust.acme_challenges import HTTP_01, Answer
-from gatehouse.service.trust.crl_fetch import system_resolve
+from gatehouse.service.trust.web_fetch import system_resolve
 from gatehouse.tls.certificates import CertificateFault, bounded, read_key
 
 MAX_ANSWER = 1024 * 1024  # a chain has some 10 KB

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from cryptography import x509
 
 from gatehouse.policy.fetch_targets import TargetFault, WebTarget, parse_target
-from gatehouse.service.trust.crl_fetch import FetchFailed, FetchSettings, fetch
+from gatehouse.service.trust.crl_fetch import fetch
+from gatehouse.service.trust.web_fetch import FetchFailed, FetchSettings
 from gatehouse.tls import diagnosis, pem_input
 from gatehouse.tls.certificates import CertificateFault
 

@@ -21,7 +21,7 @@ from cryptography import x509
 from gatehouse.config.running import CrlSettings, CrlSource
 from gatehouse.policy.alarms import Alarm, AlarmSeverity
 from gatehouse.service.trust import crl_reading
-from gatehouse.service.trust.crl_fetch import FetchFailed
+from gatehouse.service.trust.web_fetch import FetchFailed
 from gatehouse.store.interface import Store
 from gatehouse.tls import crl
 from gatehouse.tls.certificates import CertificateFault, bounded

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from gatehouse.service.trust import aia
-from gatehouse.service.trust.crl_fetch import FetchFailed
+from gatehouse.service.trust.web_fetch import FetchFailed
 from gatehouse.tls import diagnosis
 from tests.unit.tls.authority import LEAF, MIDDLE, ROOT, issue
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gatehouse.service.trust.crl_fetch import FetchFailed, FetchSettings, fetch
+from gatehouse.service.trust.crl_fetch import fetch
+from gatehouse.service.trust.web_fetch import FetchFailed, FetchSettings
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlist"
 QUICK = FetchSettings(max_bytes=1000, whole_seconds=1.0, step_seconds=0.4)

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gatehouse.config.running import CrlSettings, CrlSource
 from gatehouse.policy.alarms import AlarmSeverity
 from gatehouse.service.trust import crl_reading, crl_store
-from gatehouse.service.trust.crl_fetch import FetchFailed
 from gatehouse.service.trust.crl_store import Updated
+from gatehouse.service.trust.web_fetch import FetchFailed
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.sqlite.store import SqliteStore, open_store
 from gatehouse.tls.crl import Status

@@ -15,7 +15,7 @@ from gatehouse.config.running import CrlSettings, CrlSource, Running
 from gatehouse.journal.facts import AlarmRaised, Fact
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.trust import acme, anchors, keyring
-from gatehouse.service.trust.crl_fetch import FetchFailed
+from gatehouse.service.trust.web_fetch import FetchFailed
 from gatehouse.service.watch.alarms import AlarmDesk
 from gatehouse.service.watch.rounds import Rounds, RoundsTools
 from gatehouse.store.sqlite.store import SqliteStore
