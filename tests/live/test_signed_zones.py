@@ -42,6 +42,10 @@ def tlsa(zones: SignedZones, host: str, seconds: float = 5.0) -> secure_dns.Tlsa
     return answer
 
 
+def mx(zones: SignedZones, domain: str) -> object:
+    return ask(zones, lambda r: r.mx(domain))
+
+
 def host(
     zones: SignedZones, *records: str, zone: str = signed_zone.GOOD, damaged: tuple[str, ...] = ()
 ) -> str:
@@ -166,4 +170,4 @@ def test_mail_hosts_are_secure_where_their_domain_is_signed(zones: SignedZones) 
         "gone.plain.example": NoName(),
         "mx.broken.example": Temporary("ServFail"),
     }.items():
-        assert ask(zones, lambda r, domain=domain: r.mx(domain)) == answer, domain
+        assert mx(zones, domain) == answer, domain

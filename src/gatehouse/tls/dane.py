@@ -277,6 +277,8 @@ def _is_sequence(data: bytes) -> bool:
 
 def _matches(record: TlsaRecord, certificate: bytes) -> bool:
     part = certificate if record.selector == Selector.CERTIFICATE else _key_of(certificate)
+    if part is None:
+        return False
     match record.matching:
         case Matching.FULL:
             return part == record.data
@@ -288,8 +290,8 @@ def _matches(record: TlsaRecord, certificate: bytes) -> bool:
             return False
 
 
-def _key_of(certificate: bytes) -> bytes:
-    """SubjectPublicKeyInfo exactly as it was sent; empty when the certificate is no such thing.
+def _key_of(certificate: bytes) -> bytes | None:
+    """SubjectPublicKeyInfo exactly as it was sent; None when the certificate is no such thing.
 
     Read from the octets: writing a parsed key anew could give other octets than those published.
     """
@@ -298,7 +300,7 @@ def _key_of(certificate: bytes) -> bytes:
         fields = tbs[1:] if tbs[0].tag == _VERSION else tbs  # absent in version 1
         return fields[_KEY_FIELD].whole
     except (der.DerError, IndexError):
-        return b""
+        return None
 
 
 _VERSION = 0xA0  # TBSCertificate [0], RFC 5280 §4.1
