@@ -42,6 +42,7 @@ class VerifyWord(enum.Enum):
     WEAK = "weak key or signature"  # below the security level
     NAME_MISMATCH = "name mismatch"  # none of the reference names
     DANE_MISMATCH = "dane mismatch"  # no TLSA record matches
+    FINGERPRINT_MISMATCH = "fingerprint mismatch"  # none of the pinned ones
 
 
 class TlsFailure(Exception):
@@ -140,6 +141,7 @@ _VERIFY_REPORT = {
     VerifyWord.WEAK: ReportWord.CERTIFICATE_NOT_TRUSTED,
     VerifyWord.NAME_MISMATCH: ReportWord.CERTIFICATE_HOST_MISMATCH,
     VerifyWord.DANE_MISMATCH: ReportWord.VALIDATION_FAILURE,
+    VerifyWord.FINGERPRINT_MISMATCH: ReportWord.VALIDATION_FAILURE,
 }
 
 

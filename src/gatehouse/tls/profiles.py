@@ -71,9 +71,10 @@ WITHOUT_DHE = ":!kDHE"
 SECURITY_LEVEL = 2  # 112 bits: RSA and DH >= 2048, EC >= 224 (SSL_CTX_set_security_level(3))
 
 
-def cipher_string(ciphers: str, oldest: TlsVersion) -> str:
-    """The string for OpenSSL: with our security level, unless the operator wrote one in it."""
+def cipher_string(ciphers: str, oldest: TlsVersion, level: int | None = None) -> str:
+    """The string for OpenSSL with a security level: the one in it, that given, or ours."""
     if "@SECLEVEL" in ciphers:
         return ciphers
-    level = 0 if oldest.needs_level_zero else SECURITY_LEVEL
+    if level is None:
+        level = 0 if oldest.needs_level_zero else SECURITY_LEVEL
     return f"{ciphers}:@SECLEVEL={level}"
