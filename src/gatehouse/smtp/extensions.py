@@ -43,7 +43,12 @@ class RecipientParams:
 
 
 def ehlo_keywords(
-    *, size: int, smtputf8: bool, starttls: bool, auth: tuple[str, ...]
+    *,
+    size: int,
+    smtputf8: bool,
+    starttls: bool,
+    auth: tuple[str, ...],
+    xclient: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """The lines of the EHLO reply behind the host name (RFC 5321 §4.1.1.1)."""
     lines = ["PIPELINING", f"SIZE {size}", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN"]
@@ -53,6 +58,8 @@ def ehlo_keywords(
         lines.append("STARTTLS")
     if auth:
         lines.append("AUTH " + " ".join(auth))
+    if xclient:
+        lines.append("XCLIENT " + " ".join(xclient))
     return tuple(lines)
 
 

@@ -29,6 +29,7 @@ from gatehouse.smtp.server_events import (
     Refusal,
     Reset,
     StartTls,
+    XClient,
 )
 from gatehouse.smtp.server_settings import ServerSettings
 from gatehouse.smtp.server_states import (
@@ -40,6 +41,7 @@ from gatehouse.smtp.server_states import (
     State,
     Verb,
 )
+from gatehouse.smtp.xclient import parse_xclient
 
 _VERBS = {verb.name.encode(): verb for verb in Verb}
 _LONGEST = {verb: limits.COMMAND_LINE for verb in Verb} | {
@@ -346,6 +348,25 @@ class ServerEngine(EnvelopeServer):
         else:
             self._declined(reply)
 
+    # --- XCLIENT ---------------------------------------------------------------------------
+
+    def _xclient(self, line: bytes) -> None:
+        if not self._settings.offer_xclient:
+            self._refuse(Refusal.UNKNOWN, line, replies.NOT_IMPLEMENTED)
+            return
+        attributes = parse_xclient(line[8:])
+        if attributes is None:
+            self._refuse(Refusal.SYNTAX, line, replies.BAD_XCLIENT)
+        else:
+            self._events.append(XClient(attributes))
+            self._question = ServerEngine._xclient_answered
+
+    def _xclient_answered(self, reply: Reply | None) -> None:
+        """Back to the greeting; TLS stays, since it cannot be turned off (XCLIENT_README)."""
+        self.authenticated = False
+        self._forget_transaction()
+        self.greet(reply)
+
 
 def _longest(line: bytes) -> int:
     """The longest that a line with this verb may be."""
@@ -367,4 +388,5 @@ _HANDLERS: dict[Verb, Callable[[ServerEngine, bytes], None]] = {
     Verb.QUIT: ServerEngine._quit,
     Verb.STARTTLS: ServerEngine._starttls,
     Verb.AUTH: ServerEngine._auth,
+    Verb.XCLIENT: ServerEngine._xclient,
 }

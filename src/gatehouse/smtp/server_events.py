@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from gatehouse.mail.address import Address
 from gatehouse.mail.envelope import BodyType, Recipient, Ret
 from gatehouse.mail.reply import Reply
+from gatehouse.smtp.xclient import ClientAttributes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,17 @@ class AuthResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class XClient:
+    """Question. A trusted client says for whom it speaks (XCLIENT_README).
+
+    The answer is the greeting that this client gets: 220 or a refusal. A driver that must look a
+    name up first may take its time; new `settings` are set before the answer.
+    """
+
+    attributes: ClientAttributes
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """Information. RSET, EHLO or HELO dropped the open transaction."""
 
@@ -147,6 +159,7 @@ Event = (
     | StartTls
     | AuthBegin
     | AuthResponse
+    | XClient
     | Reset
     | Quit
     | CommandRefused

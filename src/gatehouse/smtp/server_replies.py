@@ -45,6 +45,8 @@ AUTH_CANCELLED = Reply(501, "5.7.0", ("Authentication cancelled",))
 AUTH_BAD_BASE64 = Reply(501, "5.5.2", ("Cannot decode authentication data",))
 AUTH_SYNTAX = Reply(501, "5.5.4", ("Syntax error, a mechanism is needed",))
 
+BAD_XCLIENT = Reply(501, "5.5.4", ("Syntax error in XCLIENT attributes",))
+
 EARLY_TALKER = Reply(554, "5.5.1", ("Client spoke before the greeting",))
 DATA_BEHIND_STARTTLS = Reply(554, "5.5.1", ("Data behind STARTTLS",))
 NO_MAIL_CLIENT = Reply(521, "5.5.1", ("This is an SMTP server",))

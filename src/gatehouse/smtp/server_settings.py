@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from gatehouse.mail.reply import Reply
 from gatehouse.smtp import limits
 from gatehouse.smtp.extensions import ehlo_keywords
+from gatehouse.smtp.xclient import ATTRIBUTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class ServerSettings:
     greeting_text: str = "ESMTP"
     auth_mechanisms: tuple[str, ...] = ()
     auth_needs_tls: bool = True
+    offer_xclient: bool = False  # only for addresses that the operator has named
     # Made once for all connections that share the settings.
     banner: bytes = field(init=False, repr=False, compare=False)
     ehlo_clear: bytes = field(init=False, repr=False, compare=False)
@@ -49,4 +51,5 @@ class ServerSettings:
             smtputf8=self.offer_smtputf8,
             starttls=self.offer_starttls and not tls_active,
             auth=self.auth_mechanisms if tls_active or not self.auth_needs_tls else (),
+            xclient=ATTRIBUTES if self.offer_xclient else (),
         )

@@ -29,7 +29,7 @@ class State(enum.IntEnum):
 class Happening(enum.IntEnum):
     """What can move the session; each is the success of something."""
 
-    WELCOMED = 0  # the 220 greeting
+    WELCOMED = 0  # the 220 greeting, and again as the answer to XCLIENT
     NOT_WELCOMED = 1  # a 4xx or 5xx greeting
     HELLO = 2  # EHLO or HELO accepted
     SENDER = 3  # MAIL accepted
@@ -53,6 +53,8 @@ TRANSITIONS: dict[State, dict[Happening, State]] = {
         Happening.HUNG_UP: State.CLOSED,
     },
     State.GREETED: {
+        Happening.WELCOMED: State.GREETED,
+        Happening.NOT_WELCOMED: State.TURNED_AWAY,
         Happening.HELLO: State.READY,
         Happening.RESET: State.GREETED,
         Happening.TLS_AGREED: State.TLS_PAUSED,
@@ -62,6 +64,8 @@ TRANSITIONS: dict[State, dict[Happening, State]] = {
         Happening.HUNG_UP: State.CLOSED,
     },
     State.READY: {
+        Happening.WELCOMED: State.GREETED,
+        Happening.NOT_WELCOMED: State.TURNED_AWAY,
         Happening.HELLO: State.READY,
         Happening.SENDER: State.MAIL,
         Happening.RESET: State.READY,
@@ -135,6 +139,7 @@ class Verb(enum.IntEnum):
     QUIT = 11
     STARTTLS = 12
     AUTH = 13
+    XCLIENT = 14
 
 
 class Need(enum.Enum):
@@ -170,6 +175,7 @@ VERBS: dict[State, dict[Verb, Need | None]] = {
         Verb.BDAT: Need.HELLO,
         Verb.STARTTLS: None,  # RFC 3207 does not ask for EHLO first
         Verb.AUTH: Need.HELLO,
+        Verb.XCLIENT: None,  # XCLIENT_README: at any time but within a transaction
     },
     State.TURNED_AWAY: dict.fromkeys(Verb, Need.SERVICE) | {Verb.QUIT: None},
     State.READY: _EVERYWHERE
@@ -180,6 +186,7 @@ VERBS: dict[State, dict[Verb, Need | None]] = {
         Verb.BDAT: Need.SENDER,
         Verb.STARTTLS: None,
         Verb.AUTH: None,
+        Verb.XCLIENT: None,
     },
     State.MAIL: _EVERYWHERE
     | {
@@ -189,6 +196,7 @@ VERBS: dict[State, dict[Verb, Need | None]] = {
         Verb.BDAT: Need.RECIPIENT,
         Verb.STARTTLS: Need.NO_TRANSACTION,
         Verb.AUTH: Need.NO_TRANSACTION,
+        Verb.XCLIENT: Need.NO_TRANSACTION,
     },
     State.RECIPIENTS: _EVERYWHERE
     | {
@@ -198,6 +206,7 @@ VERBS: dict[State, dict[Verb, Need | None]] = {
         Verb.BDAT: None,
         Verb.STARTTLS: Need.NO_TRANSACTION,
         Verb.AUTH: Need.NO_TRANSACTION,
+        Verb.XCLIENT: Need.NO_TRANSACTION,
     },
     State.CHUNKS: _EVERYWHERE
     | {
@@ -207,6 +216,7 @@ VERBS: dict[State, dict[Verb, Need | None]] = {
         Verb.BDAT: None,
         Verb.STARTTLS: Need.NO_TRANSACTION,
         Verb.AUTH: Need.NO_TRANSACTION,
+        Verb.XCLIENT: Need.NO_TRANSACTION,
     },
     State.CHUNKS_FAILED: _EVERYWHERE
     | {
@@ -216,13 +226,14 @@ VERBS: dict[State, dict[Verb, Need | None]] = {
         Verb.BDAT: Need.NEW_CHUNKS,
         Verb.STARTTLS: Need.NEW_CHUNKS,
         Verb.AUTH: Need.NEW_CHUNKS,
+        Verb.XCLIENT: Need.NEW_CHUNKS,
     },
 }
 
 ALLOWED_BEFORE_TLS = frozenset({Verb.NOOP, Verb.EHLO, Verb.HELO, Verb.STARTTLS, Verb.QUIT})
 """Served in clear where TLS is required (RFC 3207 §4, and HELO); all else gets 530."""
 
-JUNK = frozenset({Verb.NOOP, Verb.RSET, Verb.VRFY, Verb.HELP, Verb.EHLO, Verb.HELO})
+JUNK = frozenset({Verb.NOOP, Verb.RSET, Verb.VRFY, Verb.HELP, Verb.EHLO, Verb.HELO, Verb.XCLIENT})
 """Verbs that bring no message nearer; they are counted between messages."""
 
 IN_TRANSACTION = frozenset({State.MAIL, State.RECIPIENTS, State.CHUNKS, State.CHUNKS_FAILED})

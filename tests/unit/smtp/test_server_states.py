@@ -46,6 +46,7 @@ LINES = {
     Verb.QUIT: b"QUIT",
     Verb.STARTTLS: b"STARTTLS",
     Verb.AUTH: b"AUTH PLAIN AGEAYg==",
+    Verb.XCLIENT: b"XCLIENT ADDR=192.0.2.9",
 }
 # What a verb that succeeds makes happen; the others leave the state alone.
 HAPPENINGS = {
@@ -59,6 +60,7 @@ HAPPENINGS = {
     Verb.QUIT: Happening.HUNG_UP,
     Verb.STARTTLS: Happening.TLS_AGREED,
     Verb.AUTH: Happening.AUTH_OVER,
+    Verb.XCLIENT: Happening.WELCOMED,
 }
 CELLS = [(state, verb) for state in VERBS for verb in Verb]
 
@@ -66,6 +68,7 @@ CELLS = [(state, verb) for state in VERBS for verb in Verb]
 def server_in(state: State, **given: Any) -> Server:
     given.setdefault("auth_mechanisms", ("PLAIN",))
     given.setdefault("auth_needs_tls", False)
+    given.setdefault("offer_xclient", True)
     server = Server(**given)
     if state is State.TURNED_AWAY:
         engine = type(server.engine)(server.engine.settings)
@@ -106,7 +109,7 @@ def test_a_refused_verb_moves_nothing(state: State, verb: Verb) -> None:
     if not questions:
         return
     assert server.wire == no.wire()
-    moved = {Verb.BDAT: State.CHUNKS_FAILED}
+    moved = {Verb.BDAT: State.CHUNKS_FAILED, Verb.XCLIENT: State.TURNED_AWAY}
     assert server.engine.state is moved.get(verb, state)
 
 
