@@ -11,13 +11,14 @@ from gatehouse.faces.actions import (
     alarms,
     configuration,
     crl,
+    delivery,
     logs,
     program,
     queue,
     smart_hosts,
     status,
 )
-from gatehouse.faces.cli import shown_certificates, shown_smart_hosts, shown_watch
+from gatehouse.faces.cli import shown_certificates, shown_delivery, shown_smart_hosts, shown_watch
 from gatehouse.faces.cli.shown_commit import committed, findings
 from gatehouse.faces.cli.terminal import (
     Column,
@@ -315,6 +316,9 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     alarms.AlarmList: shown_watch.alarm_list,
     crl.CrlList: shown_watch.crl_list,
     acme.Ordered: shown_watch.ordered,
+    delivery.Suspensions: shown_delivery.suspensions,
+    delivery.HostView: shown_delivery.host,
+    delivery.TopHosts: shown_delivery.top,
     smart_hosts.SmartHostList: shown_smart_hosts.smart_host_list,
     smart_hosts.PasswordDone: shown_smart_hosts.password_done,
 }
