@@ -40,6 +40,7 @@ class ConnectionOpened(HappenedAt, frozen=True, kw_only=True):
     """A client connected to a listener.
 
     `host` is its reverse name, or None; `host_verified` tells that the name leads back to the IP.
+    `proxy` is the address that spoke for it (PROXY protocol, XCLIENT); None: it came by itself.
     """
 
     icid: int
@@ -50,6 +51,7 @@ class ConnectionOpened(HappenedAt, frozen=True, kw_only=True):
     client_port: int
     host: str | None = None
     host_verified: bool = False
+    proxy: str | None = None
 
 
 class SenderGroupMatched(HappenedAt, frozen=True, kw_only=True):
@@ -117,7 +119,8 @@ class TlsReceived(HappenedAt, frozen=True, kw_only=True):
 
     `protocol` and `cipher` are OpenSSL's names, `group` the key exchange group, `dh_bits` the size
     of a classic Diffie-Hellman group, `sni` the name the client asked for, `peer` the subject of a
-    client certificate.
+    client certificate. `peer_verdict` is what that was found to be worth where the policy asks:
+    `none` (not shown), `valid`, or the reason why it proves nothing; None: nobody asked.
     """
 
     icid: int
@@ -128,19 +131,23 @@ class TlsReceived(HappenedAt, frozen=True, kw_only=True):
     resumed: bool = False
     sni: str | None = None
     peer: str | None = None
+    peer_verdict: str | None = None
 
 
 class TlsReceiveFailed(HappenedAt, frozen=True, kw_only=True):
     """An inbound handshake failed.
 
     `number` is the packed OpenSSL error when the TLS library refused, `errno` the system's error
-    number when the socket broke; `text` belongs to the one that is given.
+    number when the socket broke; `text` belongs to the one that is given. `verify`: the handshake
+    was good and we did not accept the client's certificate, `text` is why, `peer` its subject.
     """
 
     icid: int
     number: int | None = None
     errno: int | None = None
     text: str
+    verify: bool = False
+    peer: str | None = None
 
 
 class TlsNeverStarted(HappenedAt, frozen=True, kw_only=True):
@@ -156,6 +163,30 @@ class AuthResult(HappenedAt, frozen=True, kw_only=True):
     ok: bool
     user: str
     mechanism: str
+    profile: str
+
+
+class AuthMissing(HappenedAt, frozen=True, kw_only=True):
+    """AUTH was required of the client and the connection ended without a try."""
+
+    icid: int
+
+
+class AuthDelayed(HappenedAt, frozen=True, kw_only=True):
+    """A login was not looked at: too many have failed, or too many wait (`seconds` 0)."""
+
+    icid: int
+    user: str
+    client_ip: str
+    seconds: float
+
+
+class AuthSenderRefused(HappenedAt, frozen=True, kw_only=True):
+    """A user wanted to send as somebody that his profile does not let him be."""
+
+    icid: int
+    user: str
+    sender: str
     profile: str
 
 
@@ -236,6 +267,38 @@ class InvalidSender(HappenedAt, frozen=True, kw_only=True):
     reason: str
 
 
+class SenderRefused(HappenedAt, frozen=True, kw_only=True):
+    """A sender was refused for what DNS says, or does not say, about its domain."""
+
+    icid: int
+    address: str
+    why: Literal["does not exist", "takes no mail", "could not be resolved"]
+
+
+class SenderNeedsTls(HappenedAt, frozen=True, kw_only=True):
+    """A sender was refused in clear, since the list of senders that must use TLS has `entry`."""
+
+    icid: int
+    address: str
+    entry: str
+
+
+class HarvestStopped(HappenedAt, frozen=True, kw_only=True):
+    """A client had too many recipients refused in an hour; `dropped`: its connection was ended."""
+
+    icid: int
+    client_ip: str
+    dropped: bool
+
+
+class DnsListFailed(HappenedAt, frozen=True, kw_only=True):
+    """A DNS list did not say whether it lists a client; the client counts as not listed."""
+
+    client_ip: str
+    zone: str
+    error: str
+
+
 class InvalidRecipient(HappenedAt, frozen=True, kw_only=True):
     """RCPT TO did not hold a valid address."""
 
@@ -296,8 +359,12 @@ class DeliveryConnectionClosed(HappenedAt, frozen=True, kw_only=True):
 class TlsDelivered(HappenedAt, frozen=True, kw_only=True):
     """TLS came up towards a destination host.
 
-    `level` is what the destination's rule demanded, `verdict` what verification found (a word of
-    RFC 8460 §4.3 where one fits), `peer` the subject of the server's certificate.
+    `level` is what was demanded in the end and `rule` by whom (`policy/outbound_values.py`).
+    `verdict` is `verified`, or the reason word why not; `result` the same in the words of RFC 8460
+    §4.3, "" for verified. `basis` is the name, record or pin that proved the identity, `weak` says
+    that it stands against passive listening only. `peer` and `issuer` are the subject and issuer of
+    the server's certificate, `not_after` its end in unix seconds, `fingerprints` those of the chain
+    as presented.
     """
 
     dcid: int
@@ -310,13 +377,24 @@ class TlsDelivered(HappenedAt, frozen=True, kw_only=True):
     resumed: bool = False
     peer: str | None = None
     verdict: str = ""
+    rule: str = ""
+    result: str = ""
+    basis: str = ""
+    weak: bool = False
+    reason: str = ""
+    issuer: str | None = None
+    not_after: float | None = None
+    names: tuple[str, ...] = ()
+    fingerprints: tuple[str, ...] = ()
 
 
 class TlsDeliveryFailed(HappenedAt, frozen=True, kw_only=True):
     """TLS towards a destination host failed.
 
     `kind` tells who said no: the server to STARTTLS, the TLS library (`number` is the packed
-    OpenSSL error), the socket (`errno`), or our verification (`text` is the reason).
+    OpenSSL error), the socket (`errno`), or our verification (`text` is the reason word, `reason` a
+    sentence, and the certificate's facts are as in `TlsDelivered`). `dh_bits` is the size of the DH
+    group that the server offered, where one was seen; `result` is the word of RFC 8460 §4.3.
     """
 
     dcid: int
@@ -324,6 +402,19 @@ class TlsDeliveryFailed(HappenedAt, frozen=True, kw_only=True):
     number: int | None = None
     errno: int | None = None
     text: str = ""
+    domain: str = ""
+    level: str = ""
+    rule: str = ""
+    result: str = ""
+    protocol: str = ""
+    cipher: str = ""
+    dh_bits: int | None = None
+    reason: str = ""
+    peer: str | None = None
+    issuer: str | None = None
+    not_after: float | None = None
+    names: tuple[str, ...] = ()
+    fingerprints: tuple[str, ...] = ()
 
 
 class TlsRequiredUnavailable(HappenedAt, frozen=True, kw_only=True):
@@ -333,6 +424,20 @@ class TlsRequiredUnavailable(HappenedAt, frozen=True, kw_only=True):
     ip: str
     domain: str
     why: str
+
+
+class DeliveryHostSkipped(HappenedAt, frozen=True, kw_only=True):
+    """A mail host was not connected to, because the rules forbid it or cannot be known now.
+
+    `rule` is who forbids it, `why` says it in a sentence, `unknown`: a look-up that must not be
+    guessed at has failed. The next host is tried, else the mail waits.
+    """
+
+    domain: str
+    host: str
+    rule: str
+    why: str
+    unknown: bool = False
 
 
 class TlsPolicyResult(HappenedAt, frozen=True, kw_only=True):
@@ -574,6 +679,9 @@ Fact = (
     | TlsReceiveFailed
     | TlsNeverStarted
     | AuthResult
+    | AuthMissing
+    | AuthDelayed
+    | AuthSenderRefused
     | MessageStarted
     | RecipientAccepted
     | RecipientRefused
@@ -582,6 +690,10 @@ Fact = (
     | MessageAborted
     | CommandRefused
     | InvalidSender
+    | SenderRefused
+    | SenderNeedsTls
+    | HarvestStopped
+    | DnsListFailed
     | InvalidRecipient
     | ReceivingFailed
     | ProtocolViolated
@@ -591,6 +703,7 @@ Fact = (
     | TlsDelivered
     | TlsDeliveryFailed
     | TlsRequiredUnavailable
+    | DeliveryHostSkipped
     | TlsPolicyResult
     | DeliveryStarted
     | RecipientsDelivered

@@ -130,6 +130,8 @@ def _tls_received(fact: facts.TlsReceived) -> str:
 
 
 def _tls_receive_failed(fact: facts.TlsReceiveFailed) -> str:
+    if fact.verify:
+        return f"ICID {fact.icid} TLS failed: verify error: {fact.text}"
     return f"ICID {fact.icid} TLS failed: {_tls_error(fact.number, fact.errno, fact.text)}"
 
 
@@ -150,6 +152,10 @@ def _auth_result(fact: facts.AuthResult) -> str:
     )
 
 
+def _auth_missing(fact: facts.AuthMissing) -> str:
+    return f"SMTP Auth (ICID {fact.icid}) was required but remote host did not initiate it"
+
+
 def _message_started(fact: facts.MessageStarted, _: Switches, __: StampOf) -> tuple[str, ...]:
     return (
         f"Start MID {fact.mid} ICID {fact.icid}",
@@ -159,6 +165,14 @@ def _message_started(fact: facts.MessageStarted, _: Switches, __: StampOf) -> tu
 
 def _recipient_accepted(fact: facts.RecipientAccepted) -> str:
     return f"MID {fact.mid} ICID {fact.icid} RID {fact.rid} To: <{fact.address}>"
+
+
+def _sender_refused(fact: facts.SenderRefused) -> str:
+    known = "could not be resolved" if fact.why == "could not be resolved" else "does not exist"
+    return (
+        f"ICID {fact.icid} Address: <{fact.address}> sender rejected, "
+        f"envelope sender domain {known}"
+    )
 
 
 def _recipient_refused(fact: facts.RecipientRefused) -> str:
@@ -334,8 +348,10 @@ _PLAIN: dict[type, Callable[[Any], str]] = {
     facts.TlsReceiveFailed: _tls_receive_failed,
     facts.TlsNeverStarted: _tls_never_started,
     facts.AuthResult: _auth_result,
+    facts.AuthMissing: _auth_missing,
     facts.RecipientAccepted: _recipient_accepted,
     facts.RecipientRefused: _recipient_refused,
+    facts.SenderRefused: _sender_refused,
     facts.MessageQueued: _message_queued,
     facts.MessageAborted: _message_aborted,
     facts.CommandRefused: _command_refused,
@@ -374,6 +390,12 @@ _SPECIAL: dict[type, Callable[[Any, Switches, StampOf], tuple[str, ...]]] = {
 JSON_ONLY: frozenset[type] = frozenset(
     {
         facts.AlarmRaised,
+        facts.DnsListFailed,
+        facts.HarvestStopped,
+        facts.SenderNeedsTls,
+        facts.AuthDelayed,
+        facts.AuthSenderRefused,
+        facts.DeliveryHostSkipped,
         facts.TlsPolicyResult,
         facts.InternalFault,
         facts.ProtocolViolated,

@@ -122,6 +122,17 @@ def parse_reverse_path(raw: bytes) -> Address | AddressFault | None:
     return parsed
 
 
+def parse_bare(raw: bytes) -> Address | None:
+    """A local part alone, as programs on the inside write it; None for anything else.
+
+    It is no mailbox (RFC 5321 §4.1.2): only a listener with a default domain makes it one.
+    """
+    parsed = parse_mailbox(raw + b"@bare.invalid")
+    if isinstance(parsed, AddressFault):
+        return None
+    return Address(parsed.local, parsed.local, "", not parsed.local.isascii())
+
+
 def parse_domain(text: str) -> str | None:
     """Canonical form of a domain or address literal; None when it is neither.
 
