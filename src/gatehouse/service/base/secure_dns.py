@@ -12,12 +12,18 @@ import enum
 from dataclasses import dataclass
 from typing import assert_never
 
+from dns.rdtypes.ANY.TLSA import TLSA
+
 from gatehouse.service.base.resolver import Answer, Found, NoData, NoName, Resolver, Temporary
 from gatehouse.tls.dane import TlsaRecord, parse_tlsa
 from gatehouse.tls.failures import ReportWord
 
 PROBE = "."  # signed since 2010, and every resolver has it in its cache
 _LONGEST_NAME = 253  # RFC 1035 §3.1 in text form
+
+# The library would refuse the whole answer for one record whose digest has a wrong length. Such a
+# record is unusable, and the others count all the same (RFC 7672 §2.2): `tls.dane` sees to that.
+TLSA._cert_length_by_mtype = {}
 
 
 class Absence(enum.Enum):
