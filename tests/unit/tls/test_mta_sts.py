@@ -19,7 +19,10 @@ from gatehouse.tls.mta_sts import (
     parse_record,
 )
 
-GOOD = b"version: STSv1\r\nmode: enforce\r\nmx: mx.example.com\r\nmx: *.example.net\r\nmax_age: 86400\r\n"
+GOOD = (
+    b"version: STSv1\r\nmode: enforce\r\nmx: mx.example.com\r\nmx: *.example.net\r\n"
+    b"max_age: 86400\r\n"
+)
 
 
 @pytest.mark.parametrize(
