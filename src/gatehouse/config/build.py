@@ -233,6 +233,9 @@ def _delivery(
         alert_on_required_tls_failure=section.alert_on_required_tls_failure,
         dns_servers=tuple(_server(text) for text in section.dns_servers),
         dns_trusted=None if section.dns_trusted == "auto" else section.dns_trusted == "yes",
+        uses_dane=any(
+            each.dane not in (None, "none") for each in document.destination_controls.values()
+        ),
         smtp_port=section.smtp_port,
         mta_sts_port=section.mta_sts_port,
         mta_sts_internal=section.mta_sts_internal,

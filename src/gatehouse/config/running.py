@@ -80,6 +80,7 @@ class DeliverySettings:
     alert_on_required_tls_failure: bool
     dns_servers: tuple[tuple[str, int], ...]  # (address, port); none: the system's resolver
     dns_trusted: bool | None  # their AD bit counts; None: when all of them are on loopback
+    uses_dane: bool  # at least one destination asks for it
     smtp_port: int
     mta_sts_port: int
     mta_sts_internal: bool

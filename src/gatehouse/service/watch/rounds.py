@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gateway's own rounds: which certificates end, and whom to tell.
+"""The gateway's own rounds: certificates that end, lists to fetch, a resolver to be tested.
 
 What is read anew at each turn (the running configuration, the store) may have changed since the
 last one; nothing is kept here between turns.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import assert_never
 
-from gatehouse.config.running import Running
+from gatehouse.config.running import DeliverySettings, Running
 from gatehouse.policy.alarms import Alarm, AlarmSeverity
+from gatehouse.service.base import secure_dns
 from gatehouse.service.base.clock import Clock
+from gatehouse.service.base.resolver import Resolver
 from gatehouse.service.trust import acme, anchors, crl_store, expiry_watch, issuers
 from gatehouse.service.trust.acme_challenges import Means
 from gatehouse.service.trust.crl_fetch import fetch_source
@@ -25,6 +28,18 @@ RENEWAL_SECONDS = 300.0
 RENEWAL_ALARM = "certificate-renewal"
 # Thresholds are days apart, those of a certificate of hours are not: so more often than daily.
 EXPIRY_SECONDS = 3600.0
+# A resolver is changed by hand; the pacing of alarms decides how often its fault is told.
+DANE_SECONDS = 300.0
+DANE_ALARM = "dane-not-effective"
+
+
+def ask_resolver(delivery: DeliverySettings) -> Awaitable[secure_dns.Validation]:
+    """Whether the resolver that delivery uses validates; asked anew, nothing is remembered."""
+    monotonic = asyncio.get_running_loop().time
+    resolver = Resolver(
+        delivery.dns_servers, monotonic, delivery.dns_timeout, None, trusted=delivery.dns_trusted
+    )
+    return secure_dns.validates(resolver)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +53,7 @@ class RoundsTools:
     fetch: crl_store.Fetch = fetch_source
     apply: acme.Apply
     committing: asyncio.Lock
+    validates: Callable[[DeliverySettings], Awaitable[secure_dns.Validation]] = ask_resolver
 
 
 class Rounds:
@@ -52,6 +68,7 @@ class Rounds:
             Job("certificate expiry", EXPIRY_SECONDS, self.expiry),
             Job("revocation lists", CRL_SECONDS, self.revocation_lists),
             Job("certificate renewal", RENEWAL_SECONDS, self.renewal),
+            Job("resolver", DANE_SECONDS, self.dane),
         )
 
     async def expiry(self) -> None:
@@ -98,6 +115,23 @@ class Rounds:
             except acme.AcmeTrouble as trouble:
                 await self._tools.alarms.tell(_not_renewed(known, str(trouble)))
 
+    async def dane(self) -> None:
+        """Tell when DANE is wanted and the resolver gives it nothing to stand on.
+
+        A resolver that does not answer is no news here: every delivery finds that out by itself.
+        """
+        running = self._tools.running()
+        if running is None or not running.delivery.uses_dane:
+            return
+        found = await self._tools.validates(running.delivery)
+        match found:
+            case secure_dns.DoesNotValidate(reason):
+                await self._tools.alarms.tell(_not_effective(reason))
+            case secure_dns.Validates() | secure_dns.Unknown():
+                pass
+            case other:
+                assert_never(other)
+
     def _acme(self, running: Running) -> acme.AcmeTools:
         return acme.AcmeTools(
             store=self._tools.store,
@@ -120,4 +154,15 @@ def _not_renewed(order: acme.StandingOrder, reason: str) -> Alarm:
         text=f"Certificate {order.name} could not be renewed: {reason.rstrip('.')}."
         " The one in force stays; it will be tried again.",
         key=f"{RENEWAL_ALARM}/{order.name}",
+    )
+
+
+def _not_effective(reason: str) -> Alarm:
+    return Alarm(
+        name=DANE_ALARM,
+        severity=AlarmSeverity.WARNING,
+        text=f"DANE is not effective: the resolver does not validate ({reason})."
+        " Where DANE is opportunistic its records are not looked up, where it is mandatory mail"
+        " waits. Use a validating resolver on this machine.",
+        key=DANE_ALARM,
     )

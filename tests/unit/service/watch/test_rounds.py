@@ -11,16 +11,25 @@ import pytest
 from gatehouse.app import open_house
 from gatehouse.config.checks import Loaded, load
 from gatehouse.config.defaults import DEFAULT_TEXT
-from gatehouse.config.running import CrlSettings, CrlSource, Running
+from gatehouse.config.running import CrlSettings, CrlSource, DeliverySettings, Running
 from gatehouse.journal.facts import AlarmRaised, Fact
+from gatehouse.service.base import secure_dns
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.trust import acme, anchors, keyring
 from gatehouse.service.trust.web_fetch import FetchFailed
 from gatehouse.service.watch.alarms import AlarmDesk
-from gatehouse.service.watch.rounds import Rounds, RoundsTools
+from gatehouse.service.watch.rounds import (
+    DANE_ALARM,
+    DANE_SECONDS,
+    Rounds,
+    RoundsTools,
+    ask_resolver,
+)
 from gatehouse.store.sqlite.store import SqliteStore
 from gatehouse.tls import facets
 from gatehouse.tls.certificates import CertifiedKey, pem_of_key
+from tests.live.dns import PORT, DnsServer
+from tests.live.gateway import address
 from tests.unit.tls.authority import DAY, NOW, Made, issue
 
 
@@ -143,3 +152,74 @@ def test_before_anything_runs_there_is_nothing_to_do(site: Site) -> None:
 
 async def _done(work) -> None:
     await work()
+
+
+def with_dane(site: Site, found: secure_dns.Validation, *, wanted: bool = True) -> Rounds:
+    async def validates(delivery: DeliverySettings) -> secure_dns.Validation:
+        assert delivery.uses_dane, "nobody is asked when nobody wants DANE"
+        return found
+
+    running = defaults()
+    site.running = replace(running, delivery=replace(running.delivery, uses_dane=wanted))
+    return Rounds(replace(site.rounds()._tools, validates=validates))
+
+
+def test_dane_without_a_validating_resolver_is_a_standing_alarm(site: Site) -> None:
+    rounds = with_dane(site, secure_dns.DoesNotValidate("no AD bit"))
+    told = []
+    for _ in range(13):  # an hour
+        asyncio.run(rounds.dane())
+        told.append(len(site.alarms()))
+        site.now += DANE_SECONDS
+    assert told == [1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 5], "the pauses grow up to an hour"
+    fact = site.facts[0]
+    assert isinstance(fact, AlarmRaised)
+    assert (fact.name, fact.alarm_class, fact.severity) == (DANE_ALARM, "System", "Warning")
+    assert fact.text.startswith(
+        "DANE is not effective: the resolver does not validate (no AD bit)."
+    )
+
+
+@pytest.mark.parametrize("found", [secure_dns.Validates(), secure_dns.Unknown("Timeout")])
+def test_a_resolver_that_validates_or_is_silent_is_no_alarm(
+    site: Site, found: secure_dns.Validation
+) -> None:
+    asyncio.run(with_dane(site, found).dane())
+    assert site.alarms() == []
+
+
+def test_a_resolver_that_failed_again_after_a_good_time_is_told_at_once(site: Site) -> None:
+    bad = secure_dns.DoesNotValidate("no AD bit")
+    asyncio.run(with_dane(site, bad).dane())
+    for _ in range(13):
+        site.now += DANE_SECONDS
+        asyncio.run(with_dane(site, secure_dns.Validates()).dane())
+    asyncio.run(with_dane(site, bad).dane())
+    assert site.alarms() == [DANE_ALARM, DANE_ALARM]
+
+
+def test_nobody_asks_the_resolver_when_no_destination_wants_dane(site: Site) -> None:
+    asyncio.run(with_dane(site, secure_dns.DoesNotValidate("x"), wanted=False).dane())
+    site.running = None
+    asyncio.run(site.rounds().dane())
+    assert site.alarms() == []
+
+
+def test_the_resolver_of_delivery_is_the_one_that_is_asked() -> None:
+    server = DnsServer(address())
+    try:
+        delivery = replace(
+            defaults().delivery, dns_servers=((server.address, PORT),), dns_timeout=5
+        )
+        found = asyncio.run(ask(delivery))
+        assert isinstance(found, secure_dns.DoesNotValidate)
+        assert server.asked == [(".", "SOA")]
+        untrusted = asyncio.run(ask(replace(delivery, dns_trusted=False)))
+        assert isinstance(untrusted, secure_dns.DoesNotValidate)
+        assert len(server.asked) == 1
+    finally:
+        server.close()
+
+
+async def ask(delivery: DeliverySettings) -> secure_dns.Validation:
+    return await ask_resolver(delivery)
