@@ -78,7 +78,7 @@ def access_table(document: schema.Document, listener: schema.Listener) -> access
     return access.HostAccessTable(
         access.SenderGroup(
             # The closing group has no name in the log: "SG None match ALL".
-            name=None if group.name.upper() == builtin.ALL else group.name,
+            name=None if builtin.is_closing(group) else group.name,
             members=tuple(group.members),
             policy=policy(document, group.policy),
         )

@@ -67,12 +67,17 @@ def sender_groups(listener: schema.Listener) -> tuple[schema.SenderGroup, ...]:
         return usual
     written = [
         group.model_copy(update={"members": [ALL]})
-        if group.name.upper() == ALL and not group.members
+        if is_closing(group) and not group.members
         else group
         for group in listener.sender_groups
     ]
     closed = any(member.upper() == ALL for group in written for member in group.members)
     return tuple(written) if closed else (*written, usual[-1])
+
+
+def is_closing(group: schema.SenderGroup) -> bool:
+    """Is this the group that closes a table by its name?"""
+    return group.name is not None and group.name.upper() == ALL
 
 
 def policy_names(document: schema.Document) -> tuple[str, ...]:

@@ -23,6 +23,16 @@ def format_document(document: schema.Document) -> str:
     return "\n".join(_section((), document)).strip("\n") + "\n"
 
 
+def format_tables(path: tuple[str, ...], value: object) -> list[str]:
+    """The lines of a section, or of a list of sections, with its headers."""
+    return list(_below(path, value))[1:]
+
+
+def format_field(name: str, value: object) -> str:
+    """One field of a section with its value."""
+    return f"{_key(name)} = {_value(value)}"
+
+
 def _section(path: tuple[str, ...], section: schema.Section) -> Iterator[str]:
     """Plain fields first, then sections below: TOML's own order."""
     below: list[tuple[str, object]] = []

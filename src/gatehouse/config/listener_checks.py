@@ -129,9 +129,12 @@ def _sender_groups(
     seen: set[str] = set()
     for index, group in enumerate(groups):
         here = (*path, index)
-        if group.name in seen:
-            found.append(error((*here, "name"), "the name is used twice", found=group.name))
-        seen.add(group.name)
+        if group.name is not None:
+            if group.name in seen:
+                found.append(error((*here, "name"), "the name is used twice", found=group.name))
+            seen.add(group.name)
+        elif not group.members:
+            found.append(error(here, "has neither a name nor members"))
         found += unknown_name(
             (*here, "policy"), group.policy, builtin.policy_names(document), "mail flow policy"
         )
@@ -189,7 +192,7 @@ def _reach(
         if covered and len(covered) == len(places):
             yield warning(
                 (*path, index),
-                f"group {group.name} is never reached: wider groups above it match first",
+                f"{_titled(group)} is never reached: wider groups above it match first",
                 hint="move it up",
             )
         else:
@@ -202,7 +205,8 @@ def _reach(
     last = build.policy(document, groups[-1].policy)
     relays = last.behavior is mail_flow.Behavior.RELAY
     takes_all = listener.type == "private" and last.behavior is mail_flow.Behavior.ACCEPT
-    if relays or takes_all:
+    logs_in = last.smtp_auth is mail_flow.AuthDemand.REQUIRED
+    if (relays or takes_all) and not logs_in:
         yield _open_relay(document, listener, (*path, len(groups) - 1, "policy"))
     tls_used = listener.tls_mode == "implicit" or any(
         build.policy(document, group.policy).tls is not mail_flow.TlsDemand.OFF for group in groups
@@ -213,6 +217,10 @@ def _reach(
             "the Demo certificate encrypts, but nobody can verify it",
             hint="install a certificate for the interface's host name",
         )
+
+
+def _titled(group: schema.SenderGroup) -> str:
+    return "this entry" if group.name is None else f"group {group.name}"
 
 
 def _open_relay(

@@ -27,6 +27,7 @@ from gatehouse.policy import (
 FORMAT = 1
 MAX_ENTRIES = 200_000  # our own: entries of one table
 MAX_TEXT = 400  # RFC 5321 §4.5.3.1.5: a reply line has 512 octets, codes and line end included
+MAX_COMMENT = 500  # our own: a few lines for people
 DEFAULT_CERTIFICATE = "Demo"
 DEFAULT_POLICY = "default"  # [mail_flow_policies.default]
 DEFAULT_DESTINATION = "default"  # [destination_controls.default]
@@ -174,19 +175,25 @@ class RecipientAccess(Section):
     access: Literal["accept", "reject"] = Field(description="Take mail for it, or refuse it.")
     code: RefusalCode | None = Field(default=None, description="Reply code of the refusal: 550.")
     text: ReplyText | None = Field(default=None, description="Text of the refusal.")
+    comment: str | None = Field(default=None, max_length=MAX_COMMENT, description="For people.")
 
 
 class SenderGroup(Section):
     """One group of the host access table; the first that matches wins."""
 
-    name: Name = Field(description="Name of the group, as the log prints it; ALL is the last.")
+    name: Name | None = Field(
+        default=None,
+        description="Name of the group, as the log prints it; ALL is the last. "
+        "Not set: members outside any group; the log prints None.",
+    )
     members: list[str] = Field(
         default_factory=list,
         max_length=MAX_ENTRIES,
-        description="Addresses, partial addresses, ranges, CIDR blocks, host names, .domain, ALL.",
+        description="Addresses, partial addresses, ranges, CIDR blocks, host names, .domain, "
+        "nx.domain, serv.fail, not.double.verified, dnslist[ZONE], ALL.",
     )
     policy: PolicyName = Field(description="Name of the mail flow policy.")
-    comment: str | None = Field(default=None, max_length=500, description="For people.")
+    comment: str | None = Field(default=None, max_length=MAX_COMMENT, description="For people.")
 
 
 class Listener(Section):

@@ -117,7 +117,7 @@ def _at(data: bytes, offset: int, what: str, hint: str) -> findings.Finding:
 
 def _bounds(text: str) -> findings.Finding | None:
     """Refuse what would make the parser slow or deep, before it runs."""
-    plain = _masked(text)
+    plain = masked(text)
     for many, limit, what in (
         (plain.count("="), MAX_KEYS, "keys"),
         (plain.count(","), MAX_VALUES, "values"),
@@ -148,7 +148,7 @@ def _depth(plain: str) -> findings.Finding | None:
     return None
 
 
-def _masked(text: str) -> str:
+def masked(text: str) -> str:
     """The text with strings and comments blotted out, every character in its place.
 
     A quoted part of a key becomes letters, so that it still counts as a part.
@@ -180,7 +180,7 @@ class _Lines:
         self._text = text
         self._arrays: dict[findings.Path, int] = {}
         self._section: findings.Path = ()
-        self._scan(_masked(text))
+        self._scan(masked(text))
 
     def of(self, path: findings.Path) -> int:
         """The line of a path, or of the nearest one above it; 0 when there is none."""

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A listener's host access table between its text form and the configuration.
+
+Out: the policies that the table uses, with what they set themselves (what they inherit stays
+inherited), the default policy if it sets anything, and every group, the implied ones too. In: the
+table takes the place of the listener's, and its policies those of the same names; a behaviour
+without a name becomes a policy, one that says the same already if there is one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gatehouse.config import builtin, findings, hat_keys, hat_text, origin, schema
+from gatehouse.config.findings import Finding
+from gatehouse.policy import mail_flow
+
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What the configuration gets."""
+
+    groups: tuple[schema.SenderGroup, ...]
+    policies: Mapping[str, schema.MailFlowPolicy]  # only those that are new or change
+    kept: tuple[str, ...]  # policies of the text that say what the configuration says already
+    remarks: tuple[Finding, ...]
+
+
+def export(document: schema.Document, listener: str) -> str:
+    """The whole table of a listener as text; KeyError if there is no such listener."""
+    groups = builtin.sender_groups(document.listeners[listener])
+    lines: list[str] = []
+    for name in _used(document, groups):
+        lines += hat_text.policy_lines(name, _own_fields(document, name))
+    for group in groups:
+        lines += hat_text.group_lines(group)
+    return "\n".join(lines) + "\n"
+
+
+def adopt(document: schema.Document, parsed: hat_text.HatText) -> Adopted | tuple[Finding, ...]:
+    """Fit a text into a configuration."""
+    work = _Adoption(document, parsed)
+    groups = tuple(work.group(entry) for entry in parsed.entries)
+    faults = (*work.faults, *_twice(parsed))
+    if faults:
+        return tuple(sorted(faults, key=lambda one: one.line or 0))
+    return Adopted(groups, work.changed, tuple(work.kept), (*parsed.remarks, *work.remarks))
+
+
+def put(document: schema.Document, listener: str, adopted: Adopted) -> schema.Document:
+    """The configuration with the table in its place."""
+    section = document.listeners[listener].model_copy(
+        update={"sender_groups": list(adopted.groups)}
+    )
+    return document.model_copy(
+        update={
+            "listeners": {**document.listeners, listener: section},
+            "mail_flow_policies": {**document.mail_flow_policies, **adopted.policies},
+        }
+    )
+
+
+def _used(document: schema.Document, groups: tuple[schema.SenderGroup, ...]) -> tuple[str, ...]:
+    """The policies to write: the default one if it says anything, then those of the groups."""
+    default = _own_fields(document, schema.DEFAULT_POLICY)
+    says = default["behavior"] is not mail_flow.Behavior.ACCEPT or hat_keys.write(default)
+    first = [schema.DEFAULT_POLICY] if says else []
+    return tuple(dict.fromkeys([*first, *(group.policy for group in groups)]))
+
+
+def _own_fields(document: schema.Document, name: str) -> Fields:
+    """What a policy does not inherit; its behaviour always, and TLS as the two fields it is."""
+    resolved = origin.policy_fields(document, name)
+    own = {field: one.value for field, one in resolved.items() if not one.origin.inherited}
+    own["behavior"] = resolved["behavior"].value
+    if "tls" in own or hat_keys.VERIFY in own:
+        own |= {one: resolved[one].value for one in ("tls", hat_keys.VERIFY)}
+    return own
+
+
+@dataclass(slots=True)
+class _Adoption:
+    """Finds each entry its policy."""
+
+    document: schema.Document
+    parsed: hat_text.HatText
+    changed: dict[str, schema.MailFlowPolicy] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+    faults: list[Finding] = field(default_factory=list)
+    remarks: list[Finding] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name, fields in self.parsed.policies.items():
+            if self._known(name) and _same(_own_fields(self.document, name), fields):
+                self.kept.append(name)
+            else:
+                self.changed[name] = _section(fields)
+
+    def group(self, entry: hat_text.Entry) -> schema.SenderGroup:
+        """One entry as a group of the configuration."""
+        target = entry.target
+        if isinstance(target, hat_text.Inline):
+            target = self._named(target.fields, entry.name)
+        elif not self._known(target) and target not in self.changed:
+            known = ", ".join([*self.parsed.policies, *builtin.policy_names(self.document)][:10])
+            self.faults.append(
+                hat_text.at(
+                    entry.line,
+                    "there is no such mail flow policy",
+                    hint=f"known: {known}",
+                    found=f"${target}",
+                )
+            )
+        return schema.SenderGroup(
+            name=entry.name, members=list(entry.members), policy=target, comment=entry.comment
+        )
+
+    def _known(self, name: str) -> bool:
+        return name in builtin.policy_names(self.document)
+
+    def _named(self, fields: Fields, group: str | None) -> str:
+        """A policy that says this, found or made."""
+        for name, section in self.changed.items():
+            if name != schema.DEFAULT_POLICY and _same(origin.set_fields(section), fields):
+                return name
+        names = [*builtin.policy_names(self.document)]
+        for name in names:
+            if name in self.changed or name == schema.DEFAULT_POLICY:
+                continue
+            if _same(_own_fields(self.document, name), fields):
+                return name
+        wanted = (group if group and group != builtin.ALL else fields["behavior"].value)[:50]
+        taken = {*names, *self.changed}
+        name = next(
+            one
+            for one in (wanted, *(f"{wanted}_{number}" for number in range(2, len(taken) + 3)))
+            if one not in taken
+        )
+        self.changed[name] = _section(fields)
+        what = f"a behaviour without a name became the mail flow policy {name}"
+        self.remarks.append(findings.warning((), what))
+        return name
+
+
+def _section(fields: Fields) -> schema.MailFlowPolicy:
+    values = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()
+    }
+    return schema.MailFlowPolicy.model_validate(values)
+
+
+def _same(one: Fields, other: Fields) -> bool:
+    return one["behavior"] == other["behavior"] and hat_keys.write(one) == hat_keys.write(other)
+
+
+def _twice(parsed: hat_text.HatText) -> list[Finding]:
+    seen: set[str] = set()
+    found = []
+    for entry in parsed.entries:
+        if entry.name is not None and entry.name in seen:
+            what = "the name of the group is used twice"
+            found.append(replace(findings.error((), what, found=entry.name), line=entry.line))
+        seen.add(entry.name or "")
+    return found
