@@ -18,7 +18,9 @@ from gatehouse.policy import (
     retry,
     routes,
     smart_hosts,
+    smtp_auth,
 )
+from gatehouse.smtp import sasl
 
 
 def build(document: schema.Document) -> running.Running:
@@ -93,6 +95,19 @@ def bounce_profile(document: schema.Document, name: str) -> retry.BounceProfile:
     return retry.BounceProfile(name=name, **(default | written))
 
 
+def auth_profile(document: schema.Document, name: str) -> smtp_auth.AuthProfile:
+    """One SMTP AUTH profile; a section may have the name of the built-in one."""
+    section = document.smtp_auth_profiles.get(name) or schema.SmtpAuthProfile()
+    chosen = frozenset(section.mechanisms)
+    return smtp_auth.AuthProfile(
+        name=name,
+        mechanisms=tuple(one for one in sasl.MECHANISMS if one in chosen),
+        senders={user: smtp_auth.sender_list(one) for user, one in section.senders.items()},
+        relay=section.relay,
+        max_failures=section.max_failures,
+    )
+
+
 def own_endpoints(document: schema.Document) -> frozenset[tuple[str, int]]:
     """Address and port of every listener whose interface exists."""
     return frozenset(
@@ -144,6 +159,7 @@ def _listener(
         delayed_reject=section.delayed_reject,
         idle_timeout=section.idle_timeout,
         connection_timeout=section.connection_timeout,
+        auth=auth_profile(document, section.smtp_auth_profile),
     )
 
 

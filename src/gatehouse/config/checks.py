@@ -8,6 +8,7 @@ a bad file, nothing is half done, and the running configuration is not touched h
 from dataclasses import dataclass
 
 from gatehouse.config import (
+    auth_checks,
     build,
     delivery_checks,
     document,
@@ -58,6 +59,7 @@ def check(
     """What is wrong or odd with a document of good form; bounded, errors first."""
     found = [
         *listener_checks.check(wanted, certificates),
+        *auth_checks.check(wanted),
         *delivery_checks.check(wanted, certificates),
     ]
     found.sort(key=lambda one: one.severity is not findings.Severity.ERROR)

@@ -55,7 +55,6 @@ _NOTES = {
 
 NOT_YET = {
     "verify_client_certificate": "only `false` is accepted in this version",
-    "auth_needs_tls": "read and checked; it is on its way in",
     "check_sender_domain": "read and checked; it is on its way in",
     "default_domain": "read and checked; it is on its way in",
     "dhap_drop_connection": "read and checked; it is on its way in",
@@ -65,7 +64,6 @@ NOT_YET = {
     "rate_code": "read and checked; it is on its way in",
     "rate_text": "read and checked; it is on its way in",
     "tls_mandatory_list": "read and checked; it is on its way in",
-    "smtp_auth": "read and checked; it is on its way in",
     "proxy_protocol_from": "read and checked; it is on its way in",
     "xclient_from": "read and checked; it is on its way in",
     "https_certificate": "checked and kept; the console comes later",

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from gatehouse.policy.access import AddressSet, HostAccessTable
 from gatehouse.policy.destinations import DestinationTable
+from gatehouse.policy.inbound_values import Entrance
 from gatehouse.policy.recipients import RecipientAccessTable
 from gatehouse.policy.retry import BounceProfile
 from gatehouse.policy.routes import Ourselves, RouteTable
 from gatehouse.policy.smart_hosts import SmartHost
+from gatehouse.policy.smtp_auth import AuthProfile
 
 
 class ListenerType(enum.Enum):
@@ -68,6 +70,23 @@ class Listener:
     delayed_reject: bool
     idle_timeout: int
     connection_timeout: int
+    auth: AuthProfile
+
+    @property
+    def entrance(self) -> Entrance:
+        """What it asks of every client, for the decisions about them."""
+        return Entrance(
+            listener=self.name,
+            interface=self.interface.name,
+            interface_ip=self.interface.address,
+            hostname=self.interface.hostname,
+            public=self.type is ListenerType.PUBLIC,
+            recipients=self.recipients,
+            default_domain=self.default_domain,
+            delayed_reject=self.delayed_reject,
+            implicit_tls=self.tls_mode is TlsMode.IMPLICIT,
+            max_connections=self.max_concurrency,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,9 @@ from gatehouse.policy import (
     outbound_tls,
     retry,
     smart_hosts,
+    smtp_auth,
 )
+from gatehouse.smtp import sasl, saslprep
 
 FORMAT = 1
 MAX_ENTRIES = 200_000  # our own: entries of one table
@@ -137,6 +139,35 @@ PasswordOver = Annotated[smart_hosts.PasswordOver, _choice(smart_hosts.PasswordO
 IpPreference = Annotated[destinations.IpPreference, _choice(destinations.IpPreference)]
 
 
+def _mechanism(value: object) -> object:
+    name = value.upper() if isinstance(value, str) else None
+    if name not in sasl.MECHANISMS:
+        raise ValueError(", ".join(sasl.MECHANISMS))
+    return name
+
+
+def _sender_entry(value: str) -> str:
+    try:
+        smtp_auth.sender_list([value])
+    except ValueError:
+        raise ValueError('user@domain, domain, .domain, user@ or "*"') from None
+    return value
+
+
+def _user_name(value: str) -> str:
+    name = saslprep.prepare_name(value, stored=True)
+    if name is None:
+        raise ValueError("a user name without spaces")
+    if name != value:  # two spellings of one name must not hide each other
+        raise ValueError(f"the user name in its one form, {name!r}")
+    return value
+
+
+Mechanism = Annotated[str, BeforeValidator(_mechanism), "mechanism"]
+SenderEntry = Annotated[str, Field(max_length=320), AfterValidator(_sender_entry)]
+UserName = Annotated[str, Field(max_length=saslprep.MAX_NAME), AfterValidator(_user_name)]
+
+
 class Section(BaseModel):
     """What all sections have in common: no guessing of types, no unknown fields, no change."""
 
@@ -241,6 +272,10 @@ class Listener(Section):
         max_length=1000,
         description="Addresses, ranges and CIDR blocks of clients that may use XCLIENT.",
     )
+    smtp_auth_profile: Name = Field(
+        default=smtp_auth.BUILT_IN,
+        description="Name of the SMTP AUTH profile of this listener; local is built in.",
+    )
     delayed_reject: bool = Field(
         default=False,
         description="Refuse REJECT clients at RCPT TO, so that sender and recipient are logged.",
@@ -322,6 +357,34 @@ class MailFlowPolicy(Section):
     )
     reject_code: RefusalCode | None = Field(default=None, description="Code of a refusal: 554.")
     reject_text: ReplyText | None = Field(default=None, description="Text of a refusal.")
+
+
+class SmtpAuthProfile(Section):
+    """[smtp_auth_profiles.NAME]: what the users of a listener may use and do after AUTH."""
+
+    mechanisms: list[Mechanism] = Field(
+        default_factory=lambda: list(smtp_auth.DEFAULT_MECHANISMS),
+        min_length=1,
+        max_length=len(sasl.MECHANISMS),
+        description="What is offered. EXTERNAL only where it is named: then the listener asks its "
+        "clients for a certificate, and some mail programs ask the person in front of them.",
+    )
+    senders: dict[UserName, Annotated[list[SenderEntry], Field(max_length=MAX_ENTRIES)]] = Field(
+        default_factory=dict,
+        max_length=MAX_ENTRIES,
+        description="User to the envelope senders he may use: user@domain, domain, .domain, user@ "
+        'or "*". The user "*" stands for all who are not named. An empty table: every user may '
+        "use any sender. A table that names anybody: who is not named may only use the address "
+        "that is his own name. The null sender is always allowed.",
+    )
+    relay: bool = Field(
+        default=True,
+        description="Users may send to everywhere; the recipient table is not asked.",
+    )
+    max_failures: Annotated[int, Field(ge=1, le=20)] = Field(
+        default=smtp_auth.DEFAULT_MAX_FAILURES,
+        description="Failed logins on one connection before 421.",
+    )
 
 
 class Delivery(Section):
@@ -600,6 +663,7 @@ class Document(Section):
     interfaces: dict[Name, Interface] = Field(default_factory=dict)
     listeners: dict[Name, Listener] = Field(default_factory=dict)
     mail_flow_policies: dict[Name, MailFlowPolicy] = Field(default_factory=dict)
+    smtp_auth_profiles: dict[Name, SmtpAuthProfile] = Field(default_factory=dict)
     smtp_routes: dict[str, Annotated[list[str], Field(min_length=1, max_length=100)]] = Field(
         default_factory=dict,
         max_length=MAX_ENTRIES,

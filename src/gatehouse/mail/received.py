@@ -31,7 +31,7 @@ class TlsSummary(Protocol):
         """The key exchange group, if there was one and its name is known."""
 
 
-# The field is its ten parts. A value object around them would be built once per message and cost
+# The field is its eleven parts. A value object around them would be built once per message and cost
 # more time than the field itself.
 def received_header(  # noqa: PLR0913
     *,
@@ -42,6 +42,7 @@ def received_header(  # noqa: PLR0913
     smtputf8: bool,
     extended: bool,
     tls: TlsSummary | None,
+    authenticated: bool = False,
     mid: int,
     recipient: Address | None,
     date: bytes,
@@ -53,7 +54,7 @@ def received_header(  # noqa: PLR0913
     """
     summary = None if tls is None else (tls.protocol, tls.cipher, tls.group)
     before = _before_id(helo, client_host, client_ip, hostname)
-    word = _protocol_word(smtputf8, extended, tls is not None)
+    word = _protocol_word(smtputf8, extended, tls is not None, authenticated)
     comment = b"" if summary is None else _tls_comment(summary)
     target = b"" if recipient is None else _for_clause(recipient, smtputf8)
     return b"%b%b id %d%b%b; %b\r\n" % (before, word, mid, comment, target, date)
@@ -79,12 +80,12 @@ def _safe(text: str) -> str:
     return _UNSAFE.sub("?", text[:MAX_SHOWN])
 
 
-def _protocol_word(smtputf8: bool, extended: bool, tls: bool) -> bytes:
-    if smtputf8:
-        return b"UTF8SMTPS" if tls else b"UTF8SMTP"  # RFC 6531 §4.3
-    if not extended:
+def _protocol_word(smtputf8: bool, extended: bool, tls: bool, authenticated: bool) -> bytes:
+    if not extended and not smtputf8:
         return b"SMTP"
-    return b"ESMTPS" if tls else b"ESMTP"  # RFC 3848
+    word = b"UTF8SMTP" if smtputf8 else b"ESMTP"  # RFC 6531 §4.3
+    # RFC 3848: S for TLS, A for AUTH, in this order. Who it was is nobody else's business.
+    return word + (b"S" if tls else b"") + (b"A" if authenticated else b"")
 
 
 @lru_cache(maxsize=64)

@@ -55,14 +55,22 @@ class NeedCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """The client has proved that it is this user."""
+    """The proof is right. If nothing else speaks against it, `proof` is the next challenge."""
+
+    user: str
+    proof: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The client has taken our proof too: it is this user."""
 
     user: str
 
 
 @dataclass(frozen=True, slots=True)
 class Refuted:
-    """It has not; `reason` is for the operator."""
+    """The client is not this user; `reason` is for the operator."""
 
     user: str
     reason: str
@@ -75,7 +83,16 @@ class Malformed:
     reason: str
 
 
-Step = Challenge | NeedPassword | NeedScramKeys | NeedCertificate | Proven | Refuted | Malformed
+Step = (
+    Challenge
+    | NeedPassword
+    | NeedScramKeys
+    | NeedCertificate
+    | Proven
+    | Done
+    | Refuted
+    | Malformed
+)
 
 
 class Exchange(Protocol):
@@ -204,7 +221,7 @@ class ScramExchange:
             return Malformed("out of order")
         if self._said:
             return self._finish(data)
-        return Malformed("data behind the proof") if data else Proven(self._user)
+        return Malformed("data behind the proof") if data else Done(self._user)
 
     def keyed(self, keys: scram.ScramKeys) -> Step:
         """The keys of the user that `NeedScramKeys` asked for."""
@@ -267,7 +284,7 @@ class ScramExchange:
         if proof is None:
             return Refuted(self._user, "wrong password")
         self._said = ""
-        return Challenge(proof.encode())
+        return Proven(self._user, proof.encode())
 
 
 _OTHER = "authorization identity of somebody else"

@@ -298,6 +298,16 @@ class TlsSession:
             self._heard = None
         return self._report
 
+    def export(self, label: bytes, length: int) -> bytes:
+        """Keying material that only the two ends have (RFC 5705, RFC 8446 §7.5); no context."""
+        self._require_done()
+        return self._connection.export_keying_material(label, length)
+
+    def own_certificate(self) -> bytes | None:
+        """The certificate that we showed in this handshake, in DER."""
+        own = self._connection.get_certificate()
+        return None if own is None else crypto.dump_certificate(crypto.FILETYPE_ASN1, own)
+
     def saved_session(self) -> SavedSession | None:
         """The session to resume later; with TLS 1.3 only after a read, for tickets come late."""
         owner = self._owner

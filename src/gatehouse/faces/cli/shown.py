@@ -16,9 +16,16 @@ from gatehouse.faces.actions import (
     program,
     queue,
     smart_hosts,
+    smtp_users,
     status,
 )
-from gatehouse.faces.cli import shown_certificates, shown_delivery, shown_smart_hosts, shown_watch
+from gatehouse.faces.cli import (
+    shown_certificates,
+    shown_delivery,
+    shown_smart_hosts,
+    shown_smtp_users,
+    shown_watch,
+)
 from gatehouse.faces.cli.shown_commit import committed, findings
 from gatehouse.faces.cli.terminal import (
     Column,
@@ -319,6 +326,9 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     delivery.Suspensions: shown_delivery.suspensions,
     delivery.HostView: shown_delivery.host,
     delivery.TopHosts: shown_delivery.top,
+    smtp_users.UserList: shown_smtp_users.user_list,
+    smtp_users.UserShown: shown_smtp_users.user_shown,
+    smtp_users.UserChanged: shown_smtp_users.user_changed,
     smart_hosts.SmartHostList: shown_smart_hosts.smart_host_list,
     smart_hosts.PasswordDone: shown_smart_hosts.password_done,
 }

@@ -59,6 +59,7 @@ class Connection(asyncio.Protocol):
         "connected_at",
         "deadline",
         "desk",
+        "authenticated",
         "extended",
         "helo",
         "here",
@@ -95,6 +96,7 @@ class Connection(asyncio.Protocol):
 
     # --- asyncio.Protocol ---------------------------------------------------------------
 
+        self.authenticated: str | None = None  # the user who has proved who he is
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there: find out who it is, decide, greet."""
         self._transport = cast(asyncio.Transport, transport)

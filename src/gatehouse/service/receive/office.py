@@ -23,6 +23,7 @@ from gatehouse.service.base.resolver import Resolver, ReverseName
 from gatehouse.service.base.stamps import HeaderDate
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
 from gatehouse.service.base.tally import Tally
+from gatehouse.service.receive.authentication import Authenticator
 from gatehouse.service.receive.desk import Desk
 from gatehouse.service.receive.replies import BUSY, LOOP, NOT_NOW, STOPPING
 from gatehouse.service.receive.transaction import Transaction
@@ -48,6 +49,7 @@ class Client(Protocol):
     extended: bool
     host: ReverseName
     report: HandshakeReport | None
+    authenticated: str | None
     connected_at: float
     deadline: float
 
@@ -107,6 +109,7 @@ class Office:
         self.ids = tools.ids
         self.sessions: set[Client] = set()
         self.full = False
+        self.authenticator: Authenticator | None = None  # None: nobody can log in
         self._wake = wake_deliverer
         self.heard = 0  # grows with every piece of a client's bytes
         tools.writer.sources = lambda: len(self.sessions)
@@ -147,6 +150,7 @@ class Office:
             smtputf8=transaction.params.smtputf8,
             extended=session.extended,
             tls=session.report,
+            authenticated=session.authenticated is not None,
             mid=transaction.mid,
             recipient=recipients[0].address if len(recipients) == 1 else None,
             date=self._date.text(at),

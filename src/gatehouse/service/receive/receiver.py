@@ -18,6 +18,7 @@ from gatehouse.service.base.head_count import HeadCount
 from gatehouse.service.base.resolver import Resolver
 from gatehouse.service.base.tally import Tally
 from gatehouse.service.base.worker import Worker
+from gatehouse.service.receive.authentication import Authenticator
 from gatehouse.service.receive.desk import Desk
 from gatehouse.service.receive.office import IntakeRules, Office, Tools
 from gatehouse.service.receive.session import Session
@@ -68,13 +69,19 @@ class Receiver:
         )
         self.office = Office(tools, rules, counts, tally, self._wake)
         self._tools = tools
+        self.office.authenticator = Authenticator(worker.store.smtp_users, worker.clock.wall)
 
     async def start(self) -> None:
         """Open the desks."""
         self._look_at_space()
         loop = asyncio.get_running_loop()
         for listener in self._running.listeners:
-            desk = Desk(listener, server_context(self._worker.store, listener.certificates))
+            context = server_context(
+                self._worker.store,
+                listener.certificates,
+                ask_clients=listener.auth.asks_for_certificate,
+            )
+            desk = Desk(listener, context)
             server = await loop.create_server(
                 lambda desk=desk: Session(desk, self.office),  # type: ignore[misc]
                 sock=self._sockets[listener.name],

@@ -105,10 +105,16 @@ def to_be(store: Store, name: str) -> CertifiedKey:
 # --- contexts -----------------------------------------------------------------------------------
 
 
-def server_context(store: Store, certificates: Sequence[str]) -> ServerContext:
-    """TLS for a listener: the first certificate is the default, SNI chooses among all."""
+def server_context(
+    store: Store, certificates: Sequence[str], *, ask_clients: bool = False
+) -> ServerContext:
+    """TLS for a listener: the first certificate is the default, SNI chooses among all.
+
+    `ask_clients`: clients are asked for a certificate; what it is worth is somebody else's verdict.
+    """
     held = tuple(get(store, name) for name in certificates)
-    return ServerContext(ServerTlsSettings(certificates=held))
+    settings = ServerTlsSettings(certificates=held, request_client_certificate=ask_clients)
+    return ServerContext(settings)
 
 
 def client_settings(store: Store, certificate: str) -> ClientTlsSettings:
