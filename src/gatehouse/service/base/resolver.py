@@ -7,7 +7,7 @@ ours"), so a timeout, SERVFAIL or REFUSED is always `Temporary` and never cached
 Names of loopback and of this machine's hosts file are answered from the file, as every MTA does.
 
 Whether an answer is secure is said by the AD bit of a resolver that is trusted for it (RFC 4035
-§3.2.3, RFC 7672 §2.1.1): one on loopback, or one that the operator vouches for. From any other the
+§3.2.3, RFC 7672 §2.1.3): one on loopback, or one that the operator vouches for. From any other the
 bit is a stranger's word and counts for nothing. What is made of it for DANE is in `secure_dns`.
 """
 
@@ -29,6 +29,8 @@ import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 import dns.reversename
+
+from gatehouse.policy.access import NameState
 
 HOSTS_FILE = Path("/etc/hosts")
 # RFC 2308 §5 suggests at most three hours for a negative answer; an operator who just created the
@@ -110,6 +112,16 @@ class ReverseName:
     host: str | None
     verified: bool
     seconds: float = 0.0
+    failed: bool = False  # a look-up failed: nobody knows what there is
+
+    @property
+    def state(self) -> NameState:
+        """The same in the words of the host access table."""
+        if self.verified:
+            return NameState.VERIFIED
+        if self.failed:
+            return NameState.SERV_FAIL
+        return NameState.NX_DOMAIN if self.host is None else NameState.NOT_DOUBLE_VERIFIED
 
 
 def read_hosts(text: str) -> tuple[dict[str, list[str]], dict[str, str]]:
@@ -251,15 +263,15 @@ class Resolver:
             return known
         started = self._monotonic()
         answer = await self._lookup(str(dns.reversename.from_address(ip)), "PTR")
-        result = ReverseName(None, False)
+        host, same, failed = None, False, isinstance(answer, Temporary)
         if isinstance(answer, Found):
             host = answer.records[0][1]
             forward = await self.addresses(host)
             same = isinstance(forward, Found) and any(text == ip for _, text in forward.records)
-            result = ReverseName(host, same)
+            failed = isinstance(forward, Temporary)
         now = self._monotonic()
-        result = ReverseName(result.host, result.verified, now - started)
-        life = LONGEST_NEGATIVE_TTL if not isinstance(answer, Temporary) else SHORTEST_TTL
+        result = ReverseName(host, same, now - started, failed)
+        life = SHORTEST_TTL if failed else LONGEST_NEGATIVE_TTL
         self._remember(self._reverse, ip, (now + life, result))
         return result
 
