@@ -9,6 +9,7 @@ from gatehouse.faces.actions import (
     configuration,
     crl,
     delivery,
+    listeners,
     logs,
     program,
     queue,
@@ -28,6 +29,8 @@ ACTIONS: tuple[Action, ...] = (
     configuration.COMMIT,
     configuration.CLEAR,
     configuration.HISTORY,
+    listeners.LIST,
+    listeners.SHOW,
     queue.LIST,
     queue.SHOW,
     queue.HOLD,
@@ -77,6 +80,7 @@ BY_NAME = {action.name: action for action in ACTIONS}
 # What stands in front of the commands of a group, and why one looks there.
 GROUPS = {
     "config": "The configuration: look at it, check a file, make it run.",
+    "listener": "Where mail comes in: listeners as they are configured.",
     "queue": "Mail that waits: look at it, hold it, try it now, remove it.",
     "certificate": "Certificates and their keys: make, sign, import, show, assign.",
     "trust": "Whose certificates are believed: the custom list and the system's.",
