@@ -13,7 +13,6 @@ bit is a stranger's word and counts for nothing. What is made of it for DANE is 
 
 import asyncio
 import ipaddress
-import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ import dns.resolver
 import dns.reversename
 
 from gatehouse.policy.access import NameState
+from gatehouse.service.base import dns_records
 
 HOSTS_FILE = Path("/etc/hosts")
 # RFC 2308 §5 suggests at most three hours for a negative answer; an operator who just created the
@@ -46,22 +46,8 @@ LOOKUP_SECONDS = 10.0
 MAX_RECORDS = 64
 # What fits into a datagram on every path (DNS flag day 2020); more comes over TCP.
 EDNS_PAYLOAD = 1232
-# Extended errors (RFC 8914 §4) that say: somebody answered, and the answer cannot be believed.
-BOGUS = {
-    5: "DNSSEC indeterminate",
-    6: "DNSSEC bogus",
-    7: "signature expired",
-    8: "signature not yet valid",
-    9: "DNSKEY missing",
-    10: "RRSIGs missing",
-    11: "no zone key bit set",
-    12: "NSEC missing",
-}
-# Octets of one TXT record that are read; what we read of TXT has some hundred.
-MAX_TXT = 4096
 K = TypeVar("K")
 V = TypeVar("V")
-_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +143,7 @@ class Resolver:
         *,
         trusted: bool | None = False,
     ) -> None:
-        self._monotonic = monotonic
+        self._monotonic, self._seconds = monotonic, seconds
         self._cache: OrderedDict[tuple[str, str], tuple[float, Answer]] = OrderedDict()
         self._asked: dict[tuple[str, str], asyncio.Future[Answer]] = {}
         self._reverse: OrderedDict[str, tuple[float, ReverseName]] = OrderedDict()
@@ -200,16 +186,28 @@ class Resolver:
         resolver.cache = None
         return resolver
 
+    def servers(self) -> tuple[tuple[str, int], ...]:
+        """Address and port of each server."""
+        if self._resolver is None:
+            return ()
+        return tuple(
+            (each, self._resolver.port)
+            if isinstance(each, str)
+            else (getattr(each, "address", ""), each.answer_port())
+            for each in self._resolver.nameservers
+        )
+
+    def alone(self, server: tuple[str, int]) -> "Resolver":
+        """A resolver like this one that asks one server only, and remembers nothing."""
+        return Resolver((server,), self._monotonic, self._seconds, None, trusted=self.trusted)
+
     def _on_loopback(self) -> bool:
         """Whether nobody stands between us and every server we ask."""
-        if self._resolver is None:
-            return False
-        servers = [
-            each if isinstance(each, str) else getattr(each, "address", "")
-            for each in self._resolver.nameservers
-        ]
+        addresses = [address for address, _ in self.servers()]
         try:
-            return all(ipaddress.ip_address(each).is_loopback for each in servers)
+            return bool(addresses) and all(
+                ipaddress.ip_address(each).is_loopback for each in addresses
+            )
         except ValueError:
             return False
 
@@ -248,6 +246,12 @@ class Resolver:
     async def txt(self, name: str) -> Answer:
         """TXT records of a name, each as (0, its strings joined); for MTA-STS and TLS reports."""
         return await self._lookup(name, "TXT")
+
+    async def listed(self, ip: str, zone: str) -> Answer:
+        """Does a DNS list have this address? Found is yes, NoName no (RFC 5782 §2.1, §2.4)."""
+        name = str(dns.reversename.from_address(ip)).rstrip(".")
+        reversed_address = name.rpartition(".in-addr.arpa")[0] or name.rpartition(".ip6.arpa")[0]
+        return await self._lookup(f"{reversed_address}.{zone}", "A")
 
     def known_reverse(self, ip: str) -> ReverseName | None:
         """What is known of an address without asking: the fast path of every connection."""
@@ -312,25 +316,23 @@ class Resolver:
         try:
             reply = await self._resolver.resolve(name, rdtype, raise_on_no_answer=False)
         except dns.resolver.NXDOMAIN as error:
-            (proof,) = error.kwargs["responses"].values()
+            proof = next(iter(error.kwargs["responses"].values()))
             return NoName(self._is_secure(proof)), _negative_life(proof)
         except dns.resolver.NoNameservers as error:
-            return Temporary("ServFail", _bogus(error)), 0.0
+            return Temporary("ServFail", dns_records.why_bogus(error)), 0.0
         except dns.exception.Timeout:
             return Temporary("Timeout"), 0.0
         except (dns.exception.DNSException, OSError, ValueError) as error:
             return Temporary(type(error).__name__), 0.0
         secure = self._is_secure(reply.response)
-        records = tuple(
-            record
-            for record in (_read(item, rdtype) for item in list(reply.rrset or ())[:MAX_RECORDS])
-            if record is not None
-        )
+        items = list(reply.rrset or ())[:MAX_RECORDS]
+        read = (dns_records.read(item, rdtype) for item in items)
+        records = tuple(record for record in read if record is not None)
         if not records:
             return NoData(secure), _negative_life(reply.response)
         # An alias may live shorter than what is behind it.
         life = min(max(float(reply.chaining_result.minimum_ttl), SHORTEST_TTL), LONGEST_TTL)
-        canonical = _canonical(reply)
+        canonical = dns_records.canonical(reply)
         return Found(records, secure, canonical, self._monotonic() + life), life
 
     def _is_secure(self, response: dns.message.Message) -> bool:
@@ -344,44 +346,3 @@ def _negative_life(response: dns.message.QueryMessage) -> float:
     except dns.exception.DNSException:
         return SHORTEST_TTL
     return min(max(told, SHORTEST_TTL), LONGEST_NEGATIVE_TTL)
-
-
-def _canonical(reply: dns.resolver.Answer) -> str:
-    if reply.canonical_name == reply.qname:
-        return ""
-    name = reply.canonical_name.to_text(omit_final_dot=True).lower()
-    return name if _is_host(name) else ""
-
-
-def _bogus(error: dns.resolver.NoNameservers) -> str:
-    """What the servers told of a failed validation, in words of ours; empty: nothing."""
-    for *_, response in error.kwargs["errors"]:
-        for told in () if response is None else response.extended_errors():
-            if told.code in BOGUS:
-                return BOGUS[told.code]
-    return ""
-
-
-def _read(item: object, rdtype: str) -> tuple[int, str] | None:
-    """One record as a pair; None for one whose name no host can have (it is data, not a host)."""
-    if rdtype == "MX":
-        host = item.exchange.to_text(omit_final_dot=True).lower()  # type: ignore[attr-defined]
-        host = "" if host in (".", "@") else host
-        good = host == "" or _is_host(host)
-        return (item.preference, host) if good else None  # type: ignore[attr-defined]
-    if rdtype == "TXT":
-        joined = b"".join(item.strings)  # type: ignore[attr-defined]
-        return (0, joined[:MAX_TXT].decode("utf-8", "replace"))
-    if rdtype == "TLSA":
-        head = bytes((item.usage, item.selector, item.mtype))  # type: ignore[attr-defined]
-        return (0, (head + item.cert).hex())  # type: ignore[attr-defined]
-    if rdtype == "SOA":
-        return (0, item.mname.to_text())  # type: ignore[attr-defined]
-    if rdtype in ("PTR", "CNAME"):
-        host = item.target.to_text(omit_final_dot=True).lower()  # type: ignore[attr-defined]
-        return (0, host) if _is_host(host) else None
-    return (4 if rdtype == "A" else 6, item.address)  # type: ignore[attr-defined]
-
-
-def _is_host(name: str) -> bool:
-    return _HOST_NAME.fullmatch(name) is not None and ".." not in name

@@ -8,6 +8,7 @@ counts as unreachable and the mail waits (§2.2), because an attacker can make a
 `validates` finds out whether the resolver does what all of this rests on.
 """
 
+import asyncio
 import enum
 from dataclasses import dataclass
 from typing import assert_never
@@ -114,9 +115,26 @@ async def tlsa(resolver: Resolver, host: str, port: int) -> TlsaAnswer:
 
 
 async def validates(resolver: Resolver, probe: str = PROBE) -> Validation:
-    """Ask for a name that is signed, and see whether the answer is proven (RFC 4035 §3.2.3)."""
+    """Ask for a name that is signed, and see whether the answer is proven (RFC 4035 §3.2.3).
+
+    Each server is asked by itself: what one refuses as bogus the next is asked for, and one that
+    does not validate would hand it out.
+    """
+    if not resolver.servers():
+        return Unknown("no DNS server is configured")
     if not resolver.trusted:
         return DoesNotValidate("it is not on this machine, and dns_trusted does not vouch for it")
+    found = await asyncio.gather(
+        *(_probed(resolver.alone(each), probe) for each in resolver.servers())
+    )
+    for kind in (DoesNotValidate, Validates, Unknown):
+        for each in found:
+            if isinstance(each, kind):
+                return each
+    raise AssertionError("every server has a result")
+
+
+async def _probed(resolver: Resolver, probe: str) -> Validation:
     answer = await resolver.records(probe, "SOA")
     match answer:
         case Temporary(error, bogus):
@@ -124,7 +142,10 @@ async def validates(resolver: Resolver, probe: str = PROBE) -> Validation:
         case Found() | NoData() | NoName():
             if answer.secure:
                 return Validates()
-            return DoesNotValidate("its answer for the signed root zone carries no AD bit")
+            ((address, port),) = resolver.servers()
+            return DoesNotValidate(
+                f"the answer of {address} port {port} for the signed root zone carries no AD bit"
+            )
         case other:
             assert_never(other)
 

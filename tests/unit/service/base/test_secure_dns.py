@@ -288,6 +288,40 @@ def test_one_that_is_not_trusted_does_not_whatever_it_says(server: Signed) -> No
     assert "dns_trusted" in found.reason
 
 
+def test_every_server_must_validate(server: Signed) -> None:
+    other = Signed(address())
+    try:
+        for each in (server, other):
+            each.add("both.test", {"SOA": ["ns.test. root.test. 1 3600 600 86400 60"]})
+        server.proven.add("both.test")
+        servers = ((server.address, PORT), (other.address, PORT))
+
+        async def body() -> secure_dns.Validation:
+            resolver = Resolver(servers, Clock(), 5.0, None, trusted=None)
+            return await secure_dns.validates(resolver, "both.test")
+
+        found = asyncio.run(body())
+        assert isinstance(found, DoesNotValidate)
+        assert other.address in found.reason
+        other.proven.add("both.test")
+        assert asyncio.run(body()) == Validates()
+        other.add("both.test", Trouble.SERVFAIL)
+        assert asyncio.run(body()) == Validates(), (
+            "a dead one refuses nothing and hands out nothing"
+        )
+    finally:
+        other.close()
+
+
+def test_no_server_at_all_is_not_known() -> None:
+    async def body() -> secure_dns.Validation:
+        resolver = Resolver((("127.0.0.1", 1),), Clock(), 0.1, None, trusted=None)
+        resolver._resolver = None
+        return await secure_dns.validates(resolver)
+
+    assert isinstance(asyncio.run(body()), Unknown)
+
+
 def test_one_that_does_not_answer_is_not_known(server: Signed) -> None:
     server.add("dead.test", Trouble.SERVFAIL)
     found = ask(server, lambda r: secure_dns.validates(r, "dead.test"))
