@@ -567,6 +567,41 @@ class DeliveriesSuspended(HappenedAt, frozen=True, kw_only=True):
     domain: str
 
 
+class TlsReportReceived(HappenedAt, frozen=True, kw_only=True):
+    """Message `mid` was a TLS report of somebody else, and is kept; `again`: it was there already.
+
+    The texts are the sender's.
+    """
+
+    mid: int
+    organization: str
+    report_id: str
+    domains: tuple[str, ...]
+    successes: int
+    failures: int
+    again: bool = False
+
+
+class TlsReportRefused(HappenedAt, frozen=True, kw_only=True):
+    """Message `mid` came to the address for TLS reports and holds none that can be read."""
+
+    mid: int
+    reason: str
+
+
+class TlsReportSent(HappenedAt, frozen=True, kw_only=True):
+    """The TLS report about one day (`YYYY-MM-DD`) of a domain was dealt with.
+
+    `outcome` is sent, not wanted (the domain asks for none), waiting (tried again later) or given
+    up; `note` says where it went or what stands in the way.
+    """
+
+    day: str
+    domain: str
+    outcome: Literal["sent", "not wanted", "waiting", "given up"]
+    note: str
+
+
 # --- System --------------------------------------------------------------------------------
 
 
@@ -716,6 +751,9 @@ Fact = (
     | DnsTemporaryFailure
     | RouteDnsFailure
     | DeliveriesSuspended
+    | TlsReportReceived
+    | TlsReportRefused
+    | TlsReportSent
     | GatewayStarted
     | GatewayStopped
     | ProcessStarted

@@ -12,10 +12,11 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatehouse.mail.address import Address
 from gatehouse.mail.dates import header_date
+from gatehouse.mail.envelope import Envelope
 from gatehouse.mail.headers import header_end
 
 MAX_PACKED = 1024 * 1024  # octets of the attachment; a day of a large sender has some ten thousand
@@ -24,6 +25,8 @@ MAX_MAIL = 3 * 1024 * 1024  # base64 makes four octets of three, and there is te
 _MAX_PARTS = 50
 _MAX_DEPTH = 2  # multipart/report, perhaps inside the multipart/mixed of a list or a scanner
 _LINE = 57  # octets that make 76 characters of base64 (RFC 2045 §6.8)
+# Where the queue sends reports that came in: to no host (RFC 6761 §6.4), to a reader of ours.
+READER = "tls-reports.invalid"
 GZIP_TYPE = "application/tlsrpt+gzip"
 JSON_TYPE = "application/tlsrpt+json"
 
@@ -105,6 +108,22 @@ def _lines(lines: list[str]) -> bytes:
 def _encoded(content: bytes) -> bytes:
     pieces = (content[at : at + _LINE] for at in range(0, len(content), _LINE))
     return b"".join(base64.b64encode(piece) + b"\r\n" for piece in pieces)
+
+
+# --- the mailbox ----------------------------------------------------------------------------------
+
+
+def addressed(envelope: Envelope, mailbox: str) -> Envelope:
+    """The envelope with `mailbox` (canonical) sent to the reader of reports, not to a host."""
+    if all(one.address.canonical != mailbox for one in envelope.recipients):
+        return envelope
+    recipients = tuple(
+        replace(one, address=replace(one.address, domain=READER))
+        if one.address.canonical == mailbox
+        else one
+        for one in envelope.recipients
+    )
+    return replace(envelope, recipients=recipients)
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 from gatehouse.mail import address
 
@@ -12,6 +11,7 @@ RECORD_LABEL = "_smtp._tls"
 MAX_TARGETS = 5  # our own: one report is not multiplied without end by a stranger's record
 _MAX_RECORD_CHARACTERS = 4096
 _OURS = re.compile(r"v=TLSRPTv1[ \t]*(;|$)")
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _FIELD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}=[\x20-\x3a\x3c-\x7e]+")
 
 
@@ -56,7 +56,7 @@ def _target(uri: str) -> Target | None:
     match scheme.lower():
         case "mailto":
             # A query could set header fields (RFC 6068 §2); none of it is a report's business.
-            mailbox = address.parse_mailbox(unquote_to_bytes(rest.partition("?")[0]))
+            mailbox = address.parse_mailbox(_unquoted(rest.partition("?")[0]))
             if isinstance(mailbox, address.AddressFault) or mailbox.utf8:
                 return None
             return MailTarget(mailbox)
@@ -64,3 +64,8 @@ def _target(uri: str) -> Target | None:
             return HttpsTarget(uri)
         case _:
             return None
+
+
+def _unquoted(text: str) -> bytes:
+    """Percent encoding taken away (RFC 3986 §2.1)."""
+    return _PERCENT.sub(lambda found: bytes.fromhex(found[1].decode()), text.encode("ascii"))
