@@ -80,10 +80,8 @@ def parse_client_first(text: str) -> ClientFirst | None:
     if len(parts) != 3:
         return None
     flag, authzid, bare = parts
-    binding: str | None = None
-    if flag.startswith("p="):
-        flag, binding = "p", flag[2:]
-    if flag not in ("n", "y", "p"):
+    flag, bound, binding = flag.partition("=")
+    if (flag == "p") != bool(binding) or (flag not in ("n", "y", "p")) or (bound and not binding):
         return None
     identity = _named(authzid, "a") if authzid else None
     # RFC 5802 §5.1: a mandatory extension ("m=") that we do not know ends the exchange.
@@ -92,7 +90,7 @@ def parse_client_first(text: str) -> ClientFirst | None:
     if name is None or not _is_nonce(nonce) or (authzid and identity is None):
         return None
     header = text[: len(text) - len(bare)]
-    return ClientFirst(flag, binding, identity, name, nonce[2:], header, bare)
+    return ClientFirst(flag, binding or None, identity, name, nonce[2:], header, bare)
 
 
 def _named(attribute: str, letter: str) -> str | None:
