@@ -3,7 +3,8 @@
 
 Rule: a parameter is known and right, or the command fails: unknown 555, wrong or given twice 501
 (RFC 5321 §4.1.1.11). Nothing is skipped, since a client that asks for what we do not do must learn
-it. BINARYMIME and REQUIRETLS are not announced, hence refused.
+it. BINARYMIME is not announced, hence refused; REQUIRETLS is announced inside TLS only (RFC 8689
+§2).
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ TWICE = Reply(501, "5.5.4", ("Parameter given twice",))
 BAD_SIZE = Reply(501, "5.5.4", ("Bad SIZE parameter",))
 BAD_BODY = Reply(501, "5.5.4", ("Bad BODY parameter",))
 BAD_SMTPUTF8 = Reply(501, "5.5.4", ("SMTPUTF8 takes no value",))
+BAD_REQUIRETLS = Reply(501, "5.5.4", ("REQUIRETLS takes no value",))
 BAD_RET = Reply(501, "5.5.4", ("Bad RET parameter",))
 BAD_ENVID = Reply(501, "5.5.4", ("Bad ENVID parameter",))
 BAD_AUTH = Reply(501, "5.5.4", ("Bad AUTH parameter",))
@@ -49,6 +51,7 @@ def ehlo_keywords(
     starttls: bool,
     auth: tuple[str, ...],
     xclient: tuple[str, ...] = (),
+    requiretls: bool = False,
 ) -> tuple[str, ...]:
     """The lines of the EHLO reply behind the host name (RFC 5321 §4.1.1.1)."""
     lines = ["PIPELINING", f"SIZE {size}", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN"]
@@ -60,18 +63,26 @@ def ehlo_keywords(
         lines.append("AUTH " + " ".join(auth))
     if xclient:
         lines.append("XCLIENT " + " ".join(xclient))
+    if requiretls:
+        lines.append("REQUIRETLS")
     return tuple(lines)
 
 
-def mail_params(text: bytes, *, smtputf8: bool, auth: bool) -> MailParams | Reply:
-    """Parameters of MAIL. `smtputf8`, `auth`: whether we have announced these."""
+def mail_params(
+    text: bytes, *, smtputf8: bool, auth: bool, requiretls: bool = False
+) -> MailParams | Reply:
+    """Parameters of MAIL. `smtputf8`, `auth`, `requiretls`: whether we have announced these."""
     given = _given(text)
     if isinstance(given, Reply):
         return given
     found: dict[str, object] = {}
     for keyword, value in given.items():
         reader = _MAIL_READERS.get(keyword)
-        announced = (keyword != b"SMTPUTF8" or smtputf8) and (keyword != b"AUTH" or auth)
+        announced = (
+            (keyword != b"SMTPUTF8" or smtputf8)
+            and (keyword != b"AUTH" or auth)
+            and (keyword != b"REQUIRETLS" or requiretls)
+        )
         if reader is None or not announced:
             return UNKNOWN
         read = reader(value)
@@ -124,6 +135,10 @@ def _smtputf8(value: bytes | None) -> bool | Reply:
     return True if value is None else BAD_SMTPUTF8
 
 
+def _requiretls(value: bytes | None) -> bool | Reply:
+    return True if value is None else BAD_REQUIRETLS
+
+
 def _ret(value: bytes | None) -> Ret | Reply:
     return _RETS.get((value or b"").upper(), BAD_RET)
 
@@ -146,6 +161,7 @@ _MAIL_READERS = {
     b"RET": _ret,
     b"ENVID": _envid,
     b"AUTH": _auth,
+    b"REQUIRETLS": _requiretls,
 }
 
 

@@ -57,6 +57,7 @@ _IN_AUTH = State.AUTH
 _TLS_PAUSED = State.TLS_PAUSED
 _BDAT = Verb.BDAT
 _STARTTLS = Verb.STARTTLS
+_PROXY = b"PROXY "  # the proxy protocol, version 1, from somebody who may not speak it
 _NUL, _LF, _CR = b"\x00\n\r"  # as numbers: `in` is many times faster than with bytes
 
 
@@ -180,6 +181,8 @@ class ServerEngine(EnvelopeServer):
             self._endless_line()
         elif grammar.is_foreign(line):
             self._foreign(line, "HTTP on the SMTP port")
+        elif line.startswith(_PROXY):
+            self._foreign(line, "PROXY protocol from an address that is not named")
         elif length > _longest(line):
             self._refuse(Refusal.SYNTAX, line, replies.LINE_TOO_LONG)
         elif _NUL in line or _CR in line or _LF in line:
@@ -200,6 +203,8 @@ class ServerEngine(EnvelopeServer):
         elif objection is not None:
             kind = Refusal.TLS_REQUIRED if objection is replies.TLS_FIRST else Refusal.SEQUENCE
             self._refuse(kind, line, objection)
+            if objection is self._farewell and not self.closing:
+                self._close()
         else:
             _HANDLERS[verb](self, line)
 
@@ -211,6 +216,8 @@ class ServerEngine(EnvelopeServer):
         need = VERBS[self._state][verb]
         if need is None:
             return None
+        if self._farewell is not None:
+            return self._farewell
         if verb is _STARTTLS and self._state is not _TURNED_AWAY:
             return None  # whether it is offered at all comes first
         return replies.OUT_OF_PLACE[need]

@@ -37,6 +37,7 @@ class ServerCore:
         "_errors",
         "_events",
         "_excused",
+        "_farewell",
         "_in_chunk",
         "_junk",
         "_out",
@@ -69,6 +70,7 @@ class ServerCore:
         self._errors = 0
         self._junk = 0
         self._excused = 0  # refusals that are only the echo of an earlier one
+        self._farewell: Reply | None = None  # what a client turned away hears, whatever it says
         self.settings = settings
 
     @property
@@ -108,6 +110,20 @@ class ServerCore:
             if self._state is not State.TLS_PAUSED:  # no clear text behind our 220
                 self._out.append(reply.wire())
             self._close()
+
+    def turn_away(self, reply: Reply) -> None:
+        """No service after all, on what TLS has shown: the greeting says so, if it has not left.
+
+        Else the next command is answered with it, and the session ends.
+        """
+        if self.closing:
+            return
+        if self._out:  # with implicit TLS: nobody has heard the greeting yet
+            self._out = [reply.wire()]
+        else:
+            self._farewell = reply
+        self._reader.clear()
+        self._move(Happening.NOT_WELCOMED)
 
     # --- state -----------------------------------------------------------------------------
 

@@ -7,7 +7,9 @@ plain form that nearly everybody sends takes one match; whatever differs is read
 
 from gatehouse.mail.address import (
     NEEDS_SMTPUTF8,
+    Address,
     AddressFault,
+    parse_bare,
     parse_forward_path,
     parse_reverse_path,
 )
@@ -55,6 +57,8 @@ class EnvelopeServer(ContentServer):
                 return
             path, params = careful
         sender = parse_reverse_path(path)
+        if isinstance(sender, AddressFault) and self._settings.accept_bare_addresses:
+            sender = parse_bare(path) or sender
         if sender is not None and not isinstance(sender, AddressFault):
             if sender.utf8 and not params.smtputf8:
                 sender = NEEDS_SMTPUTF8
@@ -77,7 +81,10 @@ class EnvelopeServer(ContentServer):
             return path, NO_PARAMETERS
         settings = self._settings
         params = mail_params(
-            text, smtputf8=settings.offer_smtputf8, auth=bool(settings.auth_mechanisms)
+            text,
+            smtputf8=settings.offer_smtputf8,
+            auth=bool(settings.auth_mechanisms),
+            requiretls=self.tls_active,
         )
         if isinstance(params, Reply):
             self._refuse(Refusal.PARAMETER, line, params)
@@ -103,7 +110,7 @@ class EnvelopeServer(ContentServer):
             return
         match = grammar.PLAIN_RCPT.fullmatch(line)
         if match is not None:
-            address = parse_forward_path(match[1])
+            address = self._forward_path(match[1])
             if not isinstance(address, AddressFault):
                 self._events.append(RcptTo(Recipient(address=address)))
                 self._question = EnvelopeServer._rcpt_answered
@@ -118,7 +125,7 @@ class EnvelopeServer(ContentServer):
             self._refuse(Refusal.SYNTAX, line, replies.BAD_SYNTAX)
             return
         path, text = parts
-        address = parse_forward_path(path)
+        address = self._forward_path(path)
         if not isinstance(address, AddressFault) and address.utf8 and not self._smtputf8:
             address = NEEDS_SMTPUTF8
         if isinstance(address, AddressFault):
@@ -133,6 +140,12 @@ class EnvelopeServer(ContentServer):
             notify, orcpt = params.notify, params.orcpt
         self._events.append(RcptTo(Recipient(address=address, notify=notify, orcpt=orcpt)))
         self._question = EnvelopeServer._rcpt_answered
+
+    def _forward_path(self, path: bytes) -> Address | AddressFault:
+        address = parse_forward_path(path)
+        if isinstance(address, AddressFault) and self._settings.accept_bare_addresses:
+            return parse_bare(path) or address
+        return address
 
     def _rcpt_answered(self, reply: Reply | None) -> None:
         if reply is not None and not reply.positive:

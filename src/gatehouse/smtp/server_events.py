@@ -24,6 +24,7 @@ class MailParams:
     ret: Ret | None = None  # RFC 3461 §4.3
     envid: str | None = None  # RFC 3461 §4.4, decoded
     auth: str | None = None  # RFC 4954 §5, decoded; "<>" when the client says nobody
+    requiretls: bool = False  # RFC 8689 §4.2
 
 
 @dataclass(frozen=True, slots=True)

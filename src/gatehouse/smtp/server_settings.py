@@ -26,6 +26,8 @@ class ServerSettings:
     max_errors: int = limits.MAX_ERRORS
     max_junk_commands: int = limits.MAX_JUNK_COMMANDS
     greeting_text: str = "ESMTP"
+    greeting_code: int = 220
+    accept_bare_addresses: bool = False  # somebody will put a default domain behind them
     auth_mechanisms: tuple[str, ...] = ()
     auth_needs_tls: bool = True
     offer_xclient: bool = False  # only for addresses that the operator has named
@@ -39,7 +41,7 @@ class ServerSettings:
         def made(name: str, code: int, *lines: str) -> None:
             object.__setattr__(self, name, Reply(code, None, lines).wire())
 
-        made("banner", 220, f"{self.hostname} {self.greeting_text}".strip())
+        made("banner", self.greeting_code, f"{self.hostname} {self.greeting_text}".strip())
         made("helo", 250, self.hostname)
         clear = self._keywords(tls_active=False)
         made("ehlo_clear", 250, self.hostname, *clear)
@@ -52,4 +54,5 @@ class ServerSettings:
             starttls=self.offer_starttls and not tls_active,
             auth=self.auth_mechanisms if tls_active or not self.auth_needs_tls else (),
             xclient=ATTRIBUTES if self.offer_xclient else (),
+            requiretls=tls_active,
         )

@@ -62,6 +62,7 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
     kind: MessageKind = MessageKind.ORDINARY
     parent: int | None = None  # the MID that a DSN reports about
     held: bool = False
+    tls_required_no: bool = False  # its header says "TLS-Required: No" (RFC 8689 §3)
 
 
 # --- outcomes of one delivery attempt ------------------------------------------------------------
@@ -279,7 +280,7 @@ class QueuedMessage(msgspec.Struct, frozen=True, kw_only=True):
     smtputf8: bool
     ret: Ret | None
     envid: str | None
-    requiretls: bool
+    requiretls: bool  # RFC 8689 §2
     size: int
     body: BodyRef
     message_id: str
@@ -288,6 +289,7 @@ class QueuedMessage(msgspec.Struct, frozen=True, kw_only=True):
     helo: str
     tls_in: str
     recipients: tuple[QueuedRecipient, ...]
+    tls_required_no: bool = False  # its header says "TLS-Required: No" (RFC 8689 §3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,6 +94,9 @@ def server_table(
         if on_verify is not None:
             _trust(context, settings.trust)
             context.set_verify(SSL.VERIFY_PEER, on_verify)
+            # A ticket keeps the client's certificate without its chain, and remembers a verdict of
+            # yesterday: who is asked for a certificate shows it each time.
+            context.set_options(SSL.OP_NO_TICKET)
         _use(context, group)
         default = default or context
         for name in group[0].names:

@@ -265,13 +265,14 @@ def test_a_client_certificate_is_asked_for_seen_and_never_demanded(version: TlsV
 
 
 @VERSIONS
-def test_a_client_with_certificate_resumes(version: TlsVersion) -> None:
+def test_who_is_asked_for_a_certificate_shows_it_each_time(version: TlsVersion) -> None:
     theirs = server(request_client_certificate=True, max_version=version)
     ours = client(certificate=certified("client.example.org"))
     first, server_end = connected(theirs, ours)
     talk(server_end, first, b"220\r\n")
     second, server_end = connected(theirs, ours, resume=first.saved_session())
-    assert second.report().resumed
+    assert not second.report().resumed
+    assert server_end.report().peer_chain
     assert talk(server_end, second, b"220\r\n") == b"220\r\n"
 
 

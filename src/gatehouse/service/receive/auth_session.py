@@ -17,6 +17,7 @@ from gatehouse.journal import facts
 from gatehouse.mail.address import Address
 from gatehouse.mail.reply import Reply
 from gatehouse.policy.access import AccessMatch
+from gatehouse.policy.inbound_values import CertificateState
 from gatehouse.policy.mail_flow import AuthDemand, TlsDemand
 from gatehouse.policy.smtp_auth import may_send_as
 from gatehouse.service.base.resolver import ReverseName
@@ -55,7 +56,7 @@ class AuthSession(Welcome):
     @property
     def certificate_verified(self) -> bool:
         """The chain of the client's certificate is good; without a verdict it is not."""
-        return False
+        return self.client.certificate.state is CertificateState.VALID
 
     def auth_refusal(self, sender: Address | None) -> Reply | None:
         """What speaks against a MAIL of this client: no login, or a sender that he may not be."""
@@ -92,9 +93,7 @@ class AuthSession(Welcome):
         """Under TLS there are more mechanisms than in clear, and more still with a certificate."""
         access = self.access
         if access is not None and access.policy.smtp_auth is not AuthDemand.OFF:
-            self._engine.settings = self.desk.settings_for(
-                access.policy, tls=True, certificate=self._has_proof()
-            )
+            self.use(self.desk.settings_for(access.policy, tls=True, certificate=self._has_proof()))
 
     def _has_proof(self) -> bool:
         """The client's certificate proves something: its chain is good, or a user is tied to it."""

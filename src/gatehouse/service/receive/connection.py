@@ -23,13 +23,15 @@ from cryptography import x509
 from gatehouse.journal import facts
 from gatehouse.mail.reply import Reply
 from gatehouse.policy.access import AccessMatch
+from gatehouse.policy.inbound_values import ClientFacts, Counts
 from gatehouse.policy.mail_flow import Behavior, TlsDemand
 from gatehouse.service.base.resolver import ReverseName
 from gatehouse.service.receive import replies
-from gatehouse.service.receive.desk import Desk
+from gatehouse.service.receive.desk import NOT_LISTED, Decision, Desk
 from gatehouse.service.receive.office import Office
 from gatehouse.service.receive.transaction import Transaction
 from gatehouse.smtp.server import ServerEngine
+from gatehouse.smtp.server_settings import ServerSettings
 from gatehouse.tls.engine import HandshakeReport, TlsSession
 from gatehouse.tls.failures import TlsFailure
 
@@ -44,32 +46,42 @@ class Connection(asyncio.Protocol):
     # What is done about each event of the SMTP engine; filled in by `Session`.
     handlers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {}
 
+    client: ClientFacts  # once the host access table has decided
+    decision: Decision
+
     __slots__ = (
         "_engine",
         "_paused",
+        "_proxy_header",
         "_reading",
         "_tls",
         "_tls_told",
         "_tls_up",
         "_transport",
         "access",
+        "authenticated",
+        "client",
         "client_ip",
         "client_port",
         "closed",
         "connected_at",
+        "counts",
         "deadline",
+        "decision",
         "desk",
-        "authenticated",
         "extended",
         "helo",
         "here",
         "host",
         "icid",
         "identified",
-        "messages",
+        "listed",
+        "may_xclient",
         "office",
+        "proxy",
         "report",
         "served",
+        "tls_wanted",
         "transaction",
     )
 
@@ -85,10 +97,16 @@ class Connection(asyncio.Protocol):
         self.report: HandshakeReport | None = None
         self.access: AccessMatch | None = None
         self.transaction: Transaction | None = None
+        self.authenticated: str | None = None  # the user who has proved who he is
         self.helo = ""
         self.extended = True
         self.host = ReverseName(None, False)
-        self.messages = 0
+        self.listed = NOT_LISTED
+        self.proxy: str | None = None  # who speaks for the client
+        self._proxy_header: bytes | None = None  # as much as has come; None: none is awaited
+        self.may_xclient = False
+        self.counts = Counts()
+        self.tls_wanted = False  # a sender was refused because he must use TLS
         self.served = False
         self.closed = False
         self.icid = 0
@@ -96,7 +114,6 @@ class Connection(asyncio.Protocol):
 
     # --- asyncio.Protocol ---------------------------------------------------------------
 
-        self.authenticated: str | None = None  # the user who has proved who he is
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there: find out who it is, decide, greet."""
         self._transport = cast(asyncio.Transport, transport)
@@ -105,12 +122,21 @@ class Connection(asyncio.Protocol):
         self.client_ip, self.client_port = _plain_ip(peer[0]), peer[1]
         self.connected_at = office.monotonic()
         self.deadline = self.connected_at + self.desk.idle_timeout
-        self.here = office.counts.enter(self.desk.counted_as)
-        implicit = self.desk.implicit_tls
-        self._engine = ServerEngine(self.desk.settings, tls_active=implicit)
+        desk = self.desk
+        self.here = office.counts.enter(desk.counted_as)
+        self._engine = ServerEngine(desk.settings, tls_active=desk.implicit_tls)
         office.sessions.add(self)
-        if implicit:
-            context = self.desk.context
+        if desk.proxies is not None and self.client_ip in desk.proxies:
+            self._proxy_header = b""  # the load balancer speaks first
+            return
+        self.begin()
+
+    def begin(self) -> None:
+        """The client's address is known."""
+        desk = self.desk
+        self.may_xclient = desk.xclients is not None and self.client_ip in desk.xclients
+        if desk.implicit_tls:
+            context = desk.context_for(None)
             if context is None:
                 self._close()
                 return
@@ -130,6 +156,10 @@ class Connection(asyncio.Protocol):
         office.heard += 1
         self.deadline = office.monotonic() + self.desk.idle_timeout
         try:
+            if self._proxy_header is not None:
+                data = self.read_proxy(self._proxy_header + data)
+                if not data:
+                    return
             tls = self._tls
             if tls is None:
                 self._engine.receive(data)
@@ -138,6 +168,14 @@ class Connection(asyncio.Protocol):
             self._pump()
         except Exception as error:  # the boundary: one client's bytes never end the process
             self._broken(error)
+
+    def use(self, settings: ServerSettings) -> None:
+        """Serve the client by these settings from now on."""
+        self._engine.settings = self.desk.with_xclient(settings) if self.may_xclient else settings
+
+    def read_proxy(self, received: bytes) -> bytes:
+        """The header of the load balancer; what stands behind it. `Welcome` does it."""
+        raise TypeError("a Connection is served by a Session")
 
     def eof_received(self) -> bool:
         """The client closed its side: nothing it still wanted to hear matters to it."""
@@ -185,22 +223,14 @@ class Connection(asyncio.Protocol):
 
     def _handshaken(self, tls: TlsSession) -> None:
         self._tls_up = True
-        self.report = report = tls.report()
-        self.office.record(
-            facts.TlsReceived(
-                at=self.office.wall(),
-                icid=self.icid,
-                protocol=report.protocol,
-                cipher=report.cipher,
-                group=report.group,
-                dh_bits=report.dh_bits,
-                resumed=report.resumed,
-                sni=report.sni,
-                peer=peer_subject(report),
-            )
-        )
+        self.report = tls.report()
         if not self.desk.implicit_tls:
             self._engine.tls_started()
+        if self.identified:
+            self.judge_tls()
+
+    def judge_tls(self) -> None:
+        """Record the handshake and look at the client's certificate; `Welcome` does it."""
 
     def _tls_failed(self, tls: TlsSession, failure: TlsFailure) -> None:
         """After our 220 there is no way back to clear text: alert if we can, and close."""
@@ -282,7 +312,7 @@ class Connection(asyncio.Protocol):
                 )
             )
         access = self.access
-        wanted = access is not None and access.policy.tls is TlsDemand.REQUIRED
+        wanted = self.tls_wanted or (access is not None and access.policy.tls is TlsDemand.REQUIRED)
         if wanted and not self._tls_up and self._tls is None and access is not None:
             if access.behavior is not Behavior.REJECT:
                 office.record(facts.TlsNeverStarted(at=at, icid=self.icid))

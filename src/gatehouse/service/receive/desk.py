@@ -5,33 +5,45 @@ When a new revision is applied, new receivers with new desks take the place of t
 sessions that are open keep theirs and end under the rules with which they began.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatehouse.config.running import Listener, ListenerType, TlsMode
-from gatehouse.policy.access import AccessMatch
+from gatehouse.policy import inbound
+from gatehouse.policy.access import AccessMatch, NameState
+from gatehouse.policy.inbound_values import ClientFacts, InboundRules
 from gatehouse.policy.mail_flow import MailFlowPolicy, TlsDemand
+from gatehouse.policy.smtp_auth import offered
 from gatehouse.smtp.server_settings import ServerSettings
 from gatehouse.tls.engine import ServerContext
 
 # Decisions that a desk remembers; when there are more, all are forgotten and found again.
 MAX_DECISIONS = 4096
-_PRIVATE_172 = frozenset(str(n) for n in range(16, 32))
+NOT_LISTED: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the host access table said about an address with its confirmed name."""
+    """What the host access table said about an address with its name."""
 
     access: AccessMatch
     settings: ServerSettings
-    word: str  # the behaviour as the log writes it
-    score: str  # the reputation as the log writes it
+    rules: InboundRules
+    client: ClientFacts  # as it comes
+    client_tls: ClientFacts  # in TLS, without a certificate that anybody looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """TLS for a listener. `asking` asks clients for a certificate; None: no policy wants one."""
+
+    plain: ServerContext
+    asking: ServerContext | None
 
 
 class Desk:
     """What a session needs to know about the listener it came in by."""
 
-    def __init__(self, listener: Listener, context: ServerContext | None) -> None:
+    def __init__(self, listener: Listener, contexts: Contexts | None) -> None:
         self.name = listener.name
         self.public = listener.type is ListenerType.PUBLIC
         self.interface = listener.interface.name
@@ -44,31 +56,75 @@ class Desk:
         self.idle_timeout = float(listener.idle_timeout)
         self.connection_timeout = float(listener.connection_timeout)
         self.max_connections = listener.max_concurrency
-        self.context = context
+        self.contexts = contexts
+        self.entrance = listener.entrance
+        self.proxies = listener.proxies if listener.proxies else None
+        self.xclients = listener.xclients if listener.xclients else None
+        self.auth = listener.auth
         self.counted_as = f"listener {listener.name}"
-        self._decisions: dict[tuple[str, str | None], Decision] = {}
-        self._by_policy: dict[str, ServerSettings] = {}
+        self._decisions: dict[tuple[str, str | None, NameState, frozenset[str]], Decision] = {}
+        self._offering: dict[ServerSettings, ServerSettings] = {}
+        self._rules: dict[str, InboundRules] = {}
+        self._by_policy: dict[tuple[str, bool, bool], ServerSettings] = {}
         # Until the host access table has decided, nothing is promised.
         self.settings = ServerSettings(
             hostname=self.hostname, max_message_size=1, offer_starttls=False, require_tls=False
         )
 
-    def decide(self, ip: str, host: str | None) -> Decision:
+    def decide(
+        self,
+        ip: str,
+        host: str | None,
+        state: NameState = NameState.NOT_ASKED,
+        listed: frozenset[str] = NOT_LISTED,
+    ) -> Decision:
         """Who a client is here, and what the engine is told about it."""
-        key = (ip, host)
+        key = (ip, host, state, listed)
         decision = self._decisions.get(key)
         if decision is None:
             if len(self._decisions) >= MAX_DECISIONS:
                 self._decisions.clear()
-            access = self.hat.match(ip, host)
-            settings = self.settings_for(access.policy)
-            decision = Decision(access, settings, access.behavior.name, _score(ip))
+            access = self.hat.match(ip, host, state=state, listed=listed)
+            settings = self.settings_for(access.policy, tls=self.implicit_tls)
+            client = ClientFacts(
+                ip=ip, access=access, host=host, host_state=state, tls=self.implicit_tls
+            )
+            rules = self.rules_for(access.policy)
+            decision = Decision(access, settings, rules, client, replace(client, tls=True))
             self._decisions[key] = decision
         return decision
 
-    def settings_for(self, policy: MailFlowPolicy) -> ServerSettings:
-        """The engine's settings under a mail flow policy; made once for each policy."""
-        settings = self._by_policy.get(policy.name)
+    def with_xclient(self, settings: ServerSettings) -> ServerSettings:
+        """The same settings for a client that may speak for others."""
+        offering = self._offering.get(settings)
+        if offering is None:
+            offering = self._offering[settings] = replace(settings, offer_xclient=True)
+        return offering
+
+    def rules_for(self, policy: MailFlowPolicy) -> InboundRules:
+        """The demands of this listener and a policy; made once for each policy."""
+        rules = self._rules.get(policy.name)
+        if rules is None:
+            rules = self._rules[policy.name] = inbound.rules_for(self.entrance, policy)
+        return rules
+
+    def context_for(self, policy: MailFlowPolicy | None) -> ServerContext | None:
+        """TLS for a client; `policy` None: it begins before anybody knows who the client is."""
+        contexts = self.contexts
+        if contexts is None:
+            return None
+        asks = policy is None or policy.verify_client_certificate or self.auth.asks_for_certificate
+        return contexts.asking if asks and contexts.asking is not None else contexts.plain
+
+    def settings_for(
+        self, policy: MailFlowPolicy, *, tls: bool = False, certificate: bool = False
+    ) -> ServerSettings:
+        """The engine's settings under a mail flow policy; made once for each policy and state.
+
+        `tls`: the connection is encrypted; `certificate`: the client's proves who it is.
+        """
+        key = (policy.name, tls, certificate)
+        settings = self._by_policy.get(key)
         if settings is None:
             starttls = policy.tls is not TlsDemand.OFF and not self.implicit_tls
             settings = ServerSettings(
@@ -78,14 +134,10 @@ class Desk:
                 offer_starttls=starttls,
                 require_tls=policy.tls is TlsDemand.REQUIRED and not self.implicit_tls,
                 greeting_text=policy.banner_text,
+                greeting_code=policy.banner_code,
+                accept_bare_addresses=self.entrance.default_domain is not None,
+                auth_mechanisms=offered(policy, self.auth, tls=tls, certificate=certificate),
+                auth_needs_tls=policy.auth_needs_tls,
             )
-            self._by_policy[policy.name] = settings
+            self._by_policy[key] = settings
         return settings
-
-
-def _score(ip: str) -> str:
-    """The reputation word of the log: there is no score source, private addresses say so."""
-    private = ip.startswith(("10.", "192.168.")) or (
-        ip.startswith("172.") and ip.split(".")[1] in _PRIVATE_172
-    )
-    return "rfc1918" if private else "None"

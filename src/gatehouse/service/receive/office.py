@@ -24,6 +24,7 @@ from gatehouse.service.base.stamps import HeaderDate
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
 from gatehouse.service.base.tally import Tally
 from gatehouse.service.receive.authentication import Authenticator
+from gatehouse.service.receive.client_certificates import NOBODY
 from gatehouse.service.receive.desk import Desk
 from gatehouse.service.receive.replies import BUSY, LOOP, NOT_NOW, STOPPING
 from gatehouse.service.receive.transaction import Transaction
@@ -83,6 +84,7 @@ class IntakeRules:
 
     max_received: int
     queue_lifetime: float
+    counts_recipients: bool = False  # some policy limits the recipients of a client in an hour
 
 
 class Office:
@@ -110,6 +112,7 @@ class Office:
         self.sessions: set[Client] = set()
         self.full = False
         self.authenticator: Authenticator | None = None  # None: nobody can log in
+        self.certificates = NOBODY
         self._wake = wake_deliverer
         self.heard = 0  # grows with every piece of a client's bytes
         tools.writer.sources = lambda: len(self.sessions)
@@ -188,6 +191,7 @@ class Office:
             expires_at=at + self.rules.queue_lifetime,
             message_id=scanned.message_id,
             subject=scanned.subject,
+            tls_required_no=scanned.tls_required_no,
             client_ip=session.client_ip,
             helo=session.helo,
             tls_in=""

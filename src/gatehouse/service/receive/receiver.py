@@ -11,7 +11,7 @@ import asyncio
 import socket
 from collections.abc import Mapping
 
-from gatehouse.config.running import Running
+from gatehouse.config.running import Listener, Running
 from gatehouse.journal import facts
 from gatehouse.service.base import channel as line
 from gatehouse.service.base.head_count import HeadCount
@@ -19,7 +19,8 @@ from gatehouse.service.base.resolver import Resolver
 from gatehouse.service.base.tally import Tally
 from gatehouse.service.base.worker import Worker
 from gatehouse.service.receive.authentication import Authenticator
-from gatehouse.service.receive.desk import Desk
+from gatehouse.service.receive.client_certificates import for_clients
+from gatehouse.service.receive.desk import Contexts, Desk
 from gatehouse.service.receive.office import IntakeRules, Office, Tools
 from gatehouse.service.receive.session import Session
 from gatehouse.service.trust.keyring import server_context
@@ -66,6 +67,11 @@ class Receiver:
         rules = IntakeRules(
             max_received=running.queue.max_received_hops,
             queue_lifetime=max(one.max_time for one in running.bounce_profiles.values()),
+            counts_recipients=any(
+                policy.max_recipients_per_hour
+                for listener in running.listeners
+                for policy in listener.access.policies
+            ),
         )
         self.office = Office(tools, rules, counts, tally, self._wake)
         self._tools = tools
@@ -75,13 +81,13 @@ class Receiver:
         """Open the desks."""
         self._look_at_space()
         loop = asyncio.get_running_loop()
+        asked = False
         for listener in self._running.listeners:
-            context = server_context(
-                self._worker.store,
-                listener.certificates,
-                ask_clients=listener.auth.asks_for_certificate,
+            asks = listener.auth.asks_for_certificate or any(
+                one.verify_client_certificate for one in listener.access.policies
             )
-            desk = Desk(listener, context)
+            asked = asked or asks
+            desk = Desk(listener, self._contexts(listener, asks=asks))
             server = await loop.create_server(
                 lambda desk=desk: Session(desk, self.office),  # type: ignore[misc]
                 sock=self._sockets[listener.name],
@@ -90,6 +96,24 @@ class Receiver:
             self._servers.append(server)
         self._worker.tasks.start(self.office.sweep(), "sweep", vital=True)
         self._worker.tasks.start(self._watch_space(), "free space", vital=True)
+
+        if asked:
+            self._judge_certificates()
+
+    def _contexts(self, listener: Listener, *, asks: bool) -> Contexts:
+        """TLS for a listener, and once more for the clients that are asked for a certificate."""
+        store, names = self._worker.store, listener.certificates
+        asking = server_context(store, names, ask_clients=True) if asks else None
+        return Contexts(server_context(store, names), asking)
+
+    def _judge_certificates(self) -> None:
+        """Somebody asks clients for certificates: have what they are judged by at hand."""
+        worker, running = self._worker, self._running
+        judge = self.office.certificates = for_clients(worker.store, running, self.office.report)
+        if running.crl.check_clients:
+            worker.tasks.start(
+                judge.keep_lists(worker.store, self.office.report), "revocation lists", vital=True
+            )
 
     def _wake(self) -> None:
         """New mail is committed: the deliverer hears it once for each group, after its facts."""

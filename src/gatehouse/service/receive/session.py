@@ -10,19 +10,26 @@ from typing import Any, cast
 
 from gatehouse.journal import facts
 from gatehouse.mail.address import Address
-from gatehouse.mail.envelope import Recipient
 from gatehouse.mail.reply import Reply
-from gatehouse.policy.access import AccessMatch
-from gatehouse.policy.mail_flow import Behavior
-from gatehouse.policy.recipients import Refuse
+from gatehouse.policy import inbound, inbound_facts
+from gatehouse.policy.inbound_texts import full_recipient, full_sender, rate_refusal
+from gatehouse.policy.inbound_values import (
+    ALLOW,
+    Allow,
+    AskDomain,
+    Demand,
+    Deny,
+    SenderDomain,
+)
 from gatehouse.service.receive import replies
+from gatehouse.service.receive.auth_session import AuthSession
+from gatehouse.service.receive.sender_domain import sender_domain
 from gatehouse.service.receive.transaction import Transaction
-from gatehouse.service.receive.welcome import Welcome
 from gatehouse.smtp import server_events as events
 from gatehouse.store.errors import StoreError
 
 
-class Session(Welcome):
+class Session(AuthSession):
     """Serves one client."""
 
     __slots__ = ()
@@ -36,28 +43,57 @@ class Session(Welcome):
         self._engine.answer()
 
     def _mail(self, event: events.MailFrom) -> None:
-        office, access = self.office, cast(AccessMatch, self.access)
-        at = office.wall()
-        sender = "" if event.sender is None else event.sender.text
-        if self.messages >= access.policy.max_messages_per_connection:
-            office.record(facts.ReceivingFailed(at=at, icid=self.icid, reason="Too Many Messages"))
-            self._engine.answer(replies.ENOUGH)
+        self.counts.sender_domain = SenderDomain.NOT_ASKED
+        self._decide_mail(event.sender, event.params)
+
+    def _decide_mail(self, sender: Address | None, params: events.MailParams) -> None:
+        if self.authenticated is not self.client.user:
+            self.client = replace(self.client, user=self.authenticated, may_relay=self.may_relay)
+        outcome = inbound.decide_mail(self.decision.rules, self.client, self.counts, sender)
+        if outcome is ALLOW:
+            self._begin_message(sender, params)
+            return
+        office, text = self.office, "" if sender is None else sender.text
+        match outcome:
+            case AskDomain(domain):
+                office.tasks.start(self._ask_domain(domain, sender, params), "sender's domain")
+            case Deny():
+                self.tls_wanted = self.tls_wanted or outcome.demand is Demand.SENDER_TLS
+                for fact in inbound_facts.of_refused_mail(outcome, office.wall(), self.icid, text):
+                    office.record(fact)
+                self._engine.answer(outcome.reply)
+            case _:
+                for fact in inbound_facts.of_overheard(
+                    self.client, office.wall(), self.icid, "sender", text
+                ):
+                    office.record(fact)
+                self._engine.answer()
+
+    async def _ask_domain(
+        self, domain: str, sender: Address | None, params: events.MailParams
+    ) -> None:
+        """DNS decides about the sender; the engine waits for our answer meanwhile."""
+        found = await sender_domain(self.office.resolver, domain)
+        if self.closed:
+            return
+        try:
+            self.counts.sender_domain = found
+            self._decide_mail(sender, params)
+            self._pump()
+        except Exception as fault:  # the boundary, as in `data_received`
+            self._broken(fault)
+
+    def _begin_message(self, sender: Address | None, params: events.MailParams) -> None:
+        office, at = self.office, self.office.wall()
+        if sender is not None and not sender.domain:
+            sender = full_sender(self.desk.entrance, sender)
+        refusal = self.auth_refusal(sender)
+        if refusal is not None:
+            self._engine.answer(refusal)
             return
         if office.full:
             office.record(facts.ReceivingFailed(at=at, icid=self.icid, reason="Queue full"))
             self._engine.answer(replies.BUSY)
-            return
-        if access.behavior is Behavior.REJECT:
-            office.record(
-                facts.DelayedReject(
-                    at=at,
-                    icid=self.icid,
-                    client_ip=self.client_ip,
-                    stage="sender",
-                    address=sender,
-                )
-            )
-            self._engine.answer()
             return
         try:
             mid = office.ids.next("mid")
@@ -65,59 +101,73 @@ class Session(Welcome):
             office.report("message ids", error)
             self._engine.answer(replies.NOT_NOW)
             return
-        self.transaction = Transaction(mid, event.sender, event.params, at)
-        office.record(facts.MessageStarted(at=at, mid=mid, icid=self.icid, sender=sender))
+        self.transaction = Transaction(mid, sender, params, at)
+        self.counts.recipients = 0
+        if not self.counts.messages and self.decision.rules.policy.dhap_limit:
+            self.counts.refused_recipients = office.tally.count(f"refused {self.client_ip}", at)
+        text = "" if sender is None else sender.text
+        office.record(facts.MessageStarted(at=at, mid=mid, icid=self.icid, sender=text))
         self._engine.answer()
 
     def _rcpt(self, event: events.RcptTo) -> None:
-        office, access = self.office, cast(AccessMatch, self.access)
-        address = event.recipient.address
-        at = office.wall()
-        if access.behavior is Behavior.REJECT:
-            office.record(
-                facts.DelayedReject(
-                    at=at,
-                    icid=self.icid,
-                    client_ip=self.client_ip,
-                    stage="recipient",
-                    address=address.text,
-                )
-            )
-            self._engine.answer(self.refusal())
+        office, rules = self.office, self.decision.rules
+        recipient = event.recipient
+        outcome = inbound.decide_recipient(rules, self.client, self.counts, recipient.address)
+        if outcome is ALLOW and self._transaction_is_counted():
+            outcome = self._count_recipient()
+        if isinstance(outcome, Deny):
+            self._refuse_recipient(outcome, recipient.address.text)
             return
         transaction = cast(Transaction, self.transaction)
-        table = self.desk.rat
-        # Bare Postmaster is always taken: RFC 5321 §4.5.1.
-        if access.behavior is not Behavior.RELAY and table is not None and address.domain:
-            verdict = table.decide(address)
-            if isinstance(verdict, Refuse):
-                office.record(
-                    facts.RecipientRefused(
-                        at=at, mid=transaction.mid, icid=self.icid, address=address.text, by="RAT"
-                    )
-                )
-                self._engine.answer(verdict.reply)
-                return
-        rid = transaction.add(self._with_domain(event.recipient))
+        address = recipient.address
+        if not address.domain:
+            address = full_recipient(self.desk.entrance, address) or address
+            recipient = replace(recipient, address=address)
+        self.counts.recipients += 1
+        rid = transaction.add(recipient)
         office.record(
             facts.RecipientAccepted(
-                at=at, mid=transaction.mid, icid=self.icid, rid=rid, address=address.text
+                at=office.wall(),
+                mid=transaction.mid,
+                icid=self.icid,
+                rid=rid,
+                address=event.recipient.address.text,
             )
         )
         self._engine.answer()
 
-    def _with_domain(self, recipient: Recipient) -> Recipient:
-        """Bare `Postmaster` is the postmaster of our first domain, else of this host.
+    def _refuse_recipient(self, deny: Deny, address: str) -> None:
+        office, at = self.office, self.office.wall()
+        mid = self.transaction.mid if self.transaction is not None else 0
+        for fact in inbound_facts.of_refused_recipient(
+            deny, self.client, at, self.icid, mid, address
+        ):
+            office.record(fact)
+        if deny.demand is Demand.RECIPIENT and self.decision.rules.policy.dhap_limit:
+            name = f"refused {self.client_ip}"
+            self.counts.refused_recipients = office.tally.add(name, 1, at)
+        self._engine.answer(deny.reply)
 
-        RFC 5321 §4.5.1 has us take it; the queue needs somewhere to send it.
-        """
-        address = recipient.address
-        if address.domain:
-            return recipient
-        table = self.desk.rat
-        domain = (table.postmaster_domain if table is not None else None) or self.desk.hostname
-        full = Address(f"{address.local}@{domain}", address.local, domain, address.utf8)
-        return replace(recipient, address=full)
+    def _transaction_is_counted(self) -> bool:
+        """Is there any limit of recipients in an hour, here or on another listener?"""
+        policy = self.decision.rules.policy
+        return self.office.rules.counts_recipients or bool(policy.max_sender_recipients_per_hour)
+
+    def _count_recipient(self) -> Allow | Deny:
+        """Take a place in the hour of the client and in that of the sender, if there is one."""
+        office, rules, at = self.office, self.decision.rules, self.office.wall()
+        limit = rules.policy.max_recipients_per_hour
+        name = f"client {self.client_ip}"
+        if not limit:
+            office.tally.add(name, 1, at)
+        elif not office.tally.take(name, 1, limit, at):
+            return rate_refusal(rules, self.client, Demand.CLIENT_RATE)
+        limit = rules.policy.max_sender_recipients_per_hour
+        sender = cast(Transaction, self.transaction).sender
+        if limit and sender is not None:  # the null sender is everybody's
+            if not office.tally.take(f"sender {sender.canonical.lower()}", 1, limit, at):
+                return rate_refusal(rules, self.client, Demand.SENDER_RATE)
+        return ALLOW
 
     def _data(self, event: events.DataStart) -> None:
         transaction = cast(Transaction, self.transaction)
@@ -131,7 +181,7 @@ class Session(Welcome):
 
     def _message_end(self, event: events.MessageEnd) -> None:
         office, transaction = self.office, cast(Transaction, self.transaction)
-        self.messages += 1
+        self.counts.messages += 1
         self.served = True
         transaction.size = event.size
         refusal = office.judge(transaction)
@@ -165,7 +215,7 @@ class Session(Welcome):
         self._abandon()
 
     def _start_tls(self, event: events.StartTls) -> None:
-        context = self.desk.context
+        context = self.desk.context_for(self.decision.rules.policy)
         if context is None:
             self._engine.answer(replies.NO_TLS)
             return
@@ -210,6 +260,9 @@ Session.handlers = {
     events.MessageEnd: Session._message_end,
     events.MessageRejected: Session._rejected,
     events.StartTls: Session._start_tls,
+    events.AuthBegin: Session._auth_begin,
+    events.AuthResponse: Session._auth_response,
+    events.XClient: Session._xclient,
     events.Reset: Session._reset,
     events.Quit: Session._quit,
     events.CommandRefused: Session._refused,

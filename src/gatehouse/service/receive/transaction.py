@@ -109,6 +109,7 @@ class Transaction:
             smtputf8=params.smtputf8,
             ret=params.ret,
             envid=params.envid,
+            requiretls=params.requiretls,
         )
 
     def finish(self) -> BodyRef:

@@ -3,37 +3,98 @@
 
 The reverse name is looked up once per address and counts only when its forward look-up confirms it;
 the host access table decides, and its answer is remembered by the desk, since most clients come
-again. While the name is looked up nothing is read but into the engine, which refuses a client that
-talks before the greeting (RFC 5321 §4.3.1).
+again. DNS lists are asked only where one can still change the answer. While names are looked up
+nothing is read but into the engine, which refuses a client that talks before the greeting
+(RFC 5321 §4.3.1).
 """
 
-from typing import Any, cast
+import asyncio
+from dataclasses import replace
 
 from gatehouse.journal import facts
-from gatehouse.mail.reply import Reply
-from gatehouse.policy.access import AccessMatch
-from gatehouse.policy.mail_flow import BannerFacts, Behavior, expand_banner
-from gatehouse.service.base.resolver import ReverseName
-from gatehouse.service.receive import replies
-from gatehouse.service.receive.connection import Connection
-from gatehouse.service.receive.desk import Decision
+from gatehouse.policy import inbound, inbound_facts
+from gatehouse.policy.inbound_values import (
+    NO_CERTIFICATE,
+    Admit,
+    CertificateState,
+    ClientCertificate,
+    Counts,
+    Deny,
+    RefuseTcp,
+)
+from gatehouse.service.base.resolver import Found, ReverseName, Temporary
+from gatehouse.service.receive.connection import Connection, peer_subject
+from gatehouse.service.receive.desk import NOT_LISTED, Desk
+from gatehouse.service.receive.office import Office
+from gatehouse.smtp import proxy
+from gatehouse.smtp import server_events as events
+from gatehouse.smtp.xclient import ClientAttributes, Unavailable
+
+NOTHING_SAID = ClientAttributes()
 
 
 class Welcome(Connection):
     """A connection that finds out who its client is."""
 
-    __slots__ = ()
+    __slots__ = ("_announced", "_said")
+
+    def __init__(self, desk: Desk, office: Office) -> None:
+        super().__init__(desk, office)
+        self._announced = False  # the client is the one that XCLIENT names
+        self._said = NOTHING_SAID
+
+    def read_proxy(self, received: bytes) -> bytes:
+        """The header of the load balancer (PROXY protocol §2); what stands behind it.
+
+        A load balancer that says nothing about its client, or something else, is sent away without
+        a word: a client that nobody can name must not have the load balancer's rights.
+        """
+        found = proxy.read_header(received)
+        match found:
+            case proxy.NeedMore():
+                self._proxy_header = received
+                return b""
+            case proxy.Proxied():
+                self.proxy = self.client_ip
+                self.client_ip, self.client_port = found.client_ip, found.client_port
+            case proxy.Local(relayed=True):
+                return self._send_away("the load balancer does not know its client")
+            case proxy.ProxyFault(reason):
+                return self._send_away(reason)
+        self._proxy_header = None
+        self.begin()
+        return received[found.used :]
+
+    def _send_away(self, why: str) -> bytes:
+        office = self.office
+        what = f"PROXY protocol from {self.client_ip}: {why}"
+        office.record(facts.ProtocolViolated(at=office.wall(), icid=0, what=what))
+        self.closed = True
+        office.forget(self)
+        self._transport.abort()
+        return b""
 
     def welcome(self) -> None:
         """Greet at once when the address is known, else after the look-up."""
         known = self.office.resolver.known_reverse(self.client_ip)
-        if known is None:
-            self.office.tasks.start(self._look_up(), "reverse name")
+        if known is None or self._lists(known):
+            self.office.tasks.start(self._look_up(known), "reverse name")
         else:
             self._identify(known)
 
-    async def _look_up(self) -> None:
-        name = await self.office.resolver.reverse(self.client_ip)
+    def _lists(self, name: ReverseName) -> tuple[str, ...]:
+        """The DNS lists that can still change the answer."""
+        host = name.host if name.verified else None
+        return self.desk.hat.needs_lists(self.client_ip, host, state=name.state)
+
+    async def _look_up(self, known: ReverseName | None = None) -> None:
+        name = known or await self.office.resolver.reverse(self.client_ip)
+        zones = self._lists(name)
+        if zones:
+            found = await asyncio.gather(*(self._is_listed(zone) for zone in zones))
+            self.listed = frozenset(
+                zone for zone, listed in zip(zones, found, strict=True) if listed
+            )
         if not self.closed:
             try:
                 self._identify(name)
@@ -41,84 +102,118 @@ class Welcome(Connection):
             except Exception as error:
                 self._broken(error)
 
+    async def _is_listed(self, zone: str) -> bool:
+        """Does a DNS list have the client (RFC 5782 §2.1)? A list that is silent has nobody."""
+        answer = await self.office.resolver.listed(self.client_ip, zone)
+        if isinstance(answer, Temporary):
+            self.office.record(
+                facts.DnsListFailed(
+                    at=self.office.wall(), client_ip=self.client_ip, zone=zone, error=answer.error
+                )
+            )
+        return isinstance(answer, Found)
+
     def _identify(self, name: ReverseName) -> None:
         """The host access table decides, then the banner goes out (or the door stays shut)."""
         office, desk, record = self.office, self.desk, self.office.record
         self.host = name
         self.identified = True
-        clients = office.counts.enter(self.client_ip)
-        decision = desk.decide(self.client_ip, name.host if name.verified else None)
-        self.access = access = decision.access
-        policy = access.policy
+        decision = desk.decide(self.client_ip, name.host, name.state, self.listed)
+        self.decision, self.access, client = decision, decision.access, decision.client
+        self.client = client
+        counts = self.counts = Counts(self.here, office.counts.enter(self.client_ip))
+        outcome = inbound.decide_connection(decision.rules, client, counts)
         at = office.wall()
-        if access.behavior is Behavior.TCPREFUSE:
-            record(_matched(at, decision, 0))
+        if isinstance(outcome, RefuseTcp):
+            record(inbound_facts.matched(client, at, 0))
             self.closed = True
             office.forget(self)
             self._transport.abort()
             return
-        self.icid = office.ids.next("icid")
-        record(
-            facts.ConnectionOpened(
-                at=at,
-                icid=self.icid,
-                listener=desk.name,
-                interface=desk.interface,
-                interface_ip=desk.interface_ip,
-                client_ip=self.client_ip,
-                client_port=self.client_port,
-                host=name.host,
-                host_verified=name.verified,
-            )
-        )
-        record(_matched(at, decision, self.icid))
-        self._engine.settings = decision.settings
-        greeting: Reply | None = None
-        if self.here > desk.max_connections or clients > policy.max_connections_per_client:
-            record(facts.ReceivingFailed(at=at, icid=self.icid, reason="Connection limit exceeded"))
-            greeting = replies.TOO_MANY
-        elif access.behavior is Behavior.REJECT:
-            if desk.delayed_reject:
-                record(
-                    facts.DelayedReject(
-                        at=at, icid=self.icid, client_ip=self.client_ip, stage="session"
-                    )
-                )
-            else:
-                greeting = self.refusal()
-        elif "$" in policy.banner_text:
-            host = desk.hostname if policy.banner_host is None else policy.banner_host
-            greeting = Reply(220, None, (f"{host} {self._expand(policy.banner_text)}".strip(),))
-        self._engine.greet(greeting)
+        icid = self.icid = office.ids.next("icid")
+        record(inbound_facts.opened(decision.rules, client, at, icid, self.client_port, self.proxy))
+        record(inbound_facts.matched(client, at, icid))
+        for fact in inbound_facts.of_connection(outcome, client, at, icid):
+            record(fact)
+        self.use(decision.settings)
+        greeting = outcome.greeting if isinstance(outcome, Admit) else outcome.reply
+        if self._announced:
+            self._engine.answer(greeting)  # to XCLIENT
+        else:
+            self._engine.greet(greeting)
+        if self._tls_up:
+            self.judge_tls()
         self._flush()
 
-    def refusal(self) -> Reply:
-        """What a client of a rejecting policy hears, at the greeting or at each recipient."""
-        policy = cast(AccessMatch, self.access).policy
-        enhanced = "4.7.1" if policy.reject_code < 500 else "5.7.1"
-        return Reply(policy.reject_code, enhanced, (self._expand(policy.reject_text),))
+    # --- XCLIENT --------------------------------------------------------------------------------
 
-    def _expand(self, text: str) -> str:
-        access = cast(AccessMatch, self.access)
-        return expand_banner(
-            text,
-            BannerFacts(
-                remote_ip=self.client_ip,
-                group=access.group,
-                hat_entry=access.match,
-                hostname=self.host.host if self.host.verified else None,
-            ),
+    def _xclient(self, event: events.XClient) -> None:
+        """A trusted peer says for whom it speaks: that client is greeted as if it had come."""
+        said = self._said = event.attributes.after(self._said)
+        self._leave()
+        self.proxy = self.proxy or self.client_ip
+        if isinstance(said.address, str):
+            self.client_ip = said.address
+        if isinstance(said.port, int):
+            self.client_port = said.port
+        self._announced = True
+        match said.name:
+            case str(host):
+                self._identify(ReverseName(host, True))
+            case Unavailable():
+                failed = said.name is Unavailable.FOR_NOW
+                self._identify(ReverseName(None, False, failed=failed))
+            case None:
+                self.welcome()
+
+    def _leave(self) -> None:
+        """The client for whom it spoke until now is gone."""
+        office = self.office
+        office.counts.leave(self.client_ip)
+        office.record(facts.ConnectionClosed(at=office.wall(), icid=self.icid))
+        self.identified = False
+        self.authenticated = None
+        self.listed = NOT_LISTED
+
+    # --- TLS ------------------------------------------------------------------------------------
+
+    def judge_tls(self) -> None:
+        """Record the handshake; a certificate that the policy does not accept ends the service."""
+        report, decision = self.report, self.decision
+        if report is None:
+            return
+        office, rules = self.office, decision.rules
+        asked = rules.policy.verify_client_certificate or self.desk.auth.asks_for_certificate
+        shown = NO_CERTIFICATE
+        if asked:
+            shown = office.certificates.judge(report.peer_chain, office.wall())
+        self.client = decision.client_tls
+        if shown is not NO_CERTIFICATE:
+            self.client = replace(decision.client_tls, certificate=shown)
+        outcome = inbound.decide_handshake(rules, self.client, self.counts)
+        at = office.wall()
+        if isinstance(outcome, Deny):
+            self._tls_told = True
+            for fact in inbound_facts.of_handshake(outcome, self.client, at, self.icid):
+                office.record(fact)
+            self._engine.turn_away(outcome.reply)
+            return
+        office.record(
+            facts.TlsReceived(
+                at=at,
+                icid=self.icid,
+                protocol=report.protocol,
+                cipher=report.cipher,
+                group=report.group,
+                dh_bits=report.dh_bits,
+                resumed=report.resumed,
+                sni=report.sni,
+                peer=shown.subject or peer_subject(report),
+                peer_verdict=_verdict(shown) if asked else None,
+            )
         )
 
 
-def _matched(at: float, decision: Decision, icid: int) -> facts.SenderGroupMatched:
-    access = decision.access
-    return facts.SenderGroupMatched(
-        at=at,
-        icid=icid,
-        behavior=cast(Any, decision.word),
-        group=access.group,
-        match=access.match,
-        policy=access.policy.name,
-        score=decision.score,
-    )
+def _verdict(shown: ClientCertificate) -> str:
+    verdict: str = shown.state.value
+    return shown.reason if shown.state is CertificateState.INVALID else verdict

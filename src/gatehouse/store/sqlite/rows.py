@@ -25,6 +25,9 @@ _NOTIFY_SETS = tuple(
 _KINDS = (MessageKind.ORDINARY, MessageKind.DSN)
 _STATES = (RecipientState.WAITING, RecipientState.DELIVERED, RecipientState.BOUNCED)
 _RETS = (Ret.FULL, Ret.HDRS)
+# The column `requiretls` holds what RFC 8689 knows of a message, as bits.
+_REQUIRETLS = 1  # the parameter of MAIL
+_TLS_REQUIRED_NO = 2  # the header field "TLS-Required: No"
 
 
 def message_row(message: NewMessage, seq: int) -> Row:
@@ -47,7 +50,7 @@ def message_row(message: NewMessage, seq: int) -> Row:
         envelope.smtputf8,
         None if envelope.ret is None else int(envelope.ret is Ret.HDRS),
         envelope.envid,
-        envelope.requiretls,
+        envelope.requiretls * _REQUIRETLS + message.tls_required_no * _TLS_REQUIRED_NO,
         message.size,
         body.segment,
         body.offset,
@@ -89,7 +92,8 @@ def queued_message(row: Row, recipients: Iterable[Row]) -> QueuedMessage:
         smtputf8=bool(row[12]),
         ret=None if ret is None else _RETS[ret],
         envid=row[14],
-        requiretls=bool(row[15]),
+        requiretls=bool(row[15] & _REQUIRETLS),
+        tls_required_no=bool(row[15] & _TLS_REQUIRED_NO),
         size=row[16],
         body=BodyRef(row[17], row[18], row[19]),
         message_id=row[20],
