@@ -76,6 +76,23 @@ def test_the_protocol_word(smtputf8: bool, extended: bool, tls: Tls | None, word
     assert f" with {word} id " in header(smtputf8=smtputf8, extended=extended, tls=tls)
 
 
+@pytest.mark.parametrize(
+    ("smtputf8", "extended", "tls", "word"),
+    [
+        (False, False, None, "SMTP"),
+        (False, True, None, "ESMTPA"),
+        (False, True, Tls(), "ESMTPSA"),
+        (True, True, None, "UTF8SMTPA"),
+        (True, True, Tls(), "UTF8SMTPSA"),
+    ],
+)
+def test_the_protocol_word_after_a_login(
+    smtputf8: bool, extended: bool, tls: Tls | None, word: str
+) -> None:
+    text = header(smtputf8=smtputf8, extended=extended, tls=tls, authenticated=True)
+    assert f" with {word} id " in text
+
+
 def test_without_verified_name_the_host_is_unknown() -> None:
     assert "(unknown [203.0.113.25])" in header(client_host=None)
 
