@@ -21,6 +21,8 @@ from gatehouse.faces.actions import perform
 from gatehouse.faces.actions.house import House
 from gatehouse.journal import facts
 from gatehouse.journal.log_frame import SERIAL_DICE, serial_number
+from gatehouse.policy.alarms import Alarm, AlarmSeverity
+from gatehouse.service.base import channel as line
 from gatehouse.service.base.children import Launch, program
 from gatehouse.service.base.clock import SYSTEM_CLOCK
 from gatehouse.service.base.control import ControlServer, Request
@@ -32,6 +34,7 @@ from gatehouse.service.trust import keyring
 from gatehouse.service.watch.alarms import AlarmDesk
 from gatehouse.service.watch.rounds import Rounds, RoundsTools
 from gatehouse.service.watch.schedule import Schedule
+from gatehouse.service.watch.tls_reports import ReportRounds, standard_tools
 from gatehouse.store.directory import DataDirectory, DirectoryLock
 from gatehouse.store.errors import StoreError
 from gatehouse.store.sqlite.store import SqliteStore
@@ -107,6 +110,18 @@ class _Gateway:
         self._recorder = Recorder(self._log.append)
         self._tasks = TaskSupervisor(self._report)
         self._committing = asyncio.Lock()  # one new revision at a time, a person's or a renewal's
+        self._conductor: Conductor | None = None
+        self._alarms = AlarmDesk(store, self._recorder.record, SYSTEM_CLOCK, self._hostname)
+
+    def _hostname(self) -> str:
+        running = None if self._conductor is None else self._conductor.running
+        return "" if running is None else running.hostname
+
+    def _alarmed(self, told: line.Alarmed) -> None:
+        """A process has found something that people must know."""
+        severity = AlarmSeverity(told.severity)
+        alarm = Alarm(name=told.name, severity=severity, text=told.text, key=told.key)
+        self._tasks.start(self._alarms.tell(alarm), "alarm")
 
     def _log_trouble(self, trouble: OSError | None) -> None:
         """The log disk refuses, or takes again: said at the terminal, and in the log afterwards."""
@@ -148,19 +163,21 @@ class _Gateway:
 
     def _schedule(self, conductor: Conductor) -> Schedule:
         """What is done by the clock."""
-
-        def hostname() -> str:
-            return "" if conductor.running is None else conductor.running.hostname
-
         tools = RoundsTools(
             store=self._store,
             clock=SYSTEM_CLOCK,
-            alarms=AlarmDesk(self._store, self._recorder.record, SYSTEM_CLOCK, hostname),
+            alarms=self._alarms,
             running=lambda: conductor.running,
             apply=conductor.apply,
             committing=self._committing,
         )
-        return Schedule(Rounds(tools).jobs(), SYSTEM_CLOCK, self._report)
+        reports = ReportRounds(
+            standard_tools(
+                self._store, SYSTEM_CLOCK, self._recorder.record, conductor.queue_changed
+            ),
+            lambda: conductor.running,
+        )
+        return Schedule((*Rounds(tools).jobs(), reports.job()), SYSTEM_CLOCK, self._report)
 
     async def run(self, lock: DirectoryLock) -> int:
         """Start, wait for a signal, stop."""
@@ -176,9 +193,11 @@ class _Gateway:
                 log=self._log,
                 tasks=self._tasks,
                 command=self._command,
+                alarmed=self._alarmed,
                 lock=lock,
             )
         )
+        self._conductor = conductor
         control = self._control(conductor)
         current = self._store.revisions.current()
         assert current is not None

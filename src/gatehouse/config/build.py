@@ -6,9 +6,9 @@ its findings must not come here; what the checks let through builds (a ValueErro
 fault of the checks).
 """
 
-from typing import Any, assert_never
+from typing import assert_never
 
-from gatehouse.config import builtin, origin, running, schema
+from gatehouse.config import builtin, origin, running, schema, tls_build
 from gatehouse.mail import address
 from gatehouse.policy import (
     access,
@@ -35,6 +35,7 @@ def build(document: schema.Document) -> running.Running:
         ),
         routes=routes.RouteTable(_routes(document)),
         destinations=_destinations(document),
+        sender_overrides=tls_build.overrides(document),
         bounce_profiles=_bounce_profiles(document),
         smart_hosts={
             name: smart_host(name, section) for name, section in document.smart_hosts.items()
@@ -212,23 +213,23 @@ def smart_host(name: str, section: schema.SmartHost) -> smart_hosts.SmartHost:
 
 
 def _destinations(document: schema.Document) -> destinations.DestinationTable:
-    default = origin.set_fields(document.destination_controls.get(schema.DEFAULT_DESTINATION))
-    factory = {"alert_on_required_tls_failure": document.delivery.alert_on_required_tls_failure}
-    controls = []
-    for written, section in document.destination_controls.items():
-        domain = canonical_domain(written)
-        if domain is None:
-            raise ValueError(f"no domain: {written!r}")
-        if domain != schema.DEFAULT_DESTINATION:
-            controls.append(_control(domain, factory | default | origin.set_fields(section)))
+    controls = [
+        destination(document, written)
+        for written in document.destination_controls
+        if written != schema.DEFAULT_DESTINATION
+    ]
     return destinations.DestinationTable(
-        _control(schema.DEFAULT_DESTINATION, factory | default), controls
+        destination(document, schema.DEFAULT_DESTINATION), controls
     )
 
 
-def _control(domain: str, values: dict[str, Any]) -> destinations.DestinationControl:
-    known = {name: value for name, value in values.items() if name != "dane"}
-    return destinations.DestinationControl(domain=domain, **known)
+def destination(document: schema.Document, written: str) -> destinations.DestinationControl:
+    """One destination control with every field decided; a domain that is none keeps its text."""
+    factory = {"alert_on_required_tls_failure": document.delivery.alert_on_required_tls_failure}
+    default = origin.set_fields(document.destination_controls.get(schema.DEFAULT_DESTINATION))
+    own = origin.set_fields(document.destination_controls.get(written))
+    domain = canonical_domain(written) or written
+    return tls_build.control(document, domain, factory | default | own)
 
 
 def _bounce_profiles(document: schema.Document) -> dict[str, retry.BounceProfile]:
@@ -250,7 +251,8 @@ def _delivery(
         dns_servers=tuple(_server(text) for text in section.dns_servers),
         dns_trusted=None if section.dns_trusted == "auto" else section.dns_trusted == "yes",
         uses_dane=any(
-            each.dane not in (None, "none") for each in document.destination_controls.values()
+            each.dane not in (None, destinations.DaneUse.NONE)
+            for each in document.destination_controls.values()
         ),
         smtp_port=section.smtp_port,
         mta_sts_port=section.mta_sts_port,

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of what goes out: delivery, routes, destination controls, bounce profiles, the relay.
 
-Pure functions from a document to findings. What this version cannot keep is refused and not
-promised: a level that verifies certificates must not run as one that does not.
+Pure functions from a document to findings.
 """
 
 from collections.abc import Iterator
 from typing import assert_never
 
-from gatehouse.config import build, schema
+from gatehouse.config import build, schema, tls_checks
 from gatehouse.config.findings import Finding, error, warning
 from gatehouse.config.listener_checks import unknown_name
 from gatehouse.policy import outbound_tls, retry, routes, smart_hosts
@@ -34,6 +33,7 @@ def check(document: schema.Document, certificates: frozenset[str]) -> Iterator[F
         )
     yield from _routes(document)
     yield from _destinations(document)
+    yield from tls_checks.check(document, certificates)
     yield from _bounce_profiles(document)
     yield from _relay(document)
     yield from _tls_reporting(document.tls_reporting)
@@ -99,20 +99,6 @@ def _destinations(document: schema.Document) -> Iterator[Finding]:
     for domain, control in controls.items():
         path = ("destination_controls", domain)
         yield from _domain(path, domain, seen, special=schema.DEFAULT_DESTINATION)
-        if control.tls is not None and outbound_tls.verifies(control.tls):
-            yield error(
-                (*path, "tls"),
-                "verification of certificates is not available in this version",
-                hint="none, preferred and required are",
-                found=control.tls.value,
-            )
-        if control.dane not in (None, "none"):
-            yield error(
-                (*path, "dane"),
-                "DANE is not available in this version",
-                hint='allowed: "none"',
-                found=control.dane,
-            )
         yield from unknown_name(
             (*path, "bounce_profile"), control.bounce_profile, profiles, "bounce profile"
         )

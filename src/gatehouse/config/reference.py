@@ -43,9 +43,9 @@ _NOTES = {
     'destination_controls."DOMAIN"': (
         'DOMAIN is a domain, `".domain"` for all below it, an address in brackets, or `default`.'
         " The exact domain wins over the longest suffix, and that over `default`; what is not set"
-        " is inherited from `default`. The levels that verify certificates are refused in this"
-        " version."
+        " is inherited from `default`."
     ),
+    "sender_tls_overrides": "Written as `[[sender_tls_overrides]]`, one by one.",
     "bounce_profiles.NAME": (
         "What a profile does not set it takes from `[bounce_profiles.default]`. A message lives at"
         " most as long as the longest `max_time` of all profiles said when it was accepted."
@@ -54,28 +54,12 @@ _NOTES = {
 }
 
 NOT_YET = {
-    "verify_client_certificate": "only `false` is accepted in this version",
-    "check_sender_domain": "read and checked; it is on its way in",
-    "default_domain": "read and checked; it is on its way in",
-    "dhap_drop_connection": "read and checked; it is on its way in",
-    "dhap_limit": "read and checked; it is on its way in",
-    "max_recipients_per_hour": "read and checked; it is on its way in",
-    "max_sender_recipients_per_hour": "read and checked; it is on its way in",
-    "rate_code": "read and checked; it is on its way in",
-    "rate_text": "read and checked; it is on its way in",
-    "tls_mandatory_list": "read and checked; it is on its way in",
-    "proxy_protocol_from": "read and checked; it is on its way in",
-    "xclient_from": "read and checked; it is on its way in",
     "https_certificate": "checked and kept; the console comes later",
-    "client_certificate": "checked and kept; its user comes later",
-    "banner_code": "read, the greeting always has 220",
-    "alert_on_required_tls_failure": "read, there are no alerts yet",
-    "dane": "only `none` is accepted in this version",
+    "ldap.client_certificate": "checked and kept; its user comes later",
+    "url_filtering.client_certificate": "checked and kept; its user comes later",
     "delay_warning_interval": "read, one warning at most is sent",
     "max_delay_warnings": "read; 0 means none, anything else one",
     "max_bounce_copy": "read, the limit is always 10K",
-    "check_clients": "read; certificates of clients are not verified yet",
-    "check_servers": "read; the levels that verify servers come later",
     "smtp_configuration.server": "read, there are no notifications yet",
     "smtp_configuration.encryption": "as `server`",
     "smtp_configuration.from_email": "as `server`",
@@ -278,7 +262,9 @@ def _shown(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, enum.Enum):
         return str(value.value).lower()
-    return str(value)
+    if isinstance(value, tuple):
+        return ", ".join(_shown(one) for one in value)
+    return str(getattr(value, "name", value))
 
 
 def _builtin() -> Iterator[str]:
@@ -295,8 +281,7 @@ def _builtin() -> Iterator[str]:
         ("destination_controls.default", schema.DestinationControl, control),
         ("bounce_profiles.default", schema.BounceProfile, profile),
     ):
-        names = [name for name in model.model_fields if hasattr(value, name)]
-        yield f"| `{place}` | {_values(model, {name: getattr(value, name) for name in names})} |"
+        yield f"| `{place}` | {_values(model, _known_values(model, value))} |"
     yield "\n## Built-in mail flow policies\n"
     yield "Sender groups can name them; a section of the same name changes them.\n"
     yield "| policy | values |"
@@ -314,10 +299,21 @@ def _builtin() -> Iterator[str]:
     yield ""
 
 
+def _known_values(model: type[schema.Section], value: object) -> dict[str, object]:
+    """The values of the fields that a section and the value it becomes have in common."""
+    parts = (value, getattr(value, "demands", None))
+    return {
+        name: getattr(part, name)
+        for name in model.model_fields
+        for part in parts
+        if hasattr(part, name)
+    }
+
+
 def _values(model: type[schema.Section], values: typing.Mapping[str, object]) -> str:
     shown = []
     for name, value in values.items():
-        if value is None:
+        if value is None or value in ("", ()):
             continue
         field = model.model_fields[name]
         _, said = _unwrapped(field.annotation)

@@ -14,6 +14,7 @@ from gatehouse.policy.inbound_values import Entrance
 from gatehouse.policy.recipients import RecipientAccessTable
 from gatehouse.policy.retry import BounceProfile
 from gatehouse.policy.routes import Ourselves, RouteTable
+from gatehouse.policy.sender_overrides import SenderOverrides
 from gatehouse.policy.smart_hosts import SmartHost
 from gatehouse.policy.smtp_auth import AuthProfile
 
@@ -203,6 +204,7 @@ class Running:
     listeners: tuple[Listener, ...]
     routes: RouteTable
     destinations: DestinationTable
+    sender_overrides: SenderOverrides
     bounce_profiles: Mapping[str, BounceProfile]  # "default" is always there
     smart_hosts: Mapping[str, SmartHost]
     delivery: DeliverySettings
@@ -223,6 +225,11 @@ class Running:
         found: dict[str, tuple[str, ...]] = {}
         pairs = [(name, one.name) for one in self.listeners for name in one.certificates]
         pairs.append((self.delivery.certificate, "delivery"))
+        pairs += [
+            (one.demands.client_certificate, f"delivery to {one.domain}")
+            for one in self.destinations
+            if one.demands.client_certificate
+        ]
         pairs += [
             (one.https_certificate, f"HTTPS of {name}")
             for name, one in self.interfaces.items()

@@ -9,6 +9,7 @@ refused, never skipped: a misspelt `tls` must not become a default.
 
 import enum
 import ipaddress
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -23,6 +24,7 @@ from gatehouse.policy import (
     retry,
     smart_hosts,
     smtp_auth,
+    tls_profiles,
 )
 from gatehouse.smtp import sasl, saslprep
 
@@ -107,6 +109,40 @@ def _choice(kind: type[enum.Enum]) -> BeforeValidator:
     return BeforeValidator(read)
 
 
+def _on_off(value: object) -> object:
+    return {"on": True, "off": False}.get(value.lower(), value) if isinstance(value, str) else value
+
+
+_switch = BeforeValidator(_on_off)
+_PIN = re.compile(r"sha256:(?:[0-9a-f]{64}|[0-9a-f]{2}(?::[0-9a-f]{2}){31})", re.IGNORECASE)
+_CIPHERS = re.compile(r"[A-Za-z0-9_+!:@=, -]*")  # OpenSSL's grammar, ciphers(1)
+_GROUP = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def _pin(value: str) -> str:
+    if _PIN.fullmatch(value) is None:
+        raise ValueError("sha256: and 64 hexadecimal digits, in pairs with colons or without")
+    return value
+
+
+def _min_tls(value: tls_profiles.TlsVersionName) -> tls_profiles.TlsVersionName:
+    if value.outdated:
+        raise ValueError("1.2 or 1.3; an older version needs a tls_profile that says so")
+    return value
+
+
+def _ciphers(value: str) -> str:
+    if _CIPHERS.fullmatch(value) is None:
+        raise ValueError("a cipher string of OpenSSL")
+    return value
+
+
+def _group(value: str) -> str:
+    if _GROUP.fullmatch(value) is None:
+        raise ValueError("the name of a key exchange group")
+    return value
+
+
 def _policy_name(value: str) -> str:
     """The appliance writes $ACCEPTED; here both forms name the same policy."""
     return value.removeprefix("$")
@@ -136,6 +172,16 @@ Limit = Annotated[int, Field(ge=0, le=1_000_000)]  # 0: no limit
 TlsLevel = Annotated[outbound_tls.OutboundTlsLevel, _choice(outbound_tls.OutboundTlsLevel)]
 SmartTls = Annotated[smart_hosts.SmartTls, _choice(smart_hosts.SmartTls)]
 PasswordOver = Annotated[smart_hosts.PasswordOver, _choice(smart_hosts.PasswordOver)]
+DaneUse = Annotated[destinations.DaneUse, _choice(destinations.DaneUse)]
+WeakBasis = Annotated[destinations.WeakBasis, _choice(destinations.WeakBasis)]
+TrustList = Annotated[destinations.TrustList, _choice(destinations.TrustList)]
+LimitType = Annotated[destinations.LimitType, _choice(destinations.LimitType)]
+TlsVersionName = Annotated[tls_profiles.TlsVersionName, _choice(tls_profiles.TlsVersionName)]
+MinTls = Annotated[TlsVersionName, AfterValidator(_min_tls)]
+PinnedCa = Annotated[str, Field(min_length=1, max_length=20_000)]
+Pin = Annotated[str, Field(max_length=120), AfterValidator(_pin)]
+CipherText = Annotated[str, Field(max_length=4096), AfterValidator(_ciphers)]
+GroupName = Annotated[str, Field(max_length=40), AfterValidator(_group)]
 IpPreference = Annotated[destinations.IpPreference, _choice(destinations.IpPreference)]
 
 
@@ -441,8 +487,61 @@ class DestinationControl(Section):
         description="none, preferred, required, preferred-verify, required-verify or "
         "required-verify-hosted.",
     )
-    dane: Literal["none", "opportunistic", "mandatory"] | None = Field(
-        default=None, description="Use of TLSA records."
+    dane: DaneUse | None = Field(
+        default=None,
+        description="Use of TLSA records: none, opportunistic (where there are any, they decide) "
+        "or mandatory (without usable ones nothing is delivered).",
+    )
+    mta_sts: Annotated[bool, _switch] | None = Field(
+        default=None, description="Keep to MTA-STS policies: on or off."
+    )
+    verify_ptr: bool | None = Field(
+        default=None,
+        description="required-verify accepts a common name that is the reverse name of the "
+        "address, if that name's addresses confirm it.",
+    )
+    weak_basis: WeakBasis | None = Field(
+        default=None,
+        description="Certificates whose name only an unsigned MX answer or a reverse name gave: "
+        "accept, or refuse at the levels that verify.",
+    )
+    trust: Annotated[list[TrustList], Field(max_length=2)] | None = Field(
+        default=None, description="Lists that chains may end in: system, custom."
+    )
+    ca_certificates: Annotated[list[PinnedCa], Field(max_length=50)] | None = Field(
+        default=None,
+        description="The only CAs for this destination, in the place of `trust`: names of the "
+        "custom list, or PEM.",
+    )
+    pinned_fingerprints: Annotated[list[Pin], Field(max_length=50)] | None = Field(
+        default=None,
+        description="sha256: and 64 hexadecimal digits of the server's certificate, or of its "
+        "public key (SubjectPublicKeyInfo). At the levels that verify one of them must fit, and "
+        "chain and names are not asked.",
+    )
+    client_certificate: CertificateName | None = Field(
+        default=None,
+        description="Client certificate for this destination. Not set: that of [delivery].",
+    )
+    min_tls: MinTls | None = Field(
+        default=None, description="Lowest TLS version: 1.2 or 1.3. Older ones: tls_profile."
+    )
+    tls_profile: Name | None = Field(default=None, description="Name of the TLS profile.")
+    retry_without_dh: bool | None = Field(
+        default=None,
+        description="A server whose DH group is too small is tried once more without finite-field "
+        "DH. The security level stays.",
+    )
+    recipient_limit: Limit | None = Field(
+        default=None, description="Recipients in recipient_minutes; 0: any number."
+    )
+    recipient_minutes: Annotated[int, Field(ge=1, le=60)] | None = Field(
+        default=None, description="Length of that window."
+    )
+    limit_type: LimitType | None = Field(
+        default=None,
+        description="What max_connections and recipient_limit count for: host (the domain) or "
+        "mx-ip (each address of a mail exchanger, whatever domains it serves).",
     )
     max_connections: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
         default=None, description="Connections at the same time."
@@ -459,6 +558,44 @@ class DestinationControl(Section):
     bounce_profile: Name | None = Field(default=None, description="Name of the bounce profile.")
     alert_on_required_tls_failure: bool | None = Field(
         default=None, description="Overrides the switch of [delivery] for this domain."
+    )
+
+
+class SenderTlsOverride(Section):
+    """[[sender_tls_overrides]]: other TLS for some senders; the first that fits decides."""
+
+    sender: Annotated[str, Field(min_length=1, max_length=320)] = Field(
+        description="user@domain, domain, .domain, <> (reports) or ALL."
+    )
+    destination: Annotated[str, Field(min_length=1, max_length=320)] = Field(
+        default="ALL", description="domain, .domain or ALL."
+    )
+    tls: TlsLevel = Field(
+        description="Level for this mail, where it demands more than the destination's."
+    )
+    may_lower: bool = Field(default=False, description="It may demand less, too.")
+
+
+class TlsProfile(Section):
+    """[tls_profiles.NAME]: how TLS is spoken to the destinations that name it."""
+
+    min_version: TlsVersionName = Field(
+        default=tls_profiles.TlsVersionName.TLS_1_2, description="Lowest version."
+    )
+    max_version: TlsVersionName = Field(
+        default=tls_profiles.TlsVersionName.TLS_1_3, description="Highest version."
+    )
+    ciphers: CipherText = Field(
+        default="", description="OpenSSL's cipher string for TLS 1.2 and older; empty: our own."
+    )
+    groups: list[GroupName] = Field(
+        default_factory=list,
+        max_length=30,
+        description="Key exchange groups; none: the library's list.",
+    )
+    security_level: Annotated[int, Field(ge=0, le=5)] = Field(
+        default=tls_profiles.DEFAULT_SECURITY_LEVEL,
+        description="OpenSSL's: 2 asks for 2048 bits of RSA and DH, 1 for 1024, 0 for nothing.",
     )
 
 
@@ -674,6 +811,12 @@ class Document(Section):
     destination_controls: dict[str, DestinationControl] = Field(
         default_factory=dict, max_length=MAX_ENTRIES
     )
+    sender_tls_overrides: list[SenderTlsOverride] = Field(
+        default_factory=list,
+        max_length=10_000,
+        description="Other TLS for some senders, as `[[sender_tls_overrides]]`.",
+    )
+    tls_profiles: dict[Name, TlsProfile] = Field(default_factory=dict)
     bounce_profiles: dict[Name, BounceProfile] = Field(default_factory=dict)
     smart_hosts: dict[Name, SmartHost] = Field(default_factory=dict)
     smtp_configuration: SmtpConfiguration | None = Field(default=None)

@@ -34,6 +34,9 @@ class Trouble(enum.Enum):
     NETWORK = enum.auto()  # refused, unreachable, reset, timed out
     TLS_UNAVAILABLE = enum.auto()  # required TLS cannot be had
     TLS_FAILED = enum.auto()  # failed after 220 where falling back is not allowed
+    TLS_NOT_VERIFIED = enum.auto()  # TLS is up, and the server is not proven to be the one
+    TLS_POLICY = enum.auto()  # the recipient's policy or ours forbids the host
+    REQUIRETLS_UNSUPPORTED = enum.auto()  # RFC 8689, and the next server does not offer it
     BROKEN_DIALOGUE = enum.auto()  # the server broke the protocol
     EXPIRED = enum.auto()  # the bounce profile's limit is reached
     TOO_MANY_HOPS = enum.auto()  # too many Received fields
@@ -95,6 +98,11 @@ _TROUBLES: Mapping[Trouble, Classification] = MappingProxyType(
         Trouble.NETWORK: Classification("4.4.0", _TEXT_NETWORK),
         Trouble.TLS_UNAVAILABLE: Classification("4.4.0", _TEXT_NETWORK),  # the log's scenario C
         Trouble.TLS_FAILED: Classification("4.7.0", _TEXT_SECURITY),
+        # RFC 3463 §3.8: X.7.5 cryptographic failure, X.7.0 other security status
+        Trouble.TLS_NOT_VERIFIED: Classification("4.7.5", "Cryptographic failure"),
+        Trouble.TLS_POLICY: Classification("4.7.0", _TEXT_SECURITY),
+        # RFC 8689 §5 registers X.7.30
+        Trouble.REQUIRETLS_UNSUPPORTED: Classification("5.7.30", "REQUIRETLS support required"),
         Trouble.BROKEN_DIALOGUE: Classification("4.5.0", "Other or undefined protocol status"),
         Trouble.EXPIRED: Classification("5.4.7", "Delivery expired (message too old)"),
         Trouble.TOO_MANY_HOPS: Classification("5.4.6", "Routing loop detected"),

@@ -76,7 +76,7 @@ class TlsDemands:
     pinned_fingerprints: tuple[str, ...] = ()
     client_certificate: str = ""  # name; "": that of all deliveries
     min_tls: tls_profiles.TlsVersionName | None = None  # above what the profile says
-    profile: tls_profiles.TlsProfile = field(default_factory=tls_profiles.TlsProfile)
+    tls_profile: tls_profiles.TlsProfile = field(default_factory=tls_profiles.TlsProfile)
     retry_without_dh: bool = True
 
 

@@ -176,6 +176,7 @@ class _Draft:
             text = "DANE is mandatory, and none of the TLSA records is usable"
             return self._refused(Rule.DANE, text, ReportWord.TLSA_INVALID)
         if not counting:
+            self.reported = replace(self.reported, fault=ReportWord.TLSA_INVALID.value)
             text = "TLSA records exist and none is usable: TLS is required"
             self._raise(Rule.DANE, OutboundTlsLevel.REQUIRED, text)
             return None
@@ -210,7 +211,9 @@ class _Draft:
                 if self.by_dane:
                     return None
                 return self._unknown(Rule.MTA_STS, f"the policy is not known: {reason}", word)
-            case NoSts(why):
+            case NoSts(why, word):
+                if word and self.reported.type == "no-policy-found":
+                    self.reported = ReportedPolicy(type="sts", fault=word)
                 self._lost(Rule.MTA_STS, why)
                 return None
             case StsHolds(policy):

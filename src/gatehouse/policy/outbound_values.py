@@ -6,11 +6,12 @@ The rules that lead from the ones to the others are in `outbound_plan`.
 
 import enum
 from dataclasses import dataclass, field
+from typing import Literal
 
 from gatehouse.policy.destinations import DestinationControl
 from gatehouse.policy.outbound_tls import LevelClass, OutboundTlsLevel, level_class
 from gatehouse.policy.sender_overrides import SenderOverride, overridden
-from gatehouse.policy.server_identity import Proof, StsProof
+from gatehouse.policy.server_identity import DaneProof, Proof, StsProof
 from gatehouse.tls.dane import TlsaRecord
 from gatehouse.tls.failures import ReportWord
 from gatehouse.tls.mta_sts import StsPolicy
@@ -128,11 +129,15 @@ class LookedUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedPolicy:
-    """The policy that a TLS report (RFC 8460 §4.3.1) counts a connection under."""
+    """The policy that a TLS report (RFC 8460 §4.3.1) counts a connection under.
 
-    type: str = "no-policy-found"  # or "tlsa", "sts"
+    `fault`: a policy could not be had or used, and delivery goes on without it (a word of §4.3).
+    """
+
+    type: Literal["tlsa", "sts", "no-policy-found"] = "no-policy-found"
     strings: tuple[str, ...] = ()
     mx: tuple[str, ...] = ()
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +155,12 @@ class HostPlan:
     needs_requiretls: bool = False
     watched: StsProof | None = None  # MTA-STS testing: judged and reported, never acted on
     watched_misfit: bool = False  # the testing policy does not list the host
+
+    @property
+    def published(self) -> Proof | None:
+        """The proof that the recipient's domain asks for, which TLS reports are about."""
+        asked = [one for one in self.proofs if isinstance(one, DaneProof | StsProof)]
+        return self.watched if self.watched is not None else (asked[0] if asked else None)
 
     @property
     def acts(self) -> bool:

@@ -6,7 +6,7 @@ the destination's own rule; one that may demand less says so in words (`may_lowe
 never touches what else the destination asks for.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gatehouse.mail.address import Address
@@ -48,6 +48,10 @@ class SenderOverrides:
     def __bool__(self) -> bool:
         """Whether there are any: the fast way past them."""
         return bool(self._entries)
+
+    def __iter__(self) -> Iterator[SenderOverride]:
+        """The entries in their order."""
+        return iter(self._entries)
 
     def lookup(self, sender: Address | None, destination: str) -> SenderOverride | None:
         """The entry that decides for a sender (None: the null sender) and a recipient domain."""

@@ -116,6 +116,9 @@ class Queue(Protocol):
     def counts(self) -> tuple[DestinationCount, ...]:
         """Waiting recipients per destination, the largest first."""
 
+    def waiting_at(self, domain: str) -> tuple[int, float | None]:
+        """Messages that wait for one destination, and when the oldest of them was received."""
+
     def totals(self) -> QueueTotals:
         """Messages, waiting recipients, held messages and octets."""
 

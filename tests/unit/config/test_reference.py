@@ -35,5 +35,5 @@ def test_what_must_be_set_and_what_is_inherited_are_told_apart():
 
 
 def test_a_field_that_nothing_acts_on_says_so():
-    assert "**Not yet in effect**" in row("dane", 'destination_controls."DOMAIN"')[3]
+    assert "**Not yet in effect**" in row("client_certificate", "ldap")[3]
     assert "**Not yet in effect**" not in row("tls", 'destination_controls."DOMAIN"')[3]

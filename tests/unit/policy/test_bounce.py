@@ -37,5 +37,6 @@ def test_only_what_is_certain_bounces() -> None:
         Trouble.UNROUTABLE,
         Trouble.EXPIRED,
         Trouble.TOO_MANY_HOPS,
+        Trouble.REQUIRETLS_UNSUPPORTED,
     }
     assert classify_trouble(Trouble.NULL_MX).enhanced == "5.1.10"

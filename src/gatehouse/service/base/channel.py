@@ -84,8 +84,17 @@ class Stats(msgspec.Struct, frozen=True, tag=True):
     gauges: dict[str, int]
 
 
+class Alarmed(msgspec.Struct, frozen=True, tag=True):
+    """Child to supervisor: tell this alarm, unless its series holds it back."""
+
+    name: str
+    severity: str
+    text: str
+    key: str
+
+
 Message = (
-    Ready | LogBlock | Wake | Apply | Applied | QueueChanged | Ask | Told | Stop | Stats
+    Ready | LogBlock | Wake | Apply | Applied | QueueChanged | Ask | Told | Stop | Stats | Alarmed
 )  # every message there is; the tag is the class name
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -67,6 +67,7 @@ class ConductorTools:
     log: LogWriter
     tasks: TaskSupervisor
     command: Callable[[Launch], list[str]]
+    alarmed: Callable[[line.Alarmed], None]  # a process has something to tell people
     lock: DirectoryLock  # kept by all processes, so that none works beside the next gateway
 
 
@@ -239,10 +240,10 @@ class Conductor:
             case line.Wake():
                 for deliverer in self._children.of(DELIVERER):
                     deliverer.send(message)
-            case line.Stats(counters, gauges):
-                child.gauges = gauges
-                for name, grown in counters.items():
-                    self._totals[name] = self._totals.get(name, 0) + grown
+            case line.Stats():
+                self._counted(child, message)
+            case line.Alarmed():
+                self._tools.alarmed(message)
             case line.Told(number, value):
                 answer = self._answers.pop(number, None)
                 if answer is not None and not answer.done():
@@ -253,6 +254,11 @@ class Conductor:
                     waiting.set_result(error)
             case _:
                 pass
+
+    def _counted(self, child: Child, stats: line.Stats) -> None:
+        child.gauges = stats.gauges
+        for name, grown in stats.counters.items():
+            self._totals[name] = self._totals.get(name, 0) + grown
 
     def _started(self, child: Child) -> None:
         self._record(

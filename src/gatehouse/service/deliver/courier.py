@@ -8,19 +8,20 @@ the group writer the moment the server's reply is there, before anything else is
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import enum
+from collections.abc import Iterable
 
 from gatehouse.journal import facts
 from gatehouse.mail.envelope import BodyType, Envelope
 from gatehouse.policy import bounce
-from gatehouse.policy.destinations import DestinationControl
-from gatehouse.policy.outbound_tls import may_carry
-from gatehouse.service.deliver.connect import Connected, Connector
+from gatehouse.policy.destinations import LimitType
+from gatehouse.policy.outbound_values import Demand, demand
+from gatehouse.service.deliver.connect import Busy, Connected, Connector
+from gatehouse.service.deliver.courier_tools import CourierRules, CourierTools
 from gatehouse.service.deliver.failures import NotConnected
 from gatehouse.service.deliver.link import Link, LinkLost
-from gatehouse.service.deliver.ready import Destination, ReadyLists
-from gatehouse.service.deliver.settle import Attempt, Failed, Fate, Settler, Taken
+from gatehouse.service.deliver.ready import Destination
+from gatehouse.service.deliver.settle import Attempt, Failed, Fate, Taken
 from gatehouse.service.deliver.transaction import (
     Transaction,
     lost,
@@ -31,7 +32,6 @@ from gatehouse.service.deliver.transaction import (
 from gatehouse.smtp import client_events as events
 from gatehouse.smtp.stuffing import ImpureBody
 from gatehouse.store.errors import BodyMissing, StoreCorrupt, StoreError
-from gatehouse.store.interface import BodyReader, Queue
 from gatehouse.store.values import QueuedMessage, QueuedRecipient
 from gatehouse.tls.failures import TlsFailure
 
@@ -41,25 +41,12 @@ QUIT_SECONDS = 2.0
 SMALL_BODY = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CourierTools:
-    """What a courier needs of its process."""
+class _Further(enum.Enum):
+    """What comes behind a message."""
 
-    queue: Queue
-    bodies: BodyReader
-    wall: Callable[[], float]
-    record: Callable[[facts.Fact], None]
-    settler: Settler
-    lists: ReadyLists
-    damaged: Callable[[int, Exception], None]  # a body is not what was stored
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds that a connection waits for more mail, and that one message may take in all."""
-
-    idle: float
-    transaction: float
+    ON = enum.auto()  # the next one
+    STOP = enum.auto()  # nothing: the destination as a whole cannot be reached now
+    PAUSE = enum.auto()  # nothing now: its limits are reached, and the message goes on later
 
 
 class Courier:
@@ -69,15 +56,16 @@ class Courier:
         self,
         destination: Destination,
         connector: Connector,
-        control: DestinationControl,
+        rules: CourierRules,
         tools: CourierTools,
-        patience: Patience,
     ) -> None:
         self._destination = destination
         self._connector = connector
-        self._control = control
+        self._control = rules.control
+        self._overrides = rules.overrides
         self._tools = tools
-        self._patience = patience
+        self._patience = rules.patience
+        self._plain = demand(rules.control, None)  # of a message that demands nothing of its own
         self._connected: Connected | None = None
 
     async def run(self) -> None:
@@ -85,13 +73,17 @@ class Courier:
         destination = self._destination
         try:
             while True:
-                while destination.ready:
+                while destination.ready and not destination.paused:
                     mid = destination.ready.popleft()
+                    further = _Further.STOP
                     try:
-                        reachable = await self._carry(mid)
+                        further = await self._carry(mid)
                     finally:
-                        self._tools.lists.settled(mid, destination.domain)
-                    if not reachable:
+                        if further is _Further.PAUSE:
+                            destination.ready.appendleft(mid)
+                        else:
+                            self._tools.lists.settled(mid, destination.domain)
+                    if further is not _Further.ON:
                         return
                 if self._connected is None or not await self._wait():
                     return
@@ -115,22 +107,37 @@ class Courier:
                 self._destination.idle.remove(waiter)
         return True
 
-    async def _carry(self, mid: int) -> bool:
-        """One message; False when the destination as a whole cannot be reached now."""
+    async def _carry(self, mid: int) -> "_Further":
+        """One message, and whether there is any sense in the next one now."""
         message = self._tools.queue.load(mid)
         if message is None or message.held:
-            return True
+            return _Further.ON
         waiting = self._ours(message)
         if not waiting:
-            return True
+            return _Further.ON
         if message.expires_at <= self._tools.wall():
             await self._settle(Attempt(message, waiting, self._expired(waiting)))
-            return True
+            return _Further.ON
+        demanded = self._demand(message)
         limit = self._control.max_recipients_per_message
         for start in range(0, len(waiting), limit):
-            if not await self._hand_over(message, waiting[start : start + limit]):
-                return False
-        return True
+            further = await self._hand_over(message, waiting[start : start + limit], demanded)
+            if further is not _Further.ON:
+                return further
+        return _Further.ON
+
+    def _demand(self, message: QueuedMessage) -> Demand:
+        """What this message demands of the hosts it goes to."""
+        if not (self._overrides or message.requiretls or message.tls_required_no):
+            return self._plain
+        domain = self._destination.domain
+        override = self._overrides.lookup(message.sender, domain) if self._overrides else None
+        return demand(
+            self._control,
+            override,
+            requiretls=message.requiretls,
+            tls_required_no=message.tls_required_no,
+        )
 
     @staticmethod
     def _expired(waiting: list[QueuedRecipient]) -> dict[int, Fate]:
@@ -145,66 +152,123 @@ class Courier:
             for r in waiting
         }
 
-    async def _hand_over(self, message: QueuedMessage, waiting: list[QueuedRecipient]) -> bool:
-        """Deliver to some recipients of a message over a connection that satisfies its level."""
+    async def _hand_over(
+        self, message: QueuedMessage, waiting: list[QueuedRecipient], demanded: Demand
+    ) -> "_Further":
+        """Deliver to some recipients of a message over a connection that satisfies its demand."""
         fresh = False
         while True:
-            connected = self._usable()
+            connected = self._usable(demanded)
             if connected is None:
                 await self._leave()
                 fresh = True
-                attempt = await self._connector.connect(self._destination.domain, self._control)
-                if isinstance(attempt, NotConnected):
-                    self._destination.last_status = attempt.detail
-                    await self._unreachable(message, waiting, attempt)
-                    return False
-                self._connected = connected = attempt
+                domain = self._destination.domain
+                attempt = await self._connector.connect(domain, self._control, demanded)
+                match attempt:
+                    case NotConnected():
+                        self._destination.last_status = attempt.detail
+                        return await self._unreachable(message, waiting, attempt, demanded)
+                    case Busy(seconds):
+                        return self._paused(seconds)
+                    case Connected():
+                        self._connected = connected = attempt
                 self._destination.last_status = "connected"
-            fates = await self._transact(connected, message, waiting)
+            offered = waiting
+            if self._control.recipient_limit:
+                offered = self._within_limit(connected, waiting)
+                if not offered:
+                    return self._paused(self._wait_for(connected))
+            fates = await self._transact(connected, message, offered)
             if fates is None and not fresh:
+                self._give_back(connected, len(offered))
                 continue  # an idle connection that the server had closed is no attempt
             connected.link.messages += 1
-            fates = fates or shared(waiting, lost("EOF"))
+            fates = fates or shared(offered, lost("EOF"))
             await self._settle(
-                Attempt(message, waiting, fates, connected.link.dcid, connected.link.encrypted)
+                Attempt(message, offered, fates, connected.link.dcid, connected.link.encrypted)
             )
-            return True
+            if len(offered) < len(waiting):
+                return self._paused(self._wait_for(connected))
+            return _Further.ON
 
-    def _usable(self) -> Connected | None:
-        """The open connection, if it lives, is not used up and satisfies the level."""
+    def _usable(self, demanded: Demand) -> Connected | None:
+        """The open connection, if it lives, is not used up and was made for the same demand."""
         connected = self._connected
         if connected is None or not connected.link.alive or connected.link.engine.closing:
             return None
         if connected.link.messages >= self._control.max_messages_per_connection:
             return None
-        return connected if may_carry(connected.achieved, self._control.tls) else None
+        return connected if connected.demanded == demanded else None
+
+    # --- limits ---------------------------------------------------------------------------------
+
+    def _within_limit(
+        self, connected: Connected, waiting: list[QueuedRecipient]
+    ) -> list[QueuedRecipient]:
+        """As many of the recipients as the destination may get now."""
+        ip, domain = connected.link.peer_ip, self._destination.domain
+        granted = self._tools.limits.take(self._control, domain, ip, len(waiting))
+        return waiting[:granted]
+
+    def _give_back(self, connected: Connected, count: int) -> None:
+        ip, domain = connected.link.peer_ip, self._destination.domain
+        self._tools.limits.give_back(self._control, domain, ip, count)
+
+    def _wait_for(self, connected: Connected) -> float:
+        ip, domain = connected.link.peer_ip, self._destination.domain
+        return self._tools.limits.wait(self._control, domain, ip)
+
+    def _paused(self, seconds: float) -> "_Further":
+        """The destination has had enough for now: what is left waits, without a try."""
+        by_address = self._control.limit_type is LimitType.MX_IP
+        self._destination.last_status = "limit reached" + (" at its hosts" if by_address else "")
+        self._tools.pause(self._destination, seconds)
+        return _Further.PAUSE
 
     async def _unreachable(
-        self, message: QueuedMessage, waiting: list[QueuedRecipient], attempt: NotConnected
-    ) -> None:
+        self,
+        message: QueuedMessage,
+        waiting: list[QueuedRecipient],
+        attempt: NotConnected,
+        demanded: Demand,
+    ) -> "_Further":
         """No host took us: this message and all that wait for the same destination share it."""
         fate = self._fate_of(attempt)
         await self._settle(Attempt(message, waiting, shared(waiting, fate), attempt.dcid))
         destination = self._destination
+        if attempt.tls:
+            self._tools.tls_unavailable(self._control, destination.domain, attempt)
         batch = list(destination.ready)
         destination.ready.clear()
         for mid in batch:
+            others = False
             try:
-                self._share(mid, fate, attempt.dcid)
+                others = not self._share(mid, fate, attempt.dcid, demanded)
             finally:
-                self._tools.lists.settled(mid, destination.domain)
+                if others:
+                    destination.ready.append(mid)
+                else:
+                    self._tools.lists.settled(mid, destination.domain)
             await asyncio.sleep(0)  # thousands may wait here: other destinations go on meanwhile
+        return _Further.STOP
 
-    def _share(self, mid: int, fate: Fate, dcid: int) -> None:
-        """The fate of one message becomes that of another for the same destination."""
+    def _share(self, mid: int, fate: Fate, dcid: int, demanded: Demand) -> bool:
+        """The fate of one message becomes that of another for the same destination.
+
+        False: this one demands something else, which may well be had.
+        """
         message = self._tools.queue.load(mid)
         if message is None or message.held:
-            return
+            return True
         waiting = self._ours(message)
-        if waiting:
-            expired = message.expires_at <= self._tools.wall()
-            fates = self._expired(waiting) if expired else shared(waiting, fate)
-            self._settle(Attempt(message, waiting, fates, dcid))
+        if not waiting:
+            return True
+        if self._demand(message) != demanded:
+            return False
+        expired = message.expires_at <= self._tools.wall()
+        fates = self._expired(waiting) if expired else shared(waiting, fate)
+        self._settle(Attempt(message, waiting, fates, dcid))
+        return True
 
     def _ours(self, message: QueuedMessage) -> list[QueuedRecipient]:
         """The recipients of a message that are in this destination."""
@@ -313,7 +377,7 @@ class Courier:
         if connected is None:
             return
         link = connected.link
-        self._connector.keep_session(connected, self._control)
+        self._connector.keep_session(connected)
         if link.alive and link.engine.idle:
             try:
                 link.engine.quit()

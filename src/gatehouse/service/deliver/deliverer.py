@@ -8,8 +8,10 @@ they began, the next ones get the new rules, and TLS sessions of the old ones ar
 import asyncio
 import random
 from dataclasses import dataclass
+from functools import partial
 
 from gatehouse.config.running import Running
+from gatehouse.mail.tls_report import READER
 from gatehouse.policy.retry import BounceProfile
 from gatehouse.service.base import channel as line
 from gatehouse.service.base.handover import unpack
@@ -17,14 +19,25 @@ from gatehouse.service.base.resolver import Resolver
 from gatehouse.service.base.supervisor import describe
 from gatehouse.service.base.worker import Worker
 from gatehouse.service.deliver.connect import Connector
-from gatehouse.service.deliver.courier import Courier, CourierTools, Patience
+from gatehouse.service.deliver.courier import Courier
+from gatehouse.service.deliver.courier_tools import CourierRules, CourierTools, Patience
 from gatehouse.service.deliver.dispatcher import Dispatcher
+from gatehouse.service.deliver.limits import Limits
+from gatehouse.service.deliver.mta_sts import StsPolicies, StsTools
+from gatehouse.service.deliver.planning import Planner
 from gatehouse.service.deliver.ready import Destination
 from gatehouse.service.deliver.reports import Reporter
 from gatehouse.service.deliver.routing import ConnectTools, DeliveryRules
 from gatehouse.service.deliver.settle import Settler
+from gatehouse.service.deliver.sts_fetch import PolicyFetcher
+from gatehouse.service.deliver.tls_alarm import TlsAlarms
+from gatehouse.service.deliver.tls_intake import IntakeTools, TlsReportIntake
 from gatehouse.service.deliver.tls_sessions import ClientTls
-from gatehouse.service.trust.keyring import client_settings
+from gatehouse.service.deliver.tls_tally import TlsTally
+from gatehouse.service.deliver.trust_book import TrustBook, check_demands
+from gatehouse.service.deliver.verify import Verifier
+from gatehouse.service.trust import keyring
+from gatehouse.service.trust.web_trust import web_context
 from gatehouse.store.values import Hold, Messages
 
 # Segments without living mail are looked for this often; one is 64 MB.
@@ -65,24 +78,49 @@ class Deliverer:
             settler=self._settler,
             lists=self._dispatcher.lists,
             damaged=self._hold_damaged,
+            limits=Limits(worker.clock.monotonic),
+            pause=self._dispatcher.pause,
+            tls_unavailable=TlsAlarms(worker.store.queue, worker.clock, worker.send).tell,
         )
+        self._tally = TlsTally(worker.store.tls_reports, worker.report)
+        worker.recorder.subscribe(self._tally.count)
+        self._intake = TlsReportIntake(
+            IntakeTools(
+                queue=worker.store.queue,
+                bodies=worker.store.spool,
+                reports=worker.store.tls_reports,
+                settler=self._settler,
+                lists=self._dispatcher.lists,
+                wall=wall,
+                record=record,
+            )
+        )
+        self._refreshing: asyncio.Task[None] | None = None
         self._rules = self._apply(running)
 
-    def _apply(self, running: Running) -> _Rules:
+    def _apply(self, running: Running, *, strict: bool = False) -> _Rules:
+        """The rules of a revision. `strict`: raise where some of them could never be kept."""
         worker = self._worker
         delivery = running.delivery
+        resolver = Resolver(
+            delivery.dns_servers,
+            worker.clock.monotonic,
+            delivery.dns_timeout,
+            trusted=delivery.dns_trusted,
+        )
+        book = TrustBook(worker.store, running.trust, running.crl, worker.clock.monotonic)
+        tls = ClientTls(partial(keyring.get, worker.store), delivery.certificate)
+        if strict:
+            check_demands(running.destinations, running.sender_overrides, book, tls)
         tools = ConnectTools(
             clock=worker.clock,
             dice=self._dice,
             record=worker.recorder.record,
-            resolver=Resolver(
-                delivery.dns_servers,
-                worker.clock.monotonic,
-                delivery.dns_timeout,
-                trusted=delivery.dns_trusted,
-            ),
+            resolver=resolver,
             ids=worker.store.ids,
-            tls=ClientTls(client_settings(worker.store, delivery.certificate)),
+            tls=tls,
+            verifier=Verifier(book, resolver, worker.clock),
+            planner=Planner(resolver, self._policies(running, resolver)),
         )
         rules = DeliveryRules(
             hostname=delivery.hostname,
@@ -97,7 +135,37 @@ class Deliverer:
         self._dispatcher.table = running.destinations
         self._dispatcher.max_couriers = delivery.max_connections
         self._dispatcher.suspended = delivery.suspended
-        return _Rules(running, Connector(rules, tools))
+        self._tally.counting = running.tls_reporting.enabled
+        return _Rules(running, Connector(rules, tools, self._tools.limits))
+
+    def _policies(self, running: Running, resolver: Resolver) -> StsPolicies | None:
+        """The MTA-STS policies of destinations, where any rule asks for them."""
+        self._forget_policies()
+        if not any(control.demands.mta_sts for control in running.destinations):
+            return None
+        worker, delivery = self._worker, running.delivery
+        fetch = PolicyFetcher(
+            lambda: web_context(worker.store, running.trust),
+            port=delivery.mta_sts_port,
+            internal=delivery.mta_sts_internal,
+        )
+        policies = StsPolicies(
+            StsTools(
+                dns=resolver,
+                fetch=fetch,
+                cache=worker.store.sts,
+                clock=worker.clock,
+                tasks=worker.tasks,
+            )
+        )
+        self._refreshing = worker.tasks.start(policies.run(), "MTA-STS policies")
+        return policies
+
+    def _forget_policies(self) -> None:
+        """Those of an old revision: what they know is in the store."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        self._refreshing = None
 
     def _hold_damaged(self, mid: int, error: Exception) -> None:
         """A body that is not what was stored is neither sent nor bounced: a person has to look."""
@@ -109,16 +177,21 @@ class Deliverer:
         return running.bounce_profile(running.destinations.lookup(domain).bounce_profile)
 
     async def _carry(self, destination: Destination) -> None:
+        if destination.domain == READER:
+            await self._intake.run(destination)
+            return
         rules = self._rules
         control = rules.running.destinations.lookup(destination.domain)
         delivery = rules.running.delivery
         patience = Patience(delivery.idle_timeout, delivery.transaction_timeout)
-        await Courier(destination, rules.connector, control, self._tools, patience).run()
+        by = CourierRules(control, rules.running.sender_overrides, patience)
+        await Courier(destination, rules.connector, by, self._tools).run()
 
     async def start(self) -> None:
         """Begin with what the queue holds."""
         self._worker.tasks.start(self._dispatcher.run(), "dispatcher", vital=True)
         self._worker.tasks.start(self._upkeep(), "spool upkeep", vital=True)
+        self._worker.tasks.start(self._tally.run(), "counts for TLS reports")
 
     def message(self, message: line.Message) -> None:
         """New mail, a changed queue, a new revision."""
@@ -133,7 +206,7 @@ class Deliverer:
     def _try_apply(self, packed: bytes) -> str | None:
         """Run by another revision; the reason if that cannot be, and then nothing has changed."""
         try:
-            self._rules = self._apply(unpack(packed))
+            self._rules = self._apply(unpack(packed), strict=True)
         except Exception as error:  # whatever it is, the old revision goes on
             return describe(error)
         self._dispatcher.wake(look_again=True)
@@ -179,6 +252,7 @@ class Deliverer:
         ends = self._worker.clock.monotonic() + within
         while self._dispatcher.couriers and self._worker.clock.monotonic() < ends:
             await asyncio.sleep(0.02)
+        await asyncio.to_thread(self._tally.write)
         await self._writer.drain()
         self._writer.close()
         self._bodies.close()

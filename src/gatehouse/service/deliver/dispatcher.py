@@ -105,7 +105,7 @@ class Dispatcher:
 
     def serve(self, destination: Destination) -> None:
         """Give a destination's work to idle couriers, then start more as far as the limits go."""
-        if self.suspended or self.table is None or self._blocked():
+        if self.suspended or self.table is None or destination.paused or self._blocked():
             return
         destination.wake()
         limit = self.table.lookup(destination.domain).max_connections
@@ -117,6 +117,16 @@ class Dispatcher:
             destination.couriers += 1
             self._couriers += 1
             self._tasks.start(self._carry(destination), f"courier {destination.domain}")
+
+    def pause(self, destination: Destination, seconds: float) -> None:
+        """The limits of a destination are reached: what waits for it goes on later."""
+        destination.paused = True
+        asyncio.get_running_loop().call_later(seconds, self._resume, destination)
+
+    def _resume(self, destination: Destination) -> None:
+        destination.paused = False
+        if destination.ready:
+            self.serve(destination)
 
     async def _carry(self, destination: Destination) -> None:
         try:

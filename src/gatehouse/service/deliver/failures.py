@@ -17,6 +17,7 @@ class NotConnected:
     host: str = ""
     dcid: int = 0
     tls: bool = False  # required TLS was the reason
+    cause: str = ""  # of that, in a phrase that is the same for the same trouble
     final: bool = False  # no other host may be tried
 
 
@@ -30,6 +31,10 @@ class HostFailed(Exception):
 
 class ReconnectClear(Exception):
     """STARTTLS was never answered: once more to the same host, in clear."""
+
+
+class RetryWithoutDh(Exception):
+    """The server's DH group is too small: once more to the same host, without finite-field DH."""
 
 
 def worse(last: NotConnected | None, new: NotConnected) -> NotConnected:

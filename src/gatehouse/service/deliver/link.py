@@ -75,6 +75,7 @@ class Link(asyncio.Protocol):
         self.peer_ip = ""
         self.peer_port = 0
         self.report: HandshakeReport | None = None
+        self.seen: HandshakeReport | None = None  # of a handshake that failed
         self.messages = 0
         self.idle_since = 0.0
         self.dcid = 0
@@ -122,6 +123,8 @@ class Link(asyncio.Protocol):
                 data = plain
             except TlsFailure as failure:
                 self._tls_failure = failure
+                if not self._tls_up:
+                    self.seen = tls.report()
                 self._write(tls.output())
                 data = b""
         if data:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One connection to one address, from the greeting to the end of STARTTLS.
 
-What happens next in each situation is the outcome table's (`policy/outbound_tls.py`); this file
-sees the situation, does what the table says, and says so in the journal in the order of the log
-grammar.
+What happens next in each situation is the outcome table's (`policy/outbound_tls.py`), and what the
+server has to prove stands in the plan; this file sees the situation and does what the table says.
 RFC 3207 §4, RFC 5321 §3.1.
 """
 
@@ -11,10 +10,7 @@ import errno
 import os
 from typing import NoReturn
 
-from gatehouse.journal import facts
 from gatehouse.mail.reply import Reply
-from gatehouse.policy import bounce, routes
-from gatehouse.policy.destinations import DestinationControl
 from gatehouse.policy.outbound_tls import (
     Achieved,
     OutboundTlsLevel,
@@ -23,11 +19,22 @@ from gatehouse.policy.outbound_tls import (
     decide,
     is_required,
 )
-from gatehouse.service.deliver.failures import HostFailed, NotConnected, ReconnectClear
-from gatehouse.service.deliver.link import Link, LinkLost, source_address
-from gatehouse.service.deliver.routing import ConnectTools
+from gatehouse.policy.server_identity import IdentityVerdict
+from gatehouse.service.deliver.attempt_log import AttemptLog, reply_details
+from gatehouse.service.deliver.failures import (
+    HostFailed,
+    NotConnected,
+    ReconnectClear,
+    RetryWithoutDh,
+)
+from gatehouse.service.deliver.link import Link, LinkLost
+from gatehouse.service.deliver.routing import ConnectTools, Target
+from gatehouse.service.deliver.tls_sessions import Manner, SessionKey, policy_of
 from gatehouse.smtp import client_events as events
-from gatehouse.tls.failures import TlsFailure
+from gatehouse.tls.engine import HandshakeReport
+from gatehouse.tls.failures import DH_KEY_TOO_SMALL, ReportWord, TlsFailure
+
+_NO_STARTTLS = ReportWord.STARTTLS_NOT_SUPPORTED.value
 
 
 class HostAttempt:
@@ -36,82 +43,44 @@ class HostAttempt:
     def __init__(
         self,
         tools: ConnectTools,
-        hop: routes.NextHop,
+        target: Target,
         ip: str,
-        control: DestinationControl,
         level: OutboundTlsLevel,
+        *,
+        without_dh: bool = False,
     ) -> None:
         self._tools = tools
-        self._hop = hop
+        self.target = target
+        self._plan = target.plan
         self._ip = ip
-        self._control = control
         self._level = level
+        self._without_dh = without_dh
+        self._log = AttemptLog(tools, target.hop, ip, target.plan)
         self._link: Link | None = None
-        self._dcid = 0
         self._asked_tls = False
+        self._achieved = Achieved.ENCRYPTED
+        self.session_key: SessionKey | None = None
 
     def opened(self, link: Link) -> None:
         """TCP stands."""
         self._link = link
-        link.dcid = self._dcid = self._tools.ids.next("dcid")
-        self._tools.record(
-            facts.DeliveryConnectionOpened(
-                at=self._tools.clock.wall(),
-                dcid=self._dcid,
-                interface_ip=link.local_ip,
-                ip=self._ip,
-                port=self._hop.port,
-                domain=self._hop.domain,
-            )
-        )
+        self._log.opened(link)
 
     def close(self) -> None:
         """Give the connection up."""
         if self._link is not None:
             self._link.close()
-            self._tools.record(
-                facts.DeliveryConnectionClosed(at=self._tools.clock.wall(), dcid=self._dcid)
-            )
+            self._log.closed()
 
     def unreachable(self, lost: LinkLost) -> NotConnected:
         """Nobody answered."""
-        self._dcid = self._tools.ids.next("dcid")
-        return self._connection_error(lost.details, "network error")
+        return self._log.unreachable(lost)
 
     def lost(self, lost: LinkLost) -> NotConnected:
         """The connection ended before it was of use."""
-        failure = self._connection_error(lost.details, "network error")
+        failure = self._log.network_error(lost.details)
         self.close()
         return failure
-
-    def _connection_error(
-        self, details: str, reason: str, reply: Reply | None = None
-    ) -> NotConnected:
-        link = self._link
-        self._tools.record(
-            facts.DeliveryConnectionFailed(
-                at=self._tools.clock.wall(),
-                dcid=self._dcid,
-                domain=self._hop.domain,
-                ip=self._ip,
-                port=self._hop.port,
-                details=details,
-                interface_ip=link.local_ip if link is not None else source_address(self._ip),
-                reason="network error" if reason == "network error" else "unexpected SMTP response",
-            )
-        )
-        if reply is None:
-            classification = bounce.classify_trouble(bounce.Trouble.NETWORK)
-        else:
-            # Another host may take it, and this one may tomorrow: a connection never bounces mail.
-            classification = bounce.classify_reply(421, bounce.Stage.CONNECT)
-        return NotConnected(
-            classification=classification,
-            detail=details,
-            reply=reply,
-            host=self._hop.host,
-            dcid=self._dcid,
-        )
 
     async def negotiate(self) -> Achieved:
         """Greeting, EHLO, STARTTLS and EHLO again, as the level demands."""
@@ -133,11 +102,15 @@ class HostAttempt:
         match event:
             case events.Greeting(reply):
                 if not reply.positive:
-                    raise HostFailed(self._replied(reply))
+                    raise HostFailed(self._log.replied(reply))
             case events.HelloRefused(reply, fallback):
                 self._hello_refused(link, reply, fallback)
             case events.Ready(capabilities):
-                return self._ready(link, offered=capabilities.starttls)
+                if link.encrypted:
+                    return self._ready(requiretls=capabilities.requiretls)
+                return (
+                    None if self._start_tls(link, offered=capabilities.starttls) else self._clear()
+                )
             case events.TlsGo():
                 await self._handshake(link)
             case events.TlsRefused(reply):
@@ -147,10 +120,11 @@ class HostAttempt:
                 self._gone(event)
         return None
 
-    def _ready(self, link: Link, *, offered: bool) -> Achieved | None:
-        if link.encrypted:
-            return self._settle(Situation.NOT_VERIFIED)
-        return None if self._start_tls(link, offered=offered) else self._clear()
+    def _ready(self, *, requiretls: bool) -> Achieved:
+        """TLS is up and the server has said what it offers inside."""
+        if self._plan.needs_requiretls and not requiretls:
+            raise HostFailed(self._log.no_requiretls())
+        return self._achieved
 
     def _gone(self, event: events.Event) -> NoReturn:
         """The server ended the session, in its way or in none."""
@@ -160,25 +134,15 @@ class HostAttempt:
                     # 421 to STARTTLS refuses it and takes the connection along (RFC 3207 §4).
                     self._tls_refused(reply)
                     raise ReconnectClear
-                raise HostFailed(self._replied(reply))
+                raise HostFailed(self._log.replied(reply))
             case events.Broken(what, _):
-                raise HostFailed(self._broken(what))
+                raise HostFailed(self._log.broken(what))
             case events.Lost(_):
                 raise LinkLost("EOF")
             case _:
-                raise HostFailed(self._broken(f"unexpected {type(event).__name__}"))
+                raise HostFailed(self._log.broken(f"unexpected {type(event).__name__}"))
 
-    def _replied(self, reply: Reply) -> NotConnected:
-        return self._connection_error(_reply_details(reply), "unexpected SMTP response", reply)
-
-    def _broken(self, what: str) -> NotConnected:
-        failure = self._connection_error(what, "unexpected SMTP response")
-        return NotConnected(
-            classification=bounce.classify_trouble(bounce.Trouble.BROKEN_DIALOGUE),
-            detail=what,
-            host=failure.host,
-            dcid=failure.dcid,
-        )
+    # --- before the handshake -------------------------------------------------------------------
 
     def _clear(self) -> Achieved:
         if self._level is OutboundTlsLevel.NONE:
@@ -187,15 +151,19 @@ class HostAttempt:
 
     def _hello_refused(self, link: Link, reply: Reply, fallback: bool) -> None:
         if not fallback:
-            raise HostFailed(self._replied(reply))
+            raise HostFailed(self._log.replied(reply))
         if decide(self._level, Situation.EHLO_REFUSED) is not TlsAction.CONTINUE_CLEAR:
-            raise HostFailed(self._required("EHLO refused", reply))
+            self._log.result(_NO_STARTTLS, "EHLO refused")
+            raise HostFailed(self._log.required("EHLO refused"))
         link.engine.hello_fallback()
 
     def _start_tls(self, link: Link, *, offered: bool) -> bool:
         """Ask for TLS if the level wants it here; False when it goes on in clear."""
         situation = Situation.STARTTLS_OFFERED if offered else Situation.STARTTLS_NOT_OFFERED
-        match decide(self._level, situation):
+        action = decide(self._level, situation)
+        if not offered and self._level is not OutboundTlsLevel.NONE:
+            self._log.result(_NO_STARTTLS, "STARTTLS not offered")
+        match action:
             case TlsAction.START_TLS:
                 self._asked_tls = True
                 link.engine.start_tls()
@@ -203,114 +171,93 @@ class HostAttempt:
             case TlsAction.CONTINUE_CLEAR:
                 return False
             case _:
-                raise HostFailed(self._required("STARTTLS not offered", None))
+                raise HostFailed(self._log.required("STARTTLS not offered"))
 
     def _tls_refused(self, reply: Reply) -> None:
         """The server answered STARTTLS with anything but 220."""
-        action = decide(self._level, Situation.STARTTLS_REFUSED)
-        go_on = action is TlsAction.CONTINUE_CLEAR
-        failure = None
+        go_on = decide(self._level, Situation.STARTTLS_REFUSED) is TlsAction.CONTINUE_CLEAR
         if not go_on:  # the Connection Error line stands before the TLS line
-            failure = self._replied(reply)
-        self._tools.record(
-            facts.TlsDeliveryFailed(
-                at=self._tools.clock.wall(),
-                dcid=self._dcid,
-                kind="refused",
-                text=_reply_details(reply),
-            )
-        )
-        if failure is not None:
-            raise HostFailed(self._required(f"STARTTLS answered {_reply_details(reply)}", reply))
+            self._log.replied(reply)
+        self._log.starttls_refused(reply)
+        why = f"STARTTLS answered {reply_details(reply)}"
+        self._log.result(_NO_STARTTLS, why)
+        if not go_on:
+            raise HostFailed(self._log.required(why))
 
     def _no_answer(self, lost: LinkLost) -> Achieved:
         """STARTTLS was sent and the connection ended without any reply."""
+        self._log.result(_NO_STARTTLS, "no answer to STARTTLS")
         if decide(self._level, Situation.NO_ANSWER_TO_STARTTLS) is TlsAction.RECONNECT_CLEAR:
             raise ReconnectClear
-        self._connection_error(lost.details, "network error")
-        raise HostFailed(self._required("no answer to STARTTLS", None))
+        self._log.network_error(lost.details)
+        raise HostFailed(self._log.required("no answer to STARTTLS"))
+
+    # --- the handshake and what it proves -------------------------------------------------------
+
+    def _manner(self) -> Manner:
+        demands = self.target.control.demands
+        return self._tools.tls.manner(demands, without_dh=self._without_dh)
 
     async def _handshake(self, link: Link) -> None:
         """After 220: TLS or nothing on this connection."""
-        tls = self._tools.tls
-        name = self._hop.host
-        resume = tls.resume(name, self._ip, self._hop.port, self._level)
+        tls, hop, manner = self._tools.tls, self.target.hop, self._manner()
+        policy = policy_of(self._plan, self.target.control)
+        key = SessionKey(self._plan.sni, self._ip, hop.port, manner, policy)
         try:
-            report = await link.handshake(tls.context, name, resume)
+            report = await link.handshake(tls.context(manner), self._plan.sni, tls.resume(key))
         except TlsFailure as failure:
-            self._tls_failed("library", failure.number, None, failure.text)
-            raise HostFailed(self._handshake_failed(failure.text)) from None
+            self._handshake_failed(failure, link)
         except LinkLost as lost:
             # A close without a word is what a reset is, to the one who waits for a handshake.
             number = lost.errno or errno.ECONNRESET
-            self._tls_failed("socket", None, number, os.strerror(number))
-            raise HostFailed(self._handshake_failed(lost.details)) from None
-        self._tools.record(
-            facts.TlsDelivered(
-                at=self._tools.clock.wall(),
-                dcid=self._dcid,
-                domain=self._hop.domain,
-                level=self._level.value,
-                protocol=report.protocol,
-                cipher=report.cipher,
-                group=report.group,
-                dh_bits=report.dh_bits,
-                resumed=report.resumed,
-                verdict="not-checked",
-            )
-        )
+            self._log.socket_failed(number, os.strerror(number))
+            self._log.result(ReportWord.VALIDATION_FAILURE.value, lost.details)
+            raise HostFailed(self._after_220(lost.details)) from None
+        await self._judge(link, report)
+        self.session_key = key
         link.engine.tls_started()
 
-    def _tls_failed(self, kind: str, number: int | None, errno_: int | None, text: str) -> None:
-        self._tools.record(
-            facts.TlsDeliveryFailed(
-                at=self._tools.clock.wall(),
-                dcid=self._dcid,
-                kind="library" if kind == "library" else "socket",
-                number=number,
-                errno=errno_,
-                text=text,
-            )
-        )
+    def _handshake_failed(self, failure: TlsFailure, link: Link) -> NoReturn:
+        """The library said no; a DH group that is too small is told apart and gets another try."""
+        self._log.library_failed(failure, link.seen)
+        why = failure.text
+        if failure.reason == DH_KEY_TOO_SMALL:
+            bits = None if link.seen is None else link.seen.dh_bits
+            why = DH_KEY_TOO_SMALL if bits is None else f"{DH_KEY_TOO_SMALL} ({bits} bits)"
+            if self.target.control.demands.retry_without_dh and not self._without_dh:
+                raise RetryWithoutDh from None
+        self._log.result(failure.report_word.value, why)
+        raise HostFailed(self._after_220(why)) from None
 
-    def _handshake_failed(self, text: str) -> NotConnected:
+    def _after_220(self, why: str) -> NotConnected:
         if is_required(self._level):
-            return self._required(f"handshake failed: {text}", None)
-        return NotConnected(
-            classification=bounce.classify_trouble(bounce.Trouble.TLS_FAILED),
-            detail=f"TLS handshake failed: {text}",
-            host=self._hop.host,
-            dcid=self._dcid,
-        )
+            return self._log.required(f"handshake failed: {why}")
+        return self._log.handshake_failed(why)
 
-    def _settle(self, situation: Situation) -> Achieved:
-        """TLS is up. Whether the certificate passes is not examined at the levels there are now."""
-        if decide(self._level, situation) is TlsAction.DELIVER:
-            return Achieved.ENCRYPTED
-        raise HostFailed(self._required("certificate not verified", None))
+    async def _judge(self, link: Link, report: HandshakeReport) -> None:
+        """Compute the verdict, at every level; go on, or not, as the table says."""
+        plan, demands = self._plan, self.target.control.demands
+        verdict = await self._tools.verifier.judge(plan, demands, report.peer_chain, self._ip)
+        self._report(verdict, report)
+        situation = Situation.VERIFIED if verdict.verified else Situation.NOT_VERIFIED
+        if decide(self._level, situation) is not TlsAction.DELIVER:
+            raise HostFailed(self._log.not_verified(report, verdict))
+        self._log.tls_up(report, verdict)
+        if verdict.verified:
+            hosted = self._level is OutboundTlsLevel.REQUIRED_VERIFY_HOSTED
+            self._achieved = Achieved.VERIFIED_HOSTED if hosted else Achieved.VERIFIED
 
-    def _required(self, why: str, reply: Reply | None) -> NotConnected:
-        """The rule demands TLS and this host does not give it: nothing is sent."""
-        self._tools.record(
-            facts.TlsRequiredUnavailable(
-                at=self._tools.clock.wall(),
-                dcid=self._dcid,
-                ip=self._ip,
-                domain=self._hop.domain,
-                why=why,
-            )
-        )
-        return NotConnected(
-            classification=bounce.classify_trouble(bounce.Trouble.TLS_UNAVAILABLE),
-            detail="TLS required but not available",
-            reply=None,
-            host=self._hop.host,
-            dcid=self._dcid,
-            tls=True,
-        )
-
-
-def _reply_details(reply: Reply) -> str:
-    """`454-'4.7.0 TLS not available right now'`, the form of the Connection Error line."""
-    text = " ".join(reply.lines if reply.enhanced is None else (reply.enhanced, *reply.lines))
-    return f"{reply.code}-{text!r}"
+    def _report(self, verdict: IdentityVerdict, report: HandshakeReport) -> None:
+        """What the recipient's own policy says about this server, for TLS reports."""
+        plan = self._plan
+        proof = plan.published
+        if plan.watched_misfit:
+            self._log.result(ReportWord.VALIDATION_FAILURE.value, "the policy does not list it")
+        elif proof is None:
+            self._log.result("")
+        else:
+            if plan.proofs != (proof,):
+                demands = self.target.control.demands
+                verdict = self._tools.verifier.judge_alone(proof, plan, demands, report.peer_chain)
+            word = verdict.report_word
+            self._log.result("" if word is None else word.value, verdict.text)

@@ -27,6 +27,7 @@ class Destination:
     deferred: int = 0
     bounced: int = 0
     last_status: str = ""  # how the latest connection attempt ended
+    paused: bool = False  # its limits are reached: nothing is started until they allow it again
 
     def wake(self) -> None:
         """Give work to couriers that hold an open connection, one for each ready message."""

@@ -12,10 +12,13 @@ from typing import assert_never
 from gatehouse.journal import facts
 from gatehouse.policy import bounce, routes
 from gatehouse.policy.destinations import DestinationControl
+from gatehouse.policy.outbound_values import HostPlan
 from gatehouse.service.base import resolver as dns
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.deliver.failures import NotConnected
+from gatehouse.service.deliver.planning import Planner
 from gatehouse.service.deliver.tls_sessions import ClientTls
+from gatehouse.service.deliver.verify import Verifier
 from gatehouse.store.interface import Ids
 
 
@@ -40,6 +43,17 @@ class ConnectTools:
     resolver: dns.Resolver
     ids: Ids
     tls: ClientTls
+    verifier: Verifier
+    planner: Planner
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One host to connect to: how it was found, by which rule, and what it must prove."""
+
+    hop: routes.NextHop
+    control: DestinationControl
+    plan: HostPlan
 
 
 class Router:
@@ -62,10 +76,10 @@ class Router:
         answer = await self._tools.resolver.mx(domain)
         mx: routes.MxAnswer
         match answer:
-            case dns.Found(records):
-                mx = routes.MxRecords(records)
-            case dns.NoData():
-                mx = routes.NoMx()
+            case dns.Found(records, secure):
+                mx = routes.MxRecords(records, secure)
+            case dns.NoData(secure):
+                mx = routes.NoMx(secure)
             case dns.NoName():
                 mx = routes.NoDomain()
             case dns.Temporary(error):
@@ -178,5 +192,3 @@ class Router:
             self._tools.record(
                 facts.DnsTemporaryFailure(at=at, name=name, rdtype=rdtype, error=error)
             )
-
-    # --- one host -------------------------------------------------------------------------------

@@ -1,39 +1,130 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client side of TLS for one configuration: the context, and sessions that may be resumed.
+"""The client side of TLS for one configuration: contexts, and sessions that may be resumed.
 
-A saved session is found again only for the same host, address, port and level: what one policy
-proved is never used under another (RFC 8446 §8, hostile-input principle 17). A new configuration
-makes a new one of these, and so empties it.
+There is one context for each way in which TLS is spoken (profile, client certificate, with and
+without finite-field DH). A saved session is found again only for the same host, address, port and
+the same demands of a plan: what one policy proved is never used under another (RFC 8446 §8,
+hostile-input principle 17). A new configuration makes a new one of these, and so empties it.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 
-from gatehouse.policy.outbound_tls import OutboundTlsLevel
+from gatehouse.policy.destinations import DestinationControl, TlsDemands
+from gatehouse.policy.outbound_values import HostPlan
+from gatehouse.policy.tls_profiles import TlsProfile, TlsVersionName
 from gatehouse.service.deliver.link import Link
-from gatehouse.tls.contexts import ClientTlsSettings
+from gatehouse.service.trust.keyring import NoSuchCertificate
+from gatehouse.tls.certificates import CertifiedKey
+from gatehouse.tls.contexts import ClientTlsSettings, TlsSetupError
 from gatehouse.tls.engine import ClientContext, SavedSession
+from gatehouse.tls.profiles import CLIENT_CIPHERS, TlsVersion
 
 # A session is a few kilobytes with its ticket; the least recently used go.
 MAX_SESSIONS = 2_000
 
-Key = tuple[str, str, int, OutboundTlsLevel]
+VERSIONS = {
+    TlsVersionName.TLS_1_0: TlsVersion.TLS_1_0,
+    TlsVersionName.TLS_1_1: TlsVersion.TLS_1_1,
+    TlsVersionName.TLS_1_2: TlsVersion.TLS_1_2,
+    TlsVersionName.TLS_1_3: TlsVersion.TLS_1_3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """One way in which TLS is spoken."""
+
+    certificate: str
+    profile: TlsProfile
+    min_version: TlsVersionName
+    without_dh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """Where a session belongs: the peer, how TLS is spoken, and all that it has to prove."""
+
+    host: str
+    ip: str
+    port: int
+    manner: Manner
+    policy: Hashable
 
 
 class ClientTls:
-    """Opens TLS towards destinations."""
+    """Opens TLS towards destinations; `certificate_of` raises for a name that is not there."""
 
-    def __init__(self, settings: ClientTlsSettings) -> None:
-        self.context = ClientContext(settings)
-        self._sessions: OrderedDict[Key, SavedSession] = OrderedDict()
+    def __init__(self, certificate_of: Callable[[str], CertifiedKey], default: str) -> None:
+        self._certificate_of = certificate_of
+        self._default = default
+        self._contexts: dict[Manner, ClientContext] = {}
+        self._sessions: OrderedDict[SessionKey, SavedSession] = OrderedDict()
 
-    def resume(self, name: str, ip: str, port: int, level: OutboundTlsLevel) -> SavedSession | None:
+    def manner(self, demands: TlsDemands, *, without_dh: bool = False) -> Manner:
+        """How a destination is spoken to."""
+        lowest = demands.tls_profile.min_version
+        if demands.min_tls is not None and demands.min_tls.rank > lowest.rank:
+            lowest = demands.min_tls
+        certificate = demands.client_certificate or self._default
+        return Manner(certificate, demands.tls_profile, lowest, without_dh)
+
+    def context(self, manner: Manner) -> ClientContext:
+        """The context for it; raises TlsSetupError or NoSuchCertificate where it is first made."""
+        found = self._contexts.get(manner)
+        if found is None:
+            profile = manner.profile
+            settings = ClientTlsSettings(
+                certificate=self._certificate_of(manner.certificate),
+                min_version=VERSIONS[manner.min_version],
+                max_version=VERSIONS[profile.max_version],
+                ciphers=profile.ciphers or CLIENT_CIPHERS,
+                groups=profile.groups,
+                security_level=profile.security_level,
+                without_dhe=manner.without_dh,
+            )
+            found = self._contexts[manner] = ClientContext(settings)
+        return found
+
+    def resume(self, key: SessionKey) -> SavedSession | None:
         """A session to resume; TLS 1.3 tickets are for one use (RFC 8446 §C.4)."""
-        return self._sessions.pop((name, ip, port, level), None)
+        return self._sessions.pop(key, None)
 
-    def keep(self, key: Key, link: Link) -> None:
+    def keep(self, key: SessionKey, link: Link) -> None:
         """Remember the session of a connection that ends."""
         saved = link.saved_session()
         if saved is not None:
             self._sessions[key] = saved
             if len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
+
+    def fault(self, demands: TlsDemands) -> str:
+        """Why a destination cannot be spoken to with its settings; "" when it can."""
+        try:
+            for without_dh in (False, True):
+                self.context(self.manner(demands, without_dh=without_dh))
+        except (TlsSetupError, NoSuchCertificate) as error:
+            return str(error)
+        return ""
+
+
+def policy_of(plan: HostPlan, control: DestinationControl) -> Hashable:
+    """All that decides about a connection's identity.
+
+    Where the identity is not acted on, any domain may resume what another began with the same host
+    (the certificate is judged again); where it is, the references with the domain are part of it.
+    """
+    if not plan.acts:
+        return plan.level
+    demands = control.demands
+    return (
+        plan.level,
+        plan.proofs,
+        plan.references,
+        plan.sni,
+        plan.needs_requiretls,
+        demands.trust,
+        demands.ca_certificates,
+        demands.weak_basis,
+    )

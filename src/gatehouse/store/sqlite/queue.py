@@ -170,6 +170,12 @@ class SqliteQueue:
             rows = connection.execute(QUERIES["counts"])
             return tuple(DestinationCount(row[0], *map(int, row[1:])) for row in rows)
 
+    def waiting_at(self, domain: str) -> tuple[int, float | None]:
+        """Messages that wait for one destination, and when the oldest came."""
+        with self._database.reading() as connection:
+            count, oldest = next(connection.execute(QUERIES["waiting_at"], (domain,)))
+            return int(count), oldest
+
     def totals(self) -> QueueTotals:
         """The whole queue in four numbers."""
         with self._database.snapshot() as connection:

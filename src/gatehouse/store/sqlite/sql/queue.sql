@@ -139,6 +139,11 @@ SELECT r.domain, total(m.held = 0 AND r.tries = 0), total(m.held = 0 AND r.tries
 FROM recipient AS r CROSS JOIN message AS m ON m.mid = r.mid
 WHERE r.state = 0 GROUP BY r.domain ORDER BY count(*) DESC, r.domain;
 
+-- waiting_at
+-- Messages that wait for one destination, and since when the oldest.
+SELECT count(*), min(received_at) FROM message WHERE mid IN (
+    SELECT mid FROM recipient WHERE state = 0 AND domain = ?);
+
 -- totals
 -- Messages, held messages and octets.
 SELECT count(*), total(held), total(size) FROM message;
