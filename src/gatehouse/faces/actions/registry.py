@@ -9,6 +9,7 @@ from gatehouse.faces.actions import (
     configuration,
     crl,
     delivery,
+    explain_inbound,
     listeners,
     logs,
     program,
@@ -29,6 +30,7 @@ ACTIONS: tuple[Action, ...] = (
     configuration.COMMIT,
     configuration.CLEAR,
     configuration.HISTORY,
+    explain_inbound.INBOUND,
     listeners.LIST,
     listeners.SHOW,
     queue.LIST,
@@ -80,6 +82,7 @@ BY_NAME = {action.name: action for action in ACTIONS}
 # What stands in front of the commands of a group, and why one looks there.
 GROUPS = {
     "config": "The configuration: look at it, check a file, make it run.",
+    "explain": "What would happen, and why: the walk through the tables.",
     "listener": "Where mail comes in: listeners as they are configured.",
     "queue": "Mail that waits: look at it, hold it, try it now, remove it.",
     "certificate": "Certificates and their keys: make, sign, import, show, assign.",

@@ -12,6 +12,7 @@ from gatehouse.faces.actions import (
     configuration,
     crl,
     delivery,
+    explain_inbound,
     listeners,
     logs,
     program,
@@ -23,6 +24,7 @@ from gatehouse.faces.actions import (
 from gatehouse.faces.cli import (
     shown_certificates,
     shown_delivery,
+    shown_explain,
     shown_listeners,
     shown_smart_hosts,
     shown_smtp_users,
@@ -317,6 +319,7 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     configuration.Committed: _committed,
     configuration.Cleared: _cleared,
     configuration.History: _history,
+    explain_inbound.InboundView: shown_explain.inbound,
     listeners.ListenerList: shown_listeners.listener_list,
     listeners.ListenerView: shown_listeners.listener,
     queue.QueueList: _queue_list,
