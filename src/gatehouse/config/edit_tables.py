@@ -32,6 +32,7 @@ class Statement:
     section: Path
     field: str
     line: str  # may be many
+    index: int = 0  # which of several sections of that name
 
 
 def rewrite(data: bytes, wanted: schema.Document, changes: Sequence[Tables | Statement]) -> bytes:
@@ -80,9 +81,10 @@ def _field(edited: str, change: Statement) -> str:
     """Tables of the same name are taken away, and the field is set."""
     edited = _tables(edited, Tables((*change.section, change.field), ()))
     lines = edited.split("\n")
-    block = next((one for one in _blocks(edited) if one.path == change.section), None)
-    if block is None:
+    blocks = [one for one in _blocks(edited) if one.path == change.section]
+    if change.index >= len(blocks):
         return edited
+    block = blocks[change.index]
     plain = text.masked(edited).split("\n")
     for number in range(block.first + 1, block.end):
         if re.match(rf"\s*{re.escape(change.field)}\s*=", plain[number]):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of what comes in: listeners, sender groups, recipient tables, mail flow policies.
+"""Checks of what comes in: listeners and their sender groups; policies and recipients beside them.
 
 Pure functions from a document to findings. Each check sees the whole document, since most faults
 are names that lead nowhere, and entries that never decide.
@@ -9,9 +9,21 @@ import difflib
 import ipaddress
 from collections.abc import Iterable, Iterator
 
-from gatehouse.config import build, builtin, findings, schema
+from gatehouse.config import (
+    build,
+    builtin,
+    findings,
+    policy_checks,
+    recipient_checks,
+    schema,
+)
 from gatehouse.config.findings import Finding, error, has_errors, warning
-from gatehouse.policy import mail_flow, members, recipients
+from gatehouse.config.open_relay import open_relay
+from gatehouse.policy import mail_flow, members
+from gatehouse.policy.mail_flow import AuthDemand, Behavior
+
+# Our own: whoever lets so large a part of all addresses in means everybody (one in sixteen).
+WIDEST_TRUSTED = 4  # bits of a prefix
 
 
 def check(document: schema.Document, certificates: frozenset[str]) -> Iterator[Finding]:
@@ -26,8 +38,7 @@ def check(document: schema.Document, certificates: frozenset[str]) -> Iterator[F
             certificates,
             "certificate",
         )
-    for name, section in document.mail_flow_policies.items():
-        yield from _policy(("mail_flow_policies", name), section)
+    yield from policy_checks.check(document)
     for name, listener in document.listeners.items():
         path = ("listeners", name)
         yield from unknown_name(
@@ -41,9 +52,9 @@ def check(document: schema.Document, certificates: frozenset[str]) -> Iterator[F
             yield from unknown_name(here, name_of, certificates, "certificate")
             if name_of in (listener.certificate, *listener.certificates[:index]):
                 yield warning(here, "the certificate is there twice", found=name_of)
-        yield from _address_sets(listener, path)
+        yield from _address_sets(document, listener, path)
         yield from _sender_groups(document, listener, path)
-        yield from _recipients(document, listener, path)
+        yield from recipient_checks.check(document, listener, path)
 
 
 def unknown_name(
@@ -61,37 +72,30 @@ def unknown_name(
     yield error(path, f"there is no such {what}", hint=hint, found=name)
 
 
-def _policy(path: findings.Path, section: schema.MailFlowPolicy) -> Iterator[Finding]:
-    if section.verify_client_certificate:
-        yield error(
-            (*path, "verify_client_certificate"),
-            "verification of certificates is not available in this version",
-            hint="set it to false",
-        )
-    for index, text in enumerate(section.tls_mandatory_list or ()):
-        pattern = recipients.parse_recipient(text)
-        if isinstance(pattern, recipients.PatternFault | recipients.AllRecipients):
-            yield error(
-                (*path, "tls_mandatory_list", index),
-                "is no sender",
-                hint="domain, .domain, user@ or user@domain; for all senders set tls = required",
-                found=text,
-            )
-
-
-def _address_sets(listener: schema.Listener, path: findings.Path) -> Iterator[Finding]:
+def _address_sets(
+    document: schema.Document, listener: schema.Listener, path: findings.Path
+) -> Iterator[Finding]:
+    """Who may say that a client is another one: nobody may be let in by the way."""
     for field in ("proxy_protocol_from", "xclient_from"):
         for index, text in enumerate(getattr(listener, field)):
+            here = (*path, field, index)
             match members.parse_member(text):
-                case members.AddressSpan():
-                    pass
+                case members.AddressSpan(bits, low, high):
+                    if _wide(bits, low, high):
+                        what = "so many addresses may claim to be any client"
+                        hint = "name the machines that speak for clients"
+                        yield open_relay(document, listener, here, what, hint)
                 case _:
                     yield error(
-                        (*path, field, index),
+                        here,
                         "is no address, range or CIDR block",
                         hint="192.0.2.7, 192.0.2.0/24, 2001:db8::/32",
                         found=text,
                     )
+
+
+def _wide(bits: int, low: int, high: int) -> bool:
+    return high - low + 1 >= 1 << bits - WIDEST_TRUSTED
 
 
 def _ports(document: schema.Document) -> Iterator[Finding]:
@@ -147,9 +151,57 @@ def _sender_groups(
                     hint="groups behind it would never be reached; move it to the end",
                 )
             )
+    if not has_errors(found):
+        found += _closing(document, groups, path)
     yield from found
     if not has_errors(found):
         yield from _reach(document, listener, path)
+        for index, group in enumerate(groups):
+            yield from _strangers(document, listener, group, (*path, index))
+
+
+def _closing(
+    document: schema.Document, groups: tuple[schema.SenderGroup, ...], path: findings.Path
+) -> Iterator[Finding]:
+    """What no group above decides must be decided by the last one."""
+    if build.policy(document, groups[-1].policy).behavior is Behavior.CONTINUE:
+        yield error(
+            (*path, len(groups) - 1, "policy"),
+            "the last group must decide, and the behavior of this policy is continue",
+            hint="accept, relay, reject or tcprefuse",
+            found=groups[-1].policy,
+        )
+
+
+def _strangers(
+    document: schema.Document,
+    listener: schema.Listener,
+    group: schema.SenderGroup,
+    path: findings.Path,
+) -> Iterator[Finding]:
+    """A group that relays must say whom we know; who must log in is known."""
+    policy = build.policy(document, group.policy)
+    relays = policy.behavior is Behavior.RELAY
+    relays = relays or (listener.type == "private" and policy.behavior is Behavior.ACCEPT)
+    if not relays or policy.smtp_auth is AuthDemand.REQUIRED:
+        return
+    for index, text in enumerate(group.members):
+        here = (*path, "members", index)
+        match members.parse_member(text):
+            case members.Everything():
+                yield open_relay(document, listener, (*path, "policy"))
+            case members.AddressSpan(bits, low, high) if _wide(bits, low, high):
+                what = "so many addresses may send to everywhere: an open relay"
+                yield open_relay(document, listener, here, what)
+            case members.ReverseState() | members.DnsList():
+                yield warning(
+                    here,
+                    "lets strangers relay: what DNS says about a client proves nothing",
+                    hint="name addresses or host names",
+                    found=text,
+                )
+            case _:
+                pass
 
 
 def _members(group: schema.SenderGroup, path: findings.Path) -> Iterator[Finding]:
@@ -188,7 +240,7 @@ def _reach(
     hidden = table.hidden_members()
     for index, group in enumerate(groups):
         places = {text: place for place, text in enumerate(group.members)}
-        covered = [text for text in places if (group.name, text) in hidden]
+        covered = [text for text in places if (index, text) in hidden]
         if covered and len(covered) == len(places):
             yield warning(
                 (*path, index),
@@ -202,15 +254,11 @@ def _reach(
                     "never decides: a wider member above it matches first",
                     found=text,
                 )
-    last = build.policy(document, groups[-1].policy)
-    relays = last.behavior is mail_flow.Behavior.RELAY
-    takes_all = listener.type == "private" and last.behavior is mail_flow.Behavior.ACCEPT
-    logs_in = last.smtp_auth is mail_flow.AuthDemand.REQUIRED
-    if (relays or takes_all) and not logs_in:
-        yield _open_relay(document, listener, (*path, len(groups) - 1, "policy"))
     tls_used = listener.tls_mode == "implicit" or any(
         build.policy(document, group.policy).tls is not mail_flow.TlsDemand.OFF for group in groups
     )
+    if all(build.policy(document, group.policy).refuses for group in groups if group.members):
+        yield warning(path, "no client may send: every group with members refuses")
     if tls_used and listener.certificate == schema.DEFAULT_CERTIFICATE:
         yield warning(
             (*path[:2], "certificate"),
@@ -221,55 +269,3 @@ def _reach(
 
 def _titled(group: schema.SenderGroup) -> str:
     return "this entry" if group.name is None else f"group {group.name}"
-
-
-def _open_relay(
-    document: schema.Document, listener: schema.Listener, path: findings.Path
-) -> Finding:
-    """An open relay is refused where the world can reach it, and pointed out elsewhere."""
-    interface = document.interfaces.get(listener.interface)
-    where = ipaddress.ip_address(interface.address) if interface else None
-    what = "everybody may send to everywhere through this listener: an open relay"
-    if where and (where.is_loopback or (where.is_private and not where.is_unspecified)):
-        return warning(path, what, hint="only the inside should reach this address")
-    return error(path, what, hint="name the senders that may relay in a group above, reject ALL")
-
-
-def _recipients(
-    document: schema.Document, listener: schema.Listener, path: findings.Path
-) -> Iterator[Finding]:
-    path = (*path, "recipient_access")
-    entries = listener.recipient_access
-    if listener.type == "private":
-        if entries:
-            yield warning(path, "has no effect on a private listener")
-        return
-    if not any(entry.access == "accept" for entry in entries):
-        yield warning(path, "no recipient is accepted", hint="only relaying clients can send mail")
-    seen: set[object] = set()
-    for index, entry in enumerate(entries):
-        here = (*path, index)
-        pattern = recipients.parse_recipient(entry.recipient)
-        if isinstance(pattern, recipients.PatternFault):
-            yield error(
-                (*here, "recipient"),
-                "is no recipient definition",
-                hint=pattern.reason,
-                found=entry.recipient,
-            )
-        elif pattern in seen:
-            yield warning(
-                (*here, "recipient"), "an entry above decides already", found=entry.recipient
-            )
-        seen.add(pattern)
-        yield from _recipient_answer(entry, here)
-        if isinstance(pattern, recipients.AllRecipients):
-            if index < len(entries) - 1:
-                yield error(here, "ALL may only be the last entry", hint="move it to the end")
-            if entry.access == "accept":
-                yield _open_relay(document, listener, here)
-
-
-def _recipient_answer(entry: schema.RecipientAccess, path: findings.Path) -> Iterator[Finding]:
-    if entry.access == "accept" and (entry.code is not None or entry.text is not None):
-        yield warning(path, "code and text have no effect on an accepted recipient")

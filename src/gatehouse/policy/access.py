@@ -57,6 +57,7 @@ class HostAccessTable:
         "_answers",
         "_everything",
         "_first_name",
+        "_group_of",
         "_hosts",
         "_lists",
         "_sourced",
@@ -70,6 +71,7 @@ class HostAccessTable:
     def __init__(self, groups: Iterable[SenderGroup]) -> None:
         self.groups = tuple(groups)
         self._answers: list[AccessMatch] = []
+        self._group_of: list[int] = []  # place of a member -> index of its group
         self._hosts: dict[str, int] = {}
         self._suffixes: dict[str, int] = {}
         self._states: dict[NameState, int] = {}
@@ -77,11 +79,12 @@ class HostAccessTable:
         self._sourced: list[int] = []
         self._everything = NEVER
         spans: dict[int, list[tuple[int, int, int]]] = {members.V4_BITS: [], members.V6_BITS: []}
-        for group in self.groups:
+        for index, group in enumerate(self.groups):
             if group.policy.behavior is mail_flow.Behavior.CONTINUE:
                 continue
             for text in group.members:
                 self._add(group, text, spans)
+                self._group_of.append(index)
         if self._everything != len(self._answers) - 1:
             raise ValueError("the last entry of a host access table is ALL, and only the last")
         self._v4 = Segments(spans[members.V4_BITS], members.V4_BITS)
@@ -162,8 +165,8 @@ class HostAccessTable:
         """The mail flow policy of each entry, in its order."""
         return tuple(answer.policy for answer in self._answers)
 
-    def hidden_members(self) -> frozenset[tuple[str | None, str]]:
-        """(group, member) of all entries that never decide, since wider ones come first."""
+    def hidden_members(self) -> frozenset[tuple[int, str]]:
+        """(index of the group, member) of all that never decide, since wider ones come first."""
         visible = self._v4.visible | self._v6.visible | {self._everything} | set(self._sourced)
         # Behind the last place that any address needs, no name and no list is ever asked.
         last = min(max(self._v4.last_place, self._v6.last_place), self._everything)
@@ -176,7 +179,7 @@ class HostAccessTable:
         named += [*self._states.values(), *self._lists.values()]
         visible |= {place for place in named if place < last}
         return frozenset(
-            (answer.group, answer.match)
+            (self._group_of[place], answer.match)
             for place, answer in enumerate(self._answers)
             if place not in visible
         )

@@ -88,7 +88,7 @@ class RecipientAccessTable:
         rows = tuple(entries)
         self._list = address_list.AddressList(row.recipient for row in rows)
         self._verdicts: list[Accept | Refuse] = [
-            Accept(row.recipient) if row.accept else _refusal(row) for row in rows
+            Accept(row.recipient) if row.accept else refusal(row) for row in rows
         ]
         self.accepted_domains = _accepted_domains(rows)
         """The whole domains for which mail is taken, in their order."""
@@ -118,7 +118,7 @@ def _accepted_domains(rows: Iterable[RecipientEntry]) -> tuple[str, ...]:
     return tuple(domain for domain, accepted in _domains(rows).items() if accepted)
 
 
-def _refusal(entry: RecipientEntry) -> Refuse:
+def refusal(entry: RecipientEntry) -> Refuse:
     """The entry's own reply; an enhanced code in its text counts if its class fits the code."""
     if entry.code is None and entry.text is None:
         return Refuse(DEFAULT_REFUSAL, entry.recipient)

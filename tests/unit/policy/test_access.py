@@ -36,7 +36,7 @@ def test_the_first_group_that_matches_wins() -> None:
 def test_a_wide_group_above_hides_a_narrow_one_below() -> None:
     hat = table(("192.0.2.0/24",), ("192.0.2.7", "192.0.3.1"))
     assert hat.match("192.0.2.7").group == "G0"
-    assert hat.hidden_members() == {("G1", "192.0.2.7")}
+    assert hat.hidden_members() == {(1, "192.0.2.7")}
 
 
 def test_the_log_gets_the_member_that_decided() -> None:
@@ -134,13 +134,13 @@ def test_only_the_lists_that_can_still_decide_are_asked() -> None:
 
 def test_whatever_stands_behind_all_addresses_never_decides() -> None:
     names = ("mx.bank.example", ".shop.example", "nx.domain", "dnslist[bl.example]")
-    assert table(("0/0",), ("::/0",), names).hidden_members() >= {("G2", one) for one in names}
+    assert table(("0/0",), ("::/0",), names).hidden_members() >= {(2, one) for one in names}
     assert not table(("0/0",), names).hidden_members(), "an IPv6 client comes that far"
 
 
 def test_addresses_covered_by_several_spans_together_never_decide() -> None:
     hat = table(("10.0.0.0/9", "10.128-255"), ("10/8",))
-    assert ("G1", "10/8") in hat.hidden_members()
+    assert (1, "10/8") in hat.hidden_members()
 
 
 LISTS = ["bl.example.net", "dbl.example.org"]
@@ -237,9 +237,9 @@ def test_a_hidden_member_never_decides(groups: list[tuple[bool, list[str]]]) -> 
         for state in NameState
         for listed in ((), LISTS[:1], LISTS[1:])
     ]
-    deciding = {(found.group, found.match) for found in answers}
-    first_places = {(f"G{n}", text) for n, (_, texts) in enumerate(groups) for text in texts}
+    deciding = {(int((found.group or "G99")[1:]), found.match) for found in answers}
+    first_places = {(n, text) for n, (_, texts) in enumerate(groups) for text in texts}
     assert hidden <= first_places
     for entry in hidden & deciding:
         # The same text may stand twice in a group: only the second one is hidden.
-        assert groups[int(str(entry[0])[1:])][1].count(entry[1]) > 1
+        assert groups[entry[0]][1].count(entry[1]) > 1

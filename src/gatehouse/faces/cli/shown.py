@@ -22,6 +22,7 @@ from gatehouse.faces.actions import (
     status,
 )
 from gatehouse.faces.cli import (
+    shown_access,
     shown_certificates,
     shown_delivery,
     shown_explain,
@@ -326,6 +327,7 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     queue.MessageView: _message,
     queue.Changed: _changed,
     **shown_certificates.RENDERERS,
+    **shown_access.RENDERERS,
     logs.LogLines: _lines,
     alarms.AlarmList: shown_watch.alarm_list,
     crl.CrlList: shown_watch.crl_list,
