@@ -219,6 +219,26 @@ def test_one_broken_alternative_name_does_not_hide_the_others() -> None:
     assert not names.covers(found, "192.0.2.2")
 
 
+def test_dane_accepts_the_base_domain_first_and_then_the_others() -> None:
+    found = PresentedNames(dns=("a.example", "shop.example"), common_name="mx.shop.example")
+    verdict = names.dane_verify(found, ("mx.shop.example", "shop.example"))
+    assert (verdict.algorithm, verdict.basis) == (Algorithm.DANE, Basis.EMAIL_DOMAIN)
+    assert [(one.basis, one.source, one.presented, one.why) for one in verdict.tried] == [
+        (Basis.MX_SECURE, Source.ALTERNATIVE_NAME, "a.example", Misfit.DIFFERENT),
+        (Basis.MX_SECURE, Source.ALTERNATIVE_NAME, "shop.example", Misfit.DIFFERENT),
+        (Basis.EMAIL_DOMAIN, Source.ALTERNATIVE_NAME, "a.example", Misfit.DIFFERENT),
+    ]
+    assert not names.dane_verify(found, ()).matched
+
+
+def test_dane_asks_the_common_name_only_where_there_is_no_other() -> None:
+    old = PresentedNames(common_name="mx.shop.example")
+    verdict = names.dane_verify(old, ("mx.shop.example",))
+    assert (verdict.basis, verdict.source) == (Basis.MX_SECURE, Source.COMMON_NAME)
+    new = PresentedNames(dns=("a.example",), common_name="mx.shop.example")
+    assert not names.dane_verify(new, ("mx.shop.example",)).matched
+
+
 def test_a_damaged_extension_does_not_bring_the_common_name_back() -> None:
     made = authority.issue(
         "mx.example.com",
