@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who has to wait after failed logins, for how long, and that the real user does not."""
 
+from dataclasses import replace
+
 import pytest
 
 from gatehouse.policy.auth_throttle import (
@@ -50,9 +52,9 @@ def test_how_long(history: History, seconds: float, why: str) -> None:
 
 
 def test_a_lockout_from_elsewhere_does_not_shut_out_the_user() -> None:
-    attack = {"address": just(500), "account": just(5000)}
-    assert seconds_to_wait(History(**attack), NOW) == LONGEST_WAIT
-    assert seconds_to_wait(History(**attack, usual_at=NOW - 60), NOW) == 0.0
+    attack = History(address=just(500), account=just(5000))
+    assert seconds_to_wait(attack, NOW) == LONGEST_WAIT
+    assert seconds_to_wait(replace(attack, usual_at=NOW - 60), NOW) == 0.0
 
 
 def test_also_where_it_is_usual_guessing_means_waiting_but_never_long() -> None:

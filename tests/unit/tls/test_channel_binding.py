@@ -7,6 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from gatehouse.tls import certificates
 from gatehouse.tls.channel_binding import END_POINT, EXPORTER, channel_bindings, end_point_hash
@@ -58,4 +59,4 @@ def signed(key: object, algorithm: hashes.HashAlgorithm | None) -> bytes:
     builder = builder.public_key(key.public_key()).serial_number(7)  # type: ignore[attr-defined]
     builder = builder.not_valid_before(NOW).not_valid_after(whole.not_valid_after_utc)
     made = builder.sign(key, algorithm)  # type: ignore[arg-type]
-    return made.public_bytes(certificates.serialization.Encoding.DER)
+    return made.public_bytes(Encoding.DER)
