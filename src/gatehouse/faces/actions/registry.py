@@ -18,6 +18,7 @@ from gatehouse.faces.actions import (
     smart_hosts,
     smtp_users,
     status,
+    tls_reports,
     trust,
 )
 from gatehouse.faces.actions.action import Action
@@ -83,6 +84,10 @@ ACTIONS: tuple[Action, ...] = (
     smtp_users.ENABLE,
     smtp_users.DELETE,
     smtp_users.UNLOCK,
+    tls_reports.LIST,
+    tls_reports.SHOW,
+    tls_reports.IMPORT,
+    tls_reports.SEND,
     alarms.LIST,
     logs.TAIL,
     program.VERSION,
@@ -104,6 +109,7 @@ GROUPS = {
     "trust": "Whose certificates are believed: the custom list and the system's.",
     "delivery": "Delivery to destinations: suspend and resume it.",
     "host": "Destinations: how they are reached and what waits for them.",
+    "tls-report": "TLS reports: those of others, and those that we send.",
     "smart-host": "The relays that SMTP routes use, and their passwords.",
     "smtp-user": "Devices and people who send through the gateway by SMTP AUTH.",
     "crl": "Revocation lists: what is held, and fetch anew.",

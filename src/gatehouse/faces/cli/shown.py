@@ -29,6 +29,7 @@ from gatehouse.faces.cli import (
     shown_listeners,
     shown_smart_hosts,
     shown_smtp_users,
+    shown_tls_reports,
     shown_watch,
 )
 from gatehouse.faces.cli.shown_commit import committed, findings
@@ -332,6 +333,7 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     alarms.AlarmList: shown_watch.alarm_list,
     crl.CrlList: shown_watch.crl_list,
     acme.Ordered: shown_watch.ordered,
+    **shown_tls_reports.RENDERERS,
     delivery.Suspensions: shown_delivery.suspensions,
     delivery.HostView: shown_delivery.host,
     delivery.TopHosts: shown_delivery.top,

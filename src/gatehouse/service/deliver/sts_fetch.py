@@ -7,8 +7,8 @@ from outside: a name that leads to an address inside is refused, unless the oper
 
 import asyncio
 import ssl
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from gatehouse.policy.fetch_targets import WebTarget
 from gatehouse.service.trust.anchors import SystemListUnusable
@@ -19,7 +19,7 @@ from gatehouse.tls.mta_sts import MAX_POLICY_OCTETS, POLICY_PATH, StsFault, StsW
 HTTPS_PORT = 443
 WHOLE_SECONDS = 60.0  # RFC 8461 §3.3: "a timeout of one minute is suggested"
 STEP_SECONDS = 15.0
-# Hosts that drip keep a thread each for a minute; these are ours, so that nothing else waits.
+# Hosts that drip keep a thread each for a minute; nothing else waits for these.
 MOST_AT_ONCE = 32
 
 
@@ -39,16 +39,36 @@ class PolicyFetcher:
         self._port = port
         self._internal = internal
         self._seconds = whole_seconds
-        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="sts")
+        self._room = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def __call__(self, host: str, addresses: tuple[str, ...]) -> bytes | StsFault:
         """The content of the policy file, or what went wrong."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._fetch, host, addresses)
+        async with self._room:
+            done: asyncio.Future[bytes | StsFault] = loop.create_future()
 
-    def close(self) -> None:
-        """Start nothing new; what is under way ends by itself within its minute."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+            def settle(result: bytes | StsFault | Exception) -> None:
+                if done.done():  # nobody waits any more
+                    return
+                if isinstance(result, Exception):
+                    done.set_exception(result)
+                else:
+                    done.set_result(result)
+
+            def work() -> None:
+                try:
+                    result: bytes | StsFault | Exception = self._fetch(host, addresses)
+                except Exception as error:  # a fault of ours, for whoever waits
+                    result = error
+                try:
+                    loop.call_soon_threadsafe(settle, result)
+                except RuntimeError:
+                    pass  # the process has ended its loop meanwhile
+
+            # A daemon: a process that stops does not wait a minute for a host that drips, as it
+            # would for the threads of a pool.
+            threading.Thread(target=work, name=f"sts {host}", daemon=True).start()
+            return await done
 
     def _fetch(self, host: str, addresses: tuple[str, ...]) -> bytes | StsFault:
         try:

@@ -19,7 +19,10 @@ MOST_WAITING = 20_000  # results that the store has refused so far, some 500 oct
 
 
 class TlsTally:
-    """Reads the facts of one process; give `count` to the recorder."""
+    """Reads the facts of one process; give `count` to the recorder.
+
+    `counting` may change at any time: where no reports are sent there is nothing to count.
+    """
 
     def __init__(self, store: TlsReports, report: Callable[[str, BaseException], None]) -> None:
         self._store = store
@@ -27,10 +30,11 @@ class TlsTally:
         self._tally = Tally()
         self._waiting: dict[Key, int] = {}
         self._failing = False
+        self.counting = True
 
     def count(self, fact: Fact) -> None:
         """Take a fact into account; all but one kind are passed over."""
-        if type(fact) is TlsPolicyResult:
+        if type(fact) is TlsPolicyResult and self.counting:
             self._tally.add(fact)
 
     async def run(self) -> None:

@@ -67,6 +67,7 @@ class Receiver:
         rules = IntakeRules(
             max_received=running.queue.max_received_hops,
             queue_lifetime=max(one.max_time for one in running.bounce_profiles.values()),
+            tls_reports_at=running.tls_reporting.receive_at,
             counts_recipients=any(
                 policy.max_recipients_per_hour
                 for listener in running.listeners

@@ -25,7 +25,9 @@ from gatehouse.service.base import resolver as dns
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.trust.anchors import SystemListUnusable
 from gatehouse.service.trust.web_fetch import FetchFailed, FetchSettings, Question, exchange
+from gatehouse.service.trust.web_trust import web_context
 from gatehouse.service.watch.report_mail import Letter, queue_report
+from gatehouse.service.watch.schedule import Job
 from gatehouse.store.errors import StoreError
 from gatehouse.store.interface import Store
 from gatehouse.store.tls_values import TlsReportState
@@ -54,13 +56,58 @@ class TlsReportTools:
     wake: Callable[[], None]
 
 
+def standard_tools(
+    store: Store,
+    clock: Clock,
+    record: Callable[[facts.Fact], None] | None,
+    wake: Callable[[], None],
+) -> TlsReportTools:
+    """The tools of a gateway: DNS and trust as its configuration says."""
+
+    def resolver(running: Running) -> dns.Resolver:
+        delivery = running.delivery
+        return dns.Resolver(delivery.dns_servers, clock.monotonic, delivery.dns_timeout)
+
+    return TlsReportTools(
+        store=store,
+        clock=clock,
+        resolver=resolver,
+        context=lambda running: web_context(store, running.trust),
+        record=record,
+        wake=wake,
+    )
+
+
+class ReportRounds:
+    """The daily reports of the gateway, under whatever configuration runs."""
+
+    def __init__(self, tools: TlsReportTools, running: Callable[[], Running | None]) -> None:
+        self._tools = tools
+        self._running = running
+        self._reporter: TlsReporter | None = None
+
+    def job(self) -> Job:
+        """For the schedule."""
+        return Job("TLS reports", TURN_SECONDS, self.turn)
+
+    async def turn(self) -> None:
+        """Send what is due now."""
+        running = self._running()
+        if running is None:
+            return
+        if self._reporter is None or self._reporter.running is not running:
+            self._reporter = TlsReporter(running, self._tools)
+        await self._reporter.turn()
+
+
 class TlsReporter:
     """Reports under one configuration."""
 
     def __init__(self, running: Running, tools: TlsReportTools) -> None:
-        self._running = running
+        self.running = running
         self._settings = running.tls_reporting
         self._tools = tools
+        self._resolver = tools.resolver(running)
         self._context: ssl.SSLContext | None = None
 
     async def turn(self) -> int:
@@ -89,14 +136,14 @@ class TlsReporter:
         known = {state.domain: state for state in store.states(day)}
         found = []
         for domain in store.domains(day):
-            state = known.get(domain) or self._new(day, domain)
+            state = known.get(domain) or self.anew(day, domain)
             if state.outcome == "waiting" and state.next_at <= now:
                 found.append(state)
         return found
 
-    def _new(self, day: int, domain: str) -> TlsReportState:
+    def anew(self, day: int, domain: str) -> TlsReportState:
         """A report that nobody has tried to send yet."""
-        name = f"{self._running.hostname} {day} {domain}".encode()
+        name = f"{self.running.hostname} {day} {domain}".encode()
         fraction = int.from_bytes(hashlib.sha256(name).digest()[:8], "big") / 2**64
         at = (day + 1) * DAY_SECONDS + fraction * self._settings.spread
         return TlsReportState(day, domain, "waiting", 0, at, at, "")
@@ -105,11 +152,11 @@ class TlsReporter:
         """Try to send one report; how far it has come."""
         now = self._tools.clock.wall()
         outcome, note = await self._try(state.day, state.domain)
-        if outcome == "waiting" and now > state.changed_at + GIVE_UP_SECONDS:
+        # The first try begins the day of tries: its time stays.
+        began = state.changed_at if state.tries else now
+        if outcome == "waiting" and now > began + GIVE_UP_SECONDS:
             outcome = "given up"
         wait = min(FIRST_WAIT * 2**state.tries, LONGEST_WAIT)
-        # The first try began the day of tries: its time stays.
-        began = state.changed_at if state.tries else now
         after = TlsReportState(
             state.day, state.domain, outcome, state.tries + 1, now + wait, began, note
         )
@@ -123,7 +170,7 @@ class TlsReporter:
         return after
 
     async def _try(self, day: int, domain: str) -> tuple[Outcome, str]:
-        answer = await self._tools.resolver(self._running).txt(f"{RECORD_LABEL}.{domain}")
+        answer = await self._resolver.txt(f"{RECORD_LABEL}.{domain}")
         match answer:
             case dns.Temporary(error):
                 return "waiting", f"DNS gives no answer: {error}"
@@ -147,7 +194,7 @@ class TlsReporter:
             ((Key(c.day, c.domain, c.policy, c.result, c.detail), c.sessions) for c in counts),
             organization=self._settings.organization,
             contact=self._settings.contact or "",
-            reporter=self._running.hostname,
+            reporter=self.running.hostname,
         )
 
     async def _to(self, target: Target, domain: str, report: Report) -> tuple[bool, str]:
@@ -173,7 +220,7 @@ class TlsReporter:
         letter = Letter(
             report=report,
             domain=domain,
-            submitter=self._running.hostname,
+            submitter=self.running.hostname,
             sender=sender,
             recipient=recipient,
         )
@@ -192,14 +239,14 @@ class TlsReporter:
     async def _addresses(self, target: WebTarget) -> list[str]:
         if target.names_an_address:
             return [target.host]
-        answer = await self._tools.resolver(self._running).addresses(target.host)
+        answer = await self._resolver.addresses(target.host)
         if isinstance(answer, dns.Found):
             return [text for _, text in answer.records]
         raise FetchFailed("its host has no address that DNS would tell")
 
     def _post(self, target: WebTarget, found: list[str], report: Report) -> None:
         if self._context is None:
-            self._context = self._tools.context(self._running)
+            self._context = self._tools.context(self.running)
         question = Question(
             content=packed(tls_report.encode(report)),
             headers={"Content-Type": GZIP_TYPE},

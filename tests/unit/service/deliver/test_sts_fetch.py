@@ -46,10 +46,7 @@ def fetch(host: PolicyHost, ca: Made, *, internal: bool = True) -> bytes | StsFa
     async def run() -> bytes | StsFault:
         return await fetcher(NAME, ("127.0.0.1",))
 
-    try:
-        return asyncio.run(run())
-    finally:
-        fetcher.close()
+    return asyncio.run(run())
 
 
 def test_a_policy_comes_from_its_well_known_place(host: PolicyHost, ca: Made) -> None:
@@ -132,5 +129,4 @@ def test_without_a_trust_list_nothing_is_fetched(host: PolicyHost) -> None:
         return await fetcher(NAME, ("127.0.0.1",))
 
     fault = asyncio.run(run())
-    fetcher.close()
     assert isinstance(fault, StsFault) and "no such file" in fault.reason

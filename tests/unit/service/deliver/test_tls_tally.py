@@ -59,6 +59,15 @@ def test_what_the_store_refuses_is_written_later_and_told_once() -> None:
     assert [one.sessions for one in kept.counts] == [3]
 
 
+def test_where_no_reports_are_sent_nothing_is_counted() -> None:
+    kept = Kept()
+    tally = TlsTally(cast(TlsReports, kept), lambda where, error: None)
+    tally.counting = False
+    tally.count(result())
+    tally.write()
+    assert kept.counts == []
+
+
 def test_a_store_that_refuses_for_long_does_not_fill_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
