@@ -8,6 +8,7 @@ the same is shown by `tests/live/test_explain.py`.
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 from gatehouse.config.running import Listener
 from gatehouse.journal import facts
@@ -15,7 +16,7 @@ from gatehouse.mail.address import Address
 from gatehouse.mail.reply import Reply
 from gatehouse.policy import inbound, inbound_facts
 from gatehouse.policy.access import NameState
-from gatehouse.policy.inbound_texts import full_sender
+from gatehouse.policy.inbound_texts import full_recipient, full_sender
 from gatehouse.policy.inbound_values import (
     NO_CERTIFICATE,
     Admit,
@@ -31,7 +32,7 @@ from gatehouse.policy.inbound_values import (
     SenderDomain,
     Step,
 )
-from gatehouse.policy.mail_flow import MailFlowPolicy, TlsDemand
+from gatehouse.policy.mail_flow import AuthDemand, MailFlowPolicy, TlsDemand
 from gatehouse.policy.smtp_auth import may_send_as
 from gatehouse.service.receive import replies
 from gatehouse.service.receive.desk import Desk
@@ -127,6 +128,8 @@ class _Rehearsal:
         self._counts.sender_domain = situation.sender_domain
         self._played = Played(self._decision.client)
         self._engine = ServerEngine(self._desk.settings, tls_active=self._implicit)
+        self._login_tried = False
+        self._lost = False  # as the journal calls it when TLS was the end
         self._tls_wanted = False  # a sender was refused because he must use TLS
         self._said = ""
 
@@ -206,6 +209,7 @@ class _Rehearsal:
             played.denied.append(outcome)
             played.recorded += inbound_facts.of_handshake(outcome, played.client, self._at, _ICID)
             self._engine.turn_away(outcome.reply)
+            self._lost = True
             return False
         played.recorded.append(
             facts.TlsReceived(
@@ -259,6 +263,10 @@ class _Rehearsal:
             record(facts.InvalidSender(at=self._at, icid=_ICID, reason=event.text))
         elif kind == "recipient":
             record(facts.InvalidRecipient(at=self._at, icid=_ICID, mid=_MID, reason=event.text))
+        elif kind in ("unknown", "syntax"):
+            record(
+                facts.CommandRefused(at=self._at, icid=_ICID, kind=cast(Any, kind), text=event.text)
+            )
         elif kind == "recipients":
             limit = self._policy.max_recipients_per_message
             step = Step(Demand.RECIPIENTS, True, False, f"{limit} of {limit}")
@@ -329,9 +337,10 @@ class _Rehearsal:
             if outcome.demand is Demand.RECIPIENT:
                 self._counts.refused_recipients += 1
             return outcome.reply
+        full = full_recipient(self._desk.entrance, recipient) or recipient
         played.recorded.append(
             facts.RecipientAccepted(
-                at=self._at, mid=_MID, icid=_ICID, rid=self._counts.recipients, address=text
+                at=self._at, mid=_MID, icid=_ICID, rid=self._counts.recipients, address=full.text
             )
         )
         self._counts.recipients += 1
@@ -342,6 +351,7 @@ class _Rehearsal:
     def _login(self, mechanism: str) -> Reply | None:
         given, played = self._given, self._played
         profile, user = self._desk.auth, given.user or ""
+        self._login_tried = True
         played.recorded.append(
             facts.AuthResult(
                 at=self._at,
@@ -363,9 +373,18 @@ class _Rehearsal:
         """What the journal hears when the client leaves."""
         record, client, policy = self._played.recorded.append, self._played.client, self._policy
         required = policy.tls is TlsDemand.REQUIRED
+        said_hello = len(self._played.exchanges) > 1
+        if (
+            policy.smtp_auth is AuthDemand.REQUIRED
+            and said_hello
+            and not self._login_tried
+            and (client.tls or not required)
+            and not policy.refuses
+        ):
+            record(facts.AuthMissing(at=self._at, icid=_ICID))
         if (required or self._tls_wanted) and not client.tls and not policy.refuses:
             record(facts.TlsNeverStarted(at=self._at, icid=_ICID))
-        record(facts.ConnectionClosed(at=self._at, icid=_ICID))
+        record(facts.ConnectionClosed(at=self._at, icid=_ICID, lost=self._lost))
 
     def _note(self, stage: str, about: str, trace: list[Step]) -> None:
         self._played.demands += [Demanded(stage, about, step) for step in trace]

@@ -85,7 +85,7 @@ BOB = "bob@example.com"
 
 
 def ask(house: House, address: str, **given: Any) -> InboundView:
-    wanted = {"file": CONFIGURATION.encode(), "no_dns": True} | given
+    wanted: dict[str, Any] = {"file": CONFIGURATION.encode(), "no_dns": True} | given
     return asyncio.run(explain(house, InboundInput(address=address, **wanted)))
 
 
