@@ -11,7 +11,7 @@ from typing import Any
 import dns.edns
 import dns.flags
 import dns.message
-import dns.rcode
+import dns.rdatatype
 import pytest
 
 from gatehouse.service.base import secure_dns
@@ -40,6 +40,7 @@ class Signed(DnsServer):
     def __init__(self, where: str) -> None:
         super().__init__(where)
         self.proven: set[str] = set()
+        self.unproven: set[tuple[str, str]] = set()  # exceptions from that, by name and type
         self.always = False  # a server that sets the bit without being asked
         self.errors: dict[str, dns.edns.EDECode] = {}  # extended errors by name
         self.questions: list[dns.message.Message] = []
@@ -52,7 +53,8 @@ class Signed(DnsServer):
             return None
         reply = dns.message.from_wire(wire)
         name = question.question[0].name.to_text(omit_final_dot=True).lower()
-        asked = bool(question.ednsflags & dns.flags.DO)
+        rdtype = dns.rdatatype.to_text(question.question[0].rdtype)
+        asked = bool(question.ednsflags & dns.flags.DO) and (name, rdtype) not in self.unproven
         if (asked and name in self.proven) or self.always:
             reply.flags |= dns.flags.AD
         if name in self.errors:
@@ -216,6 +218,13 @@ def test_a_failure_at_the_target_is_not_made_good_by_the_alias(server: Signed) -
     assert isinstance(tlsa(server, "alias2.test"), TlsaFailure)
 
 
+def test_an_alias_that_is_not_proven_has_no_records_of_its_own(server: Signed) -> None:
+    server.host("target4.test", proven=False)
+    alias(server, "alias4.test", "target4.test", proven=False)
+    server.tlsa("alias4.test", ONE)
+    assert tlsa(server, "alias4.test") == NoTlsa(Absence.INSECURE)
+
+
 def test_an_alias_that_nobody_can_look_up_is_a_failure(server: Signed) -> None:
     server.host("target3.test", proven=False)
     alias(server, "alias3.test", "target3.test", proven=False)
@@ -342,6 +351,18 @@ def test_answers_say_whether_they_are_proven(server: Signed) -> None:
     server.add("none.test", Trouble.EMPTY)
     assert ask(server, lambda r: r.mx("none.test")) == NoData(secure=True)
     assert ask(server, lambda r: r.addresses("none.test")) == NoData(secure=True)
+
+
+def test_addresses_are_proven_only_when_both_families_are(server: Signed) -> None:
+    server.add("w.test", {"A": ["192.0.2.1"], "AAAA": ["2001:db8::1"]})
+    server.proven.add("w.test")
+    for family in ("A", "AAAA"):
+        server.unproven = {("w.test", family)}
+        found = ask(server, lambda r: r.addresses("w.test"))
+        assert len(found.records) == 2
+        assert not found.secure
+    server.unproven = set()
+    assert ask(server, lambda r: r.addresses("w.test")).secure
 
 
 def test_the_name_behind_an_alias_is_told(server: Signed) -> None:
