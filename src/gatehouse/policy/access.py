@@ -97,6 +97,11 @@ class HostAccessTable:
         """Is there any member that asks for the client's reverse name or its state?"""
         return self._first_name < NEVER
 
+    @property
+    def asks_lists(self) -> bool:
+        """Is there any member that asks a DNS list?"""
+        return bool(self._lists)
+
     def host_matters(self, ip: str) -> bool:
         """Can the reverse name or its state still change the answer for this address?"""
         return self._first_name < self._place_of_address(ip)

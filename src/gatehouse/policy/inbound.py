@@ -41,6 +41,7 @@ from gatehouse.policy.inbound_values import (
     Deny,
     Entrance,
     InboundRules,
+    Judge,
     Mail,
     Recipient,
     Rows,
@@ -53,8 +54,8 @@ from gatehouse.policy.mail_flow import Behavior, MailFlowPolicy
 def rules_for(entrance: Entrance, policy: MailFlowPolicy) -> InboundRules:
     """Compile a listener and a policy."""
 
-    def made(rows: Rows) -> Rows:
-        return tuple(row for row in rows if row.made(entrance, policy))
+    def made(rows: Rows) -> tuple[Judge, ...]:
+        return tuple(row.judge for row in rows if row.made(entrance, policy))
 
     return InboundRules(
         entrance=entrance,
@@ -123,18 +124,27 @@ def decide_recipient(
 ) -> Recipient:
     """May this recipient be added? `recipient` as the client wrote it."""
     if trace is None:
-        found = _first(rules.recipient, rules, client, counts, recipient)
+        for judge in rules.recipient:
+            found = judge(rules, client, counts, recipient)
+            if found is not None:
+                break
+        else:
+            return ALLOW
     else:
         found = _walk(RECIPIENT, trace, rules, client, counts, recipient)
     return found if isinstance(found, Deny) else ALLOW
 
 
 def _first(
-    rows: Rows, rules: InboundRules, client: ClientFacts, counts: Counts, address: Address | None
+    judges: tuple[Judge, ...],
+    rules: InboundRules,
+    client: ClientFacts,
+    counts: Counts,
+    address: Address | None,
 ) -> Deny | AskDomain | None:
     """The first demand that is not met."""
-    for row in rows:
-        found = row.judge(rules, client, counts, address)
+    for judge in judges:
+        found = judge(rules, client, counts, address)
         if found is not None:
             return found
     return None

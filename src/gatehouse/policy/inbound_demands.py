@@ -95,7 +95,7 @@ def _messages(
 def _sender_address(
     rules: InboundRules, client: ClientFacts, counts: Counts, sender: Address | None
 ) -> Deny | None:
-    if sender is None or texts.full_sender(rules.entrance, sender) is not None:
+    if sender is None or sender.domain or texts.full_sender(rules.entrance, sender) is not None:
         return None
     return texts.bare_refusal(Demand.SENDER_ADDRESS, sender)
 
@@ -135,7 +135,7 @@ def _recipient_address(
     rules: InboundRules, client: ClientFacts, counts: Counts, recipient: Address | None
 ) -> Deny | None:
     assert recipient is not None
-    if texts.full_recipient(rules.entrance, recipient) is not None:
+    if recipient.domain or texts.full_recipient(rules.entrance, recipient) is not None:
         return None
     return texts.bare_refusal(Demand.RECIPIENT_ADDRESS, recipient)
 

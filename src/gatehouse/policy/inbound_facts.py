@@ -6,6 +6,7 @@ inbound` shows are the same. A decision may have no fact (a client that forgot S
 and recorded when it leaves).
 """
 
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 from gatehouse.journal import facts
@@ -59,6 +60,7 @@ def matched(client: ClientFacts, at: float, icid: int) -> facts.SenderGroupMatch
     )
 
 
+@lru_cache(maxsize=4096)
 def score(ip: str) -> str:
     """The reputation word of the log: there is no score source, private addresses say so."""
     private = ip.startswith(("10.", "192.168.")) or (

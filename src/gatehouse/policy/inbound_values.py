@@ -7,7 +7,7 @@ updates in place, so that a command makes no new object.
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from gatehouse.mail.address import Address
@@ -77,10 +77,11 @@ class ClientFacts:
     user: str | None = None  # who has authenticated
     may_relay: bool = False  # that user's profile gives the right to send to everywhere
 
-    @property
-    def relays(self) -> bool:
-        """The recipient access table does not apply to it."""
-        return self.may_relay or self.access.behavior is Behavior.RELAY
+    relays: bool = field(init=False)  # the recipient access table does not apply to it
+
+    def __post_init__(self) -> None:
+        relays = self.may_relay or self.access.behavior is Behavior.RELAY
+        object.__setattr__(self, "relays", relays)
 
     @property
     def confirmed_host(self) -> str | None:
@@ -213,13 +214,13 @@ Rows = tuple[Row, ...]
 class InboundRules:
     """A listener and a mail flow policy together; `inbound.rules_for` makes it, once per pair.
 
-    The rows are the demands that the two do make: the others need not be looked at.
+    The judges are those of the demands that the two do make: the others need not be asked.
     """
 
     entrance: Entrance
     policy: MailFlowPolicy
     tls_senders: AddressList
-    connection: Rows
-    handshake: Rows
-    mail: Rows
-    recipient: Rows
+    connection: tuple[Judge, ...]
+    handshake: tuple[Judge, ...]
+    mail: tuple[Judge, ...]
+    recipient: tuple[Judge, ...]

@@ -254,7 +254,7 @@ class Connection(asyncio.Protocol):
         self._flush()
         if engine.closing:
             if not self.closed:
-                self._close()
+                self._close(lost=self._tls_told)
         elif not self._reading or engine.pending > MAX_AHEAD:
             self._flow()
 

@@ -9,16 +9,18 @@ from dataclasses import dataclass, replace
 
 from gatehouse.config.running import Listener, ListenerType, TlsMode
 from gatehouse.policy import inbound
-from gatehouse.policy.access import AccessMatch, NameState
+from gatehouse.policy.access import AccessMatch
 from gatehouse.policy.inbound_values import ClientFacts, InboundRules
 from gatehouse.policy.mail_flow import MailFlowPolicy, TlsDemand
 from gatehouse.policy.smtp_auth import offered
+from gatehouse.service.base.resolver import ReverseName
 from gatehouse.smtp.server_settings import ServerSettings
 from gatehouse.tls.engine import ServerContext
 
 # Decisions that a desk remembers; when there are more, all are forgotten and found again.
 MAX_DECISIONS = 4096
 NOT_LISTED: frozenset[str] = frozenset()
+_Key = tuple[str, str | None, bool, bool, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Desk:
         self.xclients = listener.xclients if listener.xclients else None
         self.auth = listener.auth
         self.counted_as = f"listener {listener.name}"
-        self._decisions: dict[tuple[str, str | None, NameState, frozenset[str]], Decision] = {}
+        self._decisions: dict[_Key, Decision] = {}
         self._offering: dict[ServerSettings, ServerSettings] = {}
         self._rules: dict[str, InboundRules] = {}
         self._by_policy: dict[tuple[str, bool, bool], ServerSettings] = {}
@@ -71,23 +73,19 @@ class Desk:
             hostname=self.hostname, max_message_size=1, offer_starttls=False, require_tls=False
         )
 
-    def decide(
-        self,
-        ip: str,
-        host: str | None,
-        state: NameState = NameState.NOT_ASKED,
-        listed: frozenset[str] = NOT_LISTED,
-    ) -> Decision:
+    def decide(self, ip: str, name: ReverseName, listed: frozenset[str] = NOT_LISTED) -> Decision:
         """Who a client is here, and what the engine is told about it."""
-        key = (ip, host, state, listed)
+        # Plain values: the hash of an enum's member costs as much as the rest (Python 3.11).
+        key = (ip, name.host, name.verified, name.failed, listed)
         decision = self._decisions.get(key)
         if decision is None:
             if len(self._decisions) >= MAX_DECISIONS:
                 self._decisions.clear()
-            access = self.hat.match(ip, host, state=state, listed=listed)
+            state = name.state
+            access = self.hat.match(ip, name.host, state=state, listed=listed)
             settings = self.settings_for(access.policy, tls=self.implicit_tls)
             client = ClientFacts(
-                ip=ip, access=access, host=host, host_state=state, tls=self.implicit_tls
+                ip=ip, access=access, host=name.host, host_state=state, tls=self.implicit_tls
             )
             rules = self.rules_for(access.policy)
             decision = Decision(access, settings, rules, client, replace(client, tls=True))

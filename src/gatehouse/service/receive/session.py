@@ -23,6 +23,8 @@ from gatehouse.policy.inbound_values import (
 )
 from gatehouse.service.receive import replies
 from gatehouse.service.receive.auth_session import AuthSession
+from gatehouse.service.receive.desk import Desk
+from gatehouse.service.receive.office import Office
 from gatehouse.service.receive.sender_domain import sender_domain
 from gatehouse.service.receive.transaction import Transaction
 from gatehouse.smtp import server_events as events
@@ -32,7 +34,11 @@ from gatehouse.store.errors import StoreError
 class Session(AuthSession):
     """Serves one client."""
 
-    __slots__ = ()
+    __slots__ = ("_hour_of",)
+
+    def __init__(self, desk: Desk, office: Office) -> None:
+        super().__init__(desk, office)
+        self._hour_of = ""  # the address whose refused recipients have been read
 
     # --- events -----------------------------------------------------------------------------
 
@@ -103,7 +109,9 @@ class Session(AuthSession):
             return
         self.transaction = Transaction(mid, sender, params, at)
         self.counts.recipients = 0
-        if not self.counts.messages and self.decision.rules.policy.dhap_limit:
+        if self._hour_of != self.client_ip and self.decision.rules.policy.dhap_limit:
+            # Once for a connection: what it adds itself comes back with the new total.
+            self._hour_of = self.client_ip
             self.counts.refused_recipients = office.tally.count(f"refused {self.client_ip}", at)
         text = "" if sender is None else sender.text
         office.record(facts.MessageStarted(at=at, mid=mid, icid=self.icid, sender=text))
@@ -113,13 +121,13 @@ class Session(AuthSession):
         office, rules = self.office, self.decision.rules
         recipient = event.recipient
         outcome = inbound.decide_recipient(rules, self.client, self.counts, recipient.address)
-        if outcome is ALLOW and self._transaction_is_counted():
-            outcome = self._count_recipient()
+        if outcome is ALLOW:
+            if office.rules.counts_recipients or rules.policy.max_sender_recipients_per_hour:
+                outcome = self._count_recipient()
         if isinstance(outcome, Deny):
             self._refuse_recipient(outcome, recipient.address.text)
             return
-        transaction = cast(Transaction, self.transaction)
-        address = recipient.address
+        transaction, address = cast(Transaction, self.transaction), recipient.address
         if not address.domain:
             address = full_recipient(self.desk.entrance, address) or address
             recipient = replace(recipient, address=address)
@@ -131,7 +139,7 @@ class Session(AuthSession):
                 mid=transaction.mid,
                 icid=self.icid,
                 rid=rid,
-                address=event.recipient.address.text,
+                address=address.text,
             )
         )
         self._engine.answer()
@@ -147,11 +155,6 @@ class Session(AuthSession):
             name = f"refused {self.client_ip}"
             self.counts.refused_recipients = office.tally.add(name, 1, at)
         self._engine.answer(deny.reply)
-
-    def _transaction_is_counted(self) -> bool:
-        """Is there any limit of recipients in an hour, here or on another listener?"""
-        policy = self.decision.rules.policy
-        return self.office.rules.counts_recipients or bool(policy.max_sender_recipients_per_hour)
 
     def _count_recipient(self) -> Allow | Deny:
         """Take a place in the hour of the client and in that of the sender, if there is one."""

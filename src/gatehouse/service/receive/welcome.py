@@ -77,7 +77,7 @@ class Welcome(Connection):
     def welcome(self) -> None:
         """Greet at once when the address is known, else after the look-up."""
         known = self.office.resolver.known_reverse(self.client_ip)
-        if known is None or self._lists(known):
+        if known is None or (self.desk.hat.asks_lists and self._lists(known)):
             self.office.tasks.start(self._look_up(known), "reverse name")
         else:
             self._identify(known)
@@ -118,7 +118,7 @@ class Welcome(Connection):
         office, desk, record = self.office, self.desk, self.office.record
         self.host = name
         self.identified = True
-        decision = desk.decide(self.client_ip, name.host, name.state, self.listed)
+        decision = desk.decide(self.client_ip, name, self.listed)
         self.decision, self.access, client = decision, decision.access, decision.client
         self.client = client
         counts = self.counts = Counts(self.here, office.counts.enter(self.client_ip))

@@ -5,9 +5,11 @@ import pytest
 
 from gatehouse.config.checks import Refused, load
 from gatehouse.policy.mail_flow import MailFlowPolicy
+from gatehouse.service.base.resolver import ReverseName
 from gatehouse.service.receive import desk as desk_module
 from gatehouse.service.receive.desk import Desk
 
+NOBODY = ReverseName(None, False)
 TEXT = """\
 format = 1
 [interfaces.Net]
@@ -64,17 +66,17 @@ def test_before_the_access_table_has_decided_nothing_is_promised() -> None:
 
 def test_a_decision_is_remembered_for_an_address_with_its_name() -> None:
     desk, policy = desk_and_policy("starttls", "preferred")
-    first = desk.decide("10.1.2.3", None)
+    first = desk.decide("10.1.2.3", NOBODY)
     assert (first.access.policy, first.client.ip) == (policy, "10.1.2.3")
     assert (first.client.tls, first.client_tls.tls) == (False, True)
-    assert desk.decide("10.1.2.3", None) is first
-    assert desk.decide("10.1.2.3", "mx.example.com") is not first
+    assert desk.decide("10.1.2.3", NOBODY) is first
+    assert desk.decide("10.1.2.3", ReverseName("mx.example.com", True)) is not first
 
 
 def test_decisions_are_not_remembered_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk_module, "MAX_DECISIONS", 2)
     desk, _ = desk_and_policy("starttls", "preferred")
-    first = desk.decide("192.0.2.1", None)
-    desk.decide("192.0.2.2", None)
-    desk.decide("192.0.2.3", None)
-    assert desk.decide("192.0.2.1", None) is not first
+    first = desk.decide("192.0.2.1", NOBODY)
+    desk.decide("192.0.2.2", NOBODY)
+    desk.decide("192.0.2.3", NOBODY)
+    assert desk.decide("192.0.2.1", NOBODY) is not first
