@@ -33,8 +33,8 @@ def said(
     ]
 
 
-VERIFY = {"verify_client_certificate": True}
-LISTED = {"tls_mandatory_list": ["bank.example"]}
+VERIFY: dict[str, object] = {"verify_client_certificate": True}
+LISTED: dict[str, object] = {"tls_mandatory_list": ["bank.example"]}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 """The host access table answers with the first match, whatever the form of its members."""
 
 import ipaddress
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from gatehouse.policy.access import HostAccessTable, NameState, SenderGroup
 from gatehouse.policy.access_walk import Outcome
 from gatehouse.policy.mail_flow import Behavior, MailFlowPolicy
 from gatehouse.policy.members import AddressSpan, parse_member
+from tests.unit.policy.steps import steps
 
 ACCEPTED = MailFlowPolicy(name="ACCEPTED")
 BLOCKED = MailFlowPolicy(name="BLOCKED", behavior=Behavior.REJECT)
@@ -143,6 +145,48 @@ def test_addresses_covered_by_several_spans_together_never_decide() -> None:
     assert (1, "10/8") in hat.hidden_members()
 
 
+def large(size: int) -> HostAccessTable:
+    """Members of every form, `size` times six."""
+    forms = ("10.{0}.{1}.0/24", "11.{0}.{1}.7", "2001:db8:{0}:{1}::/64", "mx{2}.bank.example",
+             ".d{2}.example", "dnslist[l{2}.example]")  # fmt: skip
+    members = [one.format(n // 256, n % 256, n) for n in range(size) for one in forms]
+    return table(tuple(members[: size * 3]), ("nx.domain",), tuple(members[size * 3 :]))
+
+
+QUESTIONS: list[tuple[str, str | None, frozenset[str]]] = [
+    ("10.0.3.9", None, frozenset()),
+    ("9.9.9.9", "x.nowhere.invalid", frozenset()),
+    ("2001:db8:0:3::1", "mx.nowhere.invalid", frozenset({"l3.example"})),
+    ("9.9.9.9", "a.d9.example", frozenset({"l4.example", "unknown.example"})),
+]
+
+
+@pytest.mark.parametrize(("ip", "host", "listed"), QUESTIONS)
+def test_a_look_up_takes_as_many_steps_in_a_large_table_as_in_a_small_one(
+    ip: str, host: str | None, listed: frozenset[str]
+) -> None:
+    small, big = large(10), large(500)
+    assert small.match(ip, host, listed=listed).match == big.match(ip, host, listed=listed).match
+    taken = [steps(partial(hat.match, ip, host, listed=listed)) for hat in (small, big)]
+    assert taken[0] == taken[1]
+    assert taken[0] < 60
+
+
+def test_the_address_is_found_by_halves() -> None:
+    compared = 0
+
+    class Start(int):
+        def __gt__(self, other: int) -> bool:
+            nonlocal compared
+            compared += 1
+            return int(self) > other
+
+    hat = large(500)
+    hat._v4._starts = [Start(one) for one in hat._v4._starts]
+    hat.match("10.3.77.1")
+    assert 0 < compared <= len(hat._v4._starts).bit_length()
+
+
 LISTS = ["bl.example.net", "dbl.example.org"]
 HOSTS = ["mx.bank.example", "bank.example", "a.b.bank.example", "mx.shop.example"]
 MEMBERS = [
@@ -198,7 +242,7 @@ def naive(
     return None, "ALL"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(TABLES, st.sampled_from(CLIENTS), st.sampled_from([None, *HOSTS]), STATES, LISTED)
 def test_the_compiled_table_the_walk_and_the_naive_reading_agree(
     groups: list[tuple[bool, list[str]]],
@@ -225,7 +269,7 @@ def test_the_compiled_table_the_walk_and_the_naive_reading_agree(
     assert hat.match(ip, host, state=state, listed=asked) == found
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(TABLES)
 def test_a_hidden_member_never_decides(groups: list[tuple[bool, list[str]]]) -> None:
     hat = generated(groups)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recipient access table: first entry that fits, and no way to relay."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from gatehouse.policy.recipients import (
     RecipientEntry,
     Refuse,
 )
+from tests.unit.policy.steps import steps
 
 
 def address(text: str) -> Address:
@@ -114,3 +117,13 @@ def test_the_compiled_table_is_the_naive_one(entries: list[tuple[str, bool]], te
             expected = accept
             break
     assert accepted(table(*entries), text) == expected
+
+
+@pytest.mark.parametrize("recipient", ["u8@d8.example", "u8@a.b.s6.example", "nobody@x.invalid"])
+def test_a_look_up_takes_as_many_steps_in_a_large_table_as_in_a_small_one(recipient: str) -> None:
+    forms = ("u{0}@d{0}.example", "d{0}.example", ".s{0}.example", "user{0}@")
+    entries = [(forms[n % 4].format(n), n % 3 > 0) for n in range(2000)]
+    wanted = address(recipient)
+    small, large = table(*entries[:20]), table(*entries)
+    taken = [steps(partial(rat.decide, wanted)) for rat in (small, large)]
+    assert taken[0] == taken[1] > 0

@@ -15,7 +15,7 @@ _COMMIT = "It is in the candidate; `gatehouse config commit COMMENT` makes it ru
 _MANY = 6  # members of a group that are listed; of more, the rest is counted
 # Where a value comes from, in the words of a person.
 _ORIGINS = {
-    "own": "",
+    "own": "own",
     "built-in": "built-in",
     "default": "inherited from default",
     "factory": "inherited (factory)",
@@ -140,20 +140,23 @@ def _from(one: access.PolicyLine) -> str:
 def _policy(one: access.PolicyView, to: Screen) -> str:
     columns = (Column("FIELD"), Column("VALUE", flexible=True), Column("FROM"))
     rows = [
-        (each.field, _value(each.value), _ORIGINS.get(each.origin, each.origin))
+        (each.field, _value(each), _ORIGINS.get(each.origin, each.origin))
         for each in one.fields
     ]
     head = pairs([("Policy", one.name), ("Used by", ", ".join(one.used_by) or "nobody")])
     return f"{head}\n\n{table(columns, rows, to)}"
 
 
-def _value(value: bool | int | str | tuple[str, ...] | None) -> str:
+def _value(one: access.FieldView) -> str:
+    value = one.value
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
+    if value == 0:
+        return "0 (no limit)"  # the counts and rates; sizes and codes are never 0
     return str(value) if value != "" else '""'
 
 
