@@ -5,6 +5,7 @@ The rules are `policy/outbound_plan.py`'s. Here DNS and the policies are asked, 
 rule depends on, and a question without an answer stays one (RFC 7672 §2.2, RFC 8461 §5).
 """
 
+from dataclasses import replace
 from typing import assert_never
 
 from gatehouse.policy.destinations import DestinationControl
@@ -12,12 +13,14 @@ from gatehouse.policy.outbound_plan import asks_dane, asks_sts, plan_host
 from gatehouse.policy.outbound_values import (
     DaneAnswer,
     Demand,
+    HostRefused,
     LookedUp,
     LookupFailed,
     NoSts,
     NotAsked,
     NoTlsaRecords,
     Planned,
+    Rule,
     StsAnswer,
     StsHolds,
     TlsaRecords,
@@ -47,7 +50,12 @@ class Planner:
                 dane=await self._dane(hop) if dane else _NOT_ASKED,
                 sts=await self._sts(hop.domain) if sts else _NOT_ASKED,
             )
-        return plan_host(hop, control, demanded, found)
+        planned = plan_host(hop, control, demanded, found)
+        if self._policies is not None and _refused_by_policy(planned):
+            # The hosts may be newer than the policy that we know (RFC 8461 §5.1): look again.
+            newer = _sts_answer(await self._policies.renewed(hop.domain))
+            planned = plan_host(hop, control, demanded, replace(found, sts=newer))
+        return planned
 
     async def _dane(self, hop: NextHop) -> DaneAnswer:
         answer = await secure_dns.tlsa(self._resolver, hop.host, hop.port)
@@ -65,6 +73,10 @@ class Planner:
         if self._policies is None:
             return _NOT_ASKED
         return _sts_answer(await self._policies.policy(domain))
+
+
+def _refused_by_policy(planned: Planned) -> bool:
+    return isinstance(planned, HostRefused) and planned.rule is Rule.MTA_STS
 
 
 def _sts_answer(state: StsState) -> StsAnswer:
