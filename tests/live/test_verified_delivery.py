@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -32,13 +33,21 @@ from tests.unit.tls.authority import Made, issue
 
 NOW = datetime.datetime.now(datetime.UTC)
 DAY = datetime.timedelta(days=1)
-FRESH = {"start": NOW - 10 * DAY, "end": NOW + 100 * DAY}
+START, END = NOW - 10 * DAY, NOW + 100 * DAY
+FRESH: dict[str, Any] = {"start": START, "end": END}
 
-ROOT = issue("Delivery Root", ca=True, **FRESH)
-MIDDLE = issue("Delivery Issuing", ROOT, ca=True, **FRESH)
-OTHER_ROOT = issue("Other Root", ca=True, **FRESH)
-OTHER_MIDDLE = issue("Other Issuing", OTHER_ROOT, ca=True, **FRESH)
-PINNED = issue("whoever.example", **FRESH)
+
+def authority(name: str, issuer: Made | None = None) -> Made:
+    """A CA that is valid while the tests run, whenever that is."""
+    return issue(name, issuer, ca=True, start=START, end=END)
+
+
+ROOT = authority("Delivery Root")
+MIDDLE = authority("Delivery Issuing", ROOT)
+OTHER_ROOT = authority("Other Root")
+OTHER_MIDDLE = authority("Other Issuing", OTHER_ROOT)
+UNKNOWN_MIDDLE = authority("Unknown Issuing", authority("Unknown Root"))
+PINNED = issue("whoever.example", start=START, end=END)
 
 TEXT = """\
 format = 1
@@ -157,9 +166,15 @@ def tls_server(folder: Path, *chain: Made) -> ssl.SSLContext:
     return context
 
 
-def leaf(common_name: str, *names: str, issuer: Made | None = MIDDLE, **more: object) -> Made:
-    wanted = {**FRESH, "dns": names, **more}
-    return issue(common_name, issuer, **wanted)  # type: ignore[arg-type]
+def leaf(
+    common_name: str,
+    *names: str,
+    issuer: Made | None = MIDDLE,
+    start: datetime.datetime = START,
+    end: datetime.datetime = END,
+    own_key: rsa.RSAPrivateKey | None = None,
+) -> Made:
+    return issue(common_name, issuer, dns=names, start=start, end=end, own_key=own_key)
 
 
 def attempt(site: House, domain: str, sender: str = "ann@sender.example") -> str:
@@ -208,7 +223,6 @@ def chain_for(case: str, domain: str) -> tuple[Made, ...]:
     raise AssertionError(case)
 
 
-UNKNOWN_MIDDLE = issue("Unknown Issuing", issue("Unknown Root", ca=True, **FRESH), ca=True, **FRESH)
 # case: the word of required-verify, that of required-verify-hosted; "" is delivered
 CASES = {
     "verified": ("", ""),
@@ -375,7 +389,7 @@ def weak_dh(folder: Path, domain: str, *, curves: bool) -> ssl.SSLContext:
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     file = folder / "dh.pem"
     file.write_text(DH_1024)
-    context.load_dh_params(file)
+    context.load_dh_params(str(file))
     return context
 
 
