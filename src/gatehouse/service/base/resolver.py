@@ -44,6 +44,9 @@ MAX_CACHED = 20_000
 LOOKUP_SECONDS = 10.0
 # More records than this in one answer are cut: the number is the sender's choice, the work is ours.
 MAX_RECORDS = 64
+# On loopback, and yet no resolver: the DNS of Docker's networks passes every answer on as it came,
+# also the AD bit of whoever stands outside.
+ONLY_FORWARDS = frozenset({"127.0.0.11"})
 # What fits into a datagram on every path (DNS flag day 2020); more comes over TCP.
 EDNS_PAYLOAD = 1232
 K = TypeVar("K")
@@ -206,7 +209,8 @@ class Resolver:
         addresses = [address for address, _ in self.servers()]
         try:
             return bool(addresses) and all(
-                ipaddress.ip_address(each).is_loopback for each in addresses
+                ipaddress.ip_address(each).is_loopback and each not in ONLY_FORWARDS
+                for each in addresses
             )
         except ValueError:
             return False

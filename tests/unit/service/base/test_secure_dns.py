@@ -399,6 +399,7 @@ def test_the_bit_of_a_stranger_counts_for_nothing(server: Signed) -> None:
         (("127.0.0.1",), True),
         (("127.8.8.8", "::1"), True),
         (("127.0.0.1", "192.0.2.1"), False),
+        (("127.0.0.11",), False),  # of a Docker network: it only forwards
         (("192.0.2.1",), False),
         (("2001:db8::1",), False),
     ],
