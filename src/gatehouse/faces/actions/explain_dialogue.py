@@ -117,16 +117,24 @@ class _Rehearsal:
     def __init__(self, situation: Situation, at: float) -> None:
         self._given = situation
         self._at = at
-        self._desk = Desk(situation.listener, None)
-        self._decision = self._desk.decide(
-            situation.ip, situation.host, situation.host_state, situation.listed
+        # Not `Desk.decide`: a real client's name has been asked for, this one's maybe not.
+        access = situation.listener.access.match(
+            situation.ip, situation.host, state=situation.host_state, listed=situation.listed
         )
-        self._rules = self._decision.rules
-        self._policy = self._rules.policy
+        self._desk = Desk(situation.listener, None)
+        self._policy = access.policy
+        self._rules = self._desk.rules_for(access.policy)
         self._implicit = self._desk.implicit_tls
         self._counts = Counts(listener_connections=1, client_connections=1)
         self._counts.sender_domain = situation.sender_domain
-        self._played = Played(self._decision.client)
+        client = ClientFacts(
+            ip=situation.ip,
+            access=access,
+            host=situation.host,
+            host_state=situation.host_state,
+            tls=self._implicit,
+        )
+        self._played = Played(client)
         self._engine = ServerEngine(self._desk.settings, tls_active=self._implicit)
         self._login_tried = False
         self._lost = False  # as the journal calls it when TLS was the end
@@ -157,7 +165,7 @@ class _Rehearsal:
             inbound_facts.matched(client, self._at, _ICID),
             *inbound_facts.of_connection(outcome, client, self._at, _ICID),
         ]
-        self._engine.settings = self._decision.settings
+        self._engine.settings = self._desk.settings_for(self._policy, tls=self._implicit)
         greeting = outcome.greeting if isinstance(outcome, Admit) else outcome.reply
         if isinstance(outcome, Deny):
             played.denied.append(outcome)
@@ -197,7 +205,7 @@ class _Rehearsal:
         """TLS comes up; False when the client's certificate ends the service."""
         given, played = self._given, self._played
         shown = given.certificate if asks_for_certificate(given.listener, self._policy) else None
-        played.client = self._decision.client_tls
+        played.client = replace(played.client, tls=True)
         if shown is not None:
             played.client = replace(played.client, certificate=shown)
         if not self._implicit:
