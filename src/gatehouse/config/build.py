@@ -15,6 +15,7 @@ from gatehouse.policy import (
     destinations,
     mail_flow,
     recipients,
+    reputation,
     retry,
     routes,
     smart_hosts,
@@ -78,7 +79,7 @@ def policy_origins(document: schema.Document, name: str) -> dict[str, origin.Ori
 
 def access_table(document: schema.Document, listener: schema.Listener) -> access.HostAccessTable:
     """The compiled host access table of a listener."""
-    return access.HostAccessTable(
+    groups = [
         access.SenderGroup(
             # The closing group has no name in the log: "SG None match ALL".
             name=None if builtin.is_closing(group) else group.name,
@@ -86,7 +87,14 @@ def access_table(document: schema.Document, listener: schema.Listener) -> access
             policy=policy(document, group.policy),
         )
         for group in builtin.sender_groups(listener)
-    )
+    ]
+    return access.HostAccessTable(groups, local_source(document))
+
+
+def local_source(document: schema.Document) -> reputation.LocalSource:
+    """What the operator's own tables say about addresses."""
+    section = document.reputation
+    return reputation.LocalSource(section.scores, section.countries, section.owners)
 
 
 def bounce_profile(document: schema.Document, name: str) -> retry.BounceProfile:

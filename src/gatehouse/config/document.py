@@ -45,7 +45,7 @@ def _finding(fault: ErrorDetails) -> findings.Finding:
         return _unknown(path, fault["input"])
     if kind == "missing":
         return findings.error(path, "is missing", hint=_help(path))
-    if fault["loc"] and fault["loc"][-1] == "[key]":
+    if fault["loc"] and fault["loc"][-1] == "[key]" and kind != "value_error":
         own = kind == "value_error"  # the key says itself what it may be
         allowed = _allowed(fault) if own else "letters, digits, '.', '_' and '-', at most 63"
         return findings.error(path, "is no name", hint=f"allowed: {allowed}")

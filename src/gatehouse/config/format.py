@@ -77,6 +77,8 @@ def _value(value: object, unit: str | None = None) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return _number(value, unit)
+    if isinstance(value, float):
+        return repr(value)  # the shortest text that reads back to the same number
     if isinstance(value, enum.Enum):
         return quoted(str(value.value).lower())
     if isinstance(value, list):

@@ -19,7 +19,7 @@ from gatehouse.config import (
 )
 from gatehouse.config.findings import Finding, error, has_errors, warning
 from gatehouse.config.open_relay import open_relay
-from gatehouse.policy import mail_flow, members
+from gatehouse.policy import mail_flow, members, reputation
 from gatehouse.policy.mail_flow import AuthDemand, Behavior
 
 # Our own: whoever lets so large a part of all addresses in means everybody (one in sixteen).
@@ -129,6 +129,7 @@ def _sender_groups(
 ) -> Iterator[Finding]:
     path = (*path, "sender_groups")
     groups = builtin.sender_groups(listener)
+    source = build.local_source(document)
     found: list[Finding] = []
     seen: set[str] = set()
     for index, group in enumerate(groups):
@@ -142,7 +143,7 @@ def _sender_groups(
         found += unknown_name(
             (*here, "policy"), group.policy, builtin.policy_names(document), "mail flow policy"
         )
-        found += _members(group, here)
+        found += _members(group, here, source)
         if index < len(groups) - 1 and any(one.upper() == builtin.ALL for one in group.members):
             found.append(
                 error(
@@ -193,7 +194,7 @@ def _strangers(
             case members.AddressSpan(bits, low, high) if _wide(bits, low, high):
                 what = "so many addresses may send to everywhere: an open relay"
                 yield open_relay(document, listener, here, what)
-            case members.ReverseState() | members.DnsList():
+            case members.ReverseState() | members.DnsList() | members.NoScore():
                 yield warning(
                     here,
                     "lets strangers relay: what DNS says about a client proves nothing",
@@ -204,7 +205,9 @@ def _strangers(
                 pass
 
 
-def _members(group: schema.SenderGroup, path: findings.Path) -> Iterator[Finding]:
+def _members(
+    group: schema.SenderGroup, path: findings.Path, source: reputation.LocalSource
+) -> Iterator[Finding]:
     seen: set[str] = set()
     for index, text in enumerate(group.members):
         here = (*path, "members", index)
@@ -214,11 +217,13 @@ def _members(group: schema.SenderGroup, path: findings.Path) -> Iterator[Finding
         match members.parse_member(text):
             case members.MemberFault(reason):
                 yield error(here, "is no member of a sender group", hint=reason, found=text)
-            case members.ScoreRange() | members.NoScore() | members.Owner() | members.Country():
+            case (
+                members.ScoreRange() | members.NoScore() | members.Owner() | members.Country()
+            ) as asked if not source.answers(asked):
                 yield warning(
                     here,
                     "never matches: no local source for it is configured",
-                    hint="scores, owners and countries are kept, and decide nothing",
+                    hint="[reputation] takes scores, countries and owners",
                     found=text,
                 )
             case members.AddressSpan(tidy=False):

@@ -150,6 +150,7 @@ _KNOWN = (
     (schema.DnsServer, "`address:port`"),
     (schema.CrlUrl, "URL"),
     (schema.ReplyText, "text"),
+    (schema.CountryCode, "two letters"),
 )
 
 
@@ -176,7 +177,12 @@ def _kind(annotation: object, metadata: tuple[object, ...]) -> str:
     return _plain(annotation, metadata)
 
 
-_WORDS: dict[object, str] = {int: "number", str: "text", bool: "`true` or `false`"}
+_WORDS: dict[object, str] = {
+    int: "number",
+    float: "number",
+    str: "text",
+    bool: "`true` or `false`",
+}
 
 
 def _plain(annotation: object, metadata: tuple[object, ...]) -> str:

@@ -20,6 +20,7 @@ from gatehouse.policy import (
     destinations,
     fetch_targets,
     mail_flow,
+    members,
     outbound_tls,
     retry,
     smart_hosts,
@@ -31,6 +32,7 @@ from gatehouse.smtp import sasl, saslprep
 FORMAT = 1
 MAX_ENTRIES = 200_000  # our own: entries of one table
 MAX_TEXT = 400  # RFC 5321 §4.5.3.1.5: a reply line has 512 octets, codes and line end included
+MAX_BLOCKS = 20_000  # our own: blocks of one table of [reputation]
 MAX_COMMENT = 500  # our own: a few lines for people
 DEFAULT_CERTIFICATE = "Demo"
 DEFAULT_POLICY = "default"  # [mail_flow_policies.default]
@@ -84,6 +86,18 @@ def _crl_url(value: str) -> str:
     target = fetch_targets.parse_target(value)
     if isinstance(target, fetch_targets.TargetFault):
         raise ValueError(target.reason)
+    return value
+
+
+def _country(value: str) -> str:
+    if not (len(value) == 2 and value.isascii() and value.isalpha() and value.isupper()):
+        raise ValueError('two capital letters (ISO 3166-1): "KR"')
+    return value
+
+
+def _block(value: str) -> str:
+    if not isinstance(members.parse_member(value), members.AddressSpan):
+        raise ValueError("an address, a range or a CIDR block")
     return value
 
 
@@ -165,6 +179,10 @@ ReplyText = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_reply_tex
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 RefusalCode = Annotated[int, Field(ge=400, le=599)]
+Score = Annotated[float, Field(ge=-10.0, le=10.0)]  # members.SCORE_LIMIT
+CountryCode = Annotated[str, Field(max_length=2), AfterValidator(_country)]
+Block = Annotated[str, Field(max_length=members.MAX_MEMBER), AfterValidator(_block)]
+OwnerNumber = Annotated[int, Field(ge=0, le=10**18)]
 Behavior = Annotated[mail_flow.Behavior, _choice(mail_flow.Behavior)]
 TlsDemand = Annotated[mail_flow.TlsDemand, _choice(mail_flow.TlsDemand)]
 AuthDemand = Annotated[mail_flow.AuthDemand, _choice(mail_flow.AuthDemand)]
@@ -673,6 +691,21 @@ class SmartHost(Section):
     )
 
 
+class Reputation(Section):
+    """[reputation]: a source for SBRS, country and SBO members; the smallest block speaks."""
+
+    scores: Annotated[dict[Block, Score], Field(max_length=MAX_BLOCKS)] = Field(
+        default_factory=dict,
+        description='Score of each block, -10.0 to 10.0: "192.0.2.0/24" = -4.5.',
+    )
+    countries: Annotated[dict[Block, CountryCode], Field(max_length=MAX_BLOCKS)] = Field(
+        default_factory=dict, description='Country of each block: "192.0.2.0/24" = "KR".'
+    )
+    owners: Annotated[dict[Block, OwnerNumber], Field(max_length=MAX_BLOCKS)] = Field(
+        default_factory=dict, description='Owner of each block: "192.0.2.0/24" = 123456.'
+    )
+
+
 class Trust(Section):
     """[trust]: whose certificates are believed, beside the custom list of `gatehouse trust`."""
 
@@ -820,6 +853,7 @@ class Document(Section):
     bounce_profiles: dict[Name, BounceProfile] = Field(default_factory=dict)
     smart_hosts: dict[Name, SmartHost] = Field(default_factory=dict)
     smtp_configuration: SmtpConfiguration | None = Field(default=None)
+    reputation: Reputation = Field(default_factory=Reputation)
     trust: Trust = Field(default_factory=Trust)
     ldap: ServiceCertificate = Field(default_factory=ServiceCertificate)
     url_filtering: ServiceCertificate = Field(default_factory=ServiceCertificate)

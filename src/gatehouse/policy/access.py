@@ -11,10 +11,10 @@ slow way, group by group and member by member, for people who want to know why.
 
 import enum
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
-from gatehouse.policy import access_walk, mail_flow, members
+from gatehouse.policy import access_walk, mail_flow, members, reputation
 from gatehouse.policy.spans import NEVER, Segments, number_of
 
 
@@ -48,6 +48,7 @@ class AccessMatch:
     match: str
     behavior: mail_flow.Behavior
     policy: mail_flow.MailFlowPolicy
+    score: float | None = None  # of the client, where a local source says one
 
 
 class HostAccessTable:
@@ -60,23 +61,29 @@ class HostAccessTable:
         "_group_of",
         "_hosts",
         "_lists",
-        "_sourced",
         "_states",
         "_suffixes",
+        "_unanswered",
         "_v4",
         "_v6",
         "groups",
+        "source",
     )
 
-    def __init__(self, groups: Iterable[SenderGroup]) -> None:
+    def __init__(
+        self,
+        groups: Iterable[SenderGroup],
+        source: reputation.LocalSource = reputation.NO_SOURCE,
+    ) -> None:
         self.groups = tuple(groups)
+        self.source = source
         self._answers: list[AccessMatch] = []
         self._group_of: list[int] = []  # place of a member -> index of its group
         self._hosts: dict[str, int] = {}
         self._suffixes: dict[str, int] = {}
         self._states: dict[NameState, int] = {}
         self._lists: dict[str, int] = {}
-        self._sourced: list[int] = []
+        self._unanswered: list[int] = []
         self._everything = NEVER
         spans: dict[int, list[tuple[int, int, int]]] = {members.V4_BITS: [], members.V6_BITS: []}
         for index, group in enumerate(self.groups):
@@ -136,7 +143,10 @@ class HostAccessTable:
         place = self._place(ip, host, state)
         if listed and self._lists:
             place = min(place, *(self._lists.get(zone, NEVER) for zone in listed))
-        return self._answers[place]
+        answer = self._answers[place]
+        if self.source.scores:
+            answer = replace(answer, score=self.source.scores.value(*number_of(ip)))
+        return answer
 
     def walk(
         self,
@@ -148,7 +158,7 @@ class HostAccessTable:
     ) -> tuple[access_walk.GroupVerdict, ...]:
         """The same question as `match`, with what happened in each group, in their order."""
         name = host.lower().rstrip(".") if host and state in _NAME_COUNTS else ""
-        client = access_walk.Client(ip, name, state.value, frozenset(listed))
+        client = access_walk.Client(ip, name, state.value, frozenset(listed), self.source)
         verdicts: list[access_walk.GroupVerdict] = []
         decided = False
         for group in self.groups:
@@ -172,7 +182,7 @@ class HostAccessTable:
 
     def hidden_members(self) -> frozenset[tuple[int, str]]:
         """(index of the group, member) of all that never decide, since wider ones come first."""
-        visible = self._v4.visible | self._v6.visible | {self._everything} | set(self._sourced)
+        visible = self._v4.visible | self._v6.visible | {self._everything} | set(self._unanswered)
         # Behind the last place that any address needs, no name and no list is ever asked.
         last = min(max(self._v4.last_place, self._v6.last_place), self._everything)
         named = [place for name, place in self._hosts.items() if self._host(name) == place]
@@ -193,9 +203,17 @@ class HostAccessTable:
         self, group: SenderGroup, text: str, spans: dict[int, list[tuple[int, int, int]]]
     ) -> None:
         place = len(self._answers)
-        match members.parse_member(text):
-            case members.AddressSpan() as span:
-                spans[span.bits].append((span.low, span.high, place))
+        parsed = members.parse_member(text)
+        match parsed:
+            case (
+                members.AddressSpan()
+                | members.ScoreRange()
+                | members.NoScore()
+                | members.Owner()
+                | members.Country()
+            ):
+                for span in self._ranges(parsed, place):
+                    spans[span.bits].append((span.low, span.high, place))
             case members.HostName(name):
                 self._hosts.setdefault(name, place)
             case members.HostsBelow(domain):
@@ -204,8 +222,6 @@ class HostAccessTable:
                 self._states.setdefault(NameState(state), place)
             case members.DnsList(zone):
                 self._lists.setdefault(zone, place)
-            case members.ScoreRange() | members.NoScore() | members.Owner() | members.Country():
-                self._sourced.append(place)  # kept, and matches nobody: there is no source
             case members.Everything():
                 self._everything = min(self._everything, place)
             case members.MemberFault(reason):
@@ -214,6 +230,17 @@ class HostAccessTable:
                 assert_never(other)
         behavior = group.policy.behavior
         self._answers.append(AccessMatch(group.name, text, behavior, group.policy))
+
+    def _ranges(
+        self, member: members.AddressSpan | members.Sourced, place: int
+    ) -> tuple[members.AddressSpan, ...]:
+        """The addresses of a member; what matches nobody now is kept, and hidden by nobody."""
+        if isinstance(member, members.AddressSpan):
+            return (member,)
+        found = tuple(self.source.ranges(member))
+        if not found:
+            self._unanswered.append(place)
+        return found
 
     def _place(self, ip: str, host: str | None, state: NameState) -> int:
         """The first place by address, name and state of the name."""

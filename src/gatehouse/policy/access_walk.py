@@ -8,7 +8,7 @@ the compiled one on purpose, so that a test can hold both against each other.
 import enum
 from dataclasses import dataclass
 
-from gatehouse.policy import mail_flow, members
+from gatehouse.policy import mail_flow, members, reputation
 from gatehouse.policy.spans import number_of
 
 MAX_HOST = 253  # RFC 1035 §2.3.4; a longer reverse name matches no member
@@ -81,19 +81,42 @@ _NO_STATE = {
 class Client:
     """One client and what is known about it, held against members one by one."""
 
-    def __init__(self, ip: str, name: str, state: str, listed: frozenset[str]) -> None:
+    def __init__(
+        self,
+        ip: str,
+        name: str,
+        state: str,
+        listed: frozenset[str],
+        source: reputation.LocalSource = reputation.NO_SOURCE,
+    ) -> None:
         self.bits, self.number = number_of(ip)
         self.name = name if len(name) <= MAX_HOST else ""  # confirmed, or empty
         self.state = state  # one of the words of access.NameState
         self.listed = listed
+        self.source = source
         self._why = {
             Kind.ADDRESS: f"{ip} is in none of them",
             Kind.HOST: f"{self.name} is none of them" if self.name else _NO_NAME[state],
             Kind.STATE: _NO_STATE[state],
             Kind.DNS_LIST: "none of them is known to list the client",
-            Kind.SOURCED: "no local source for scores, owners and countries is configured",
+            Kind.SOURCED: self._known(),
             Kind.ALL: "",
         }
+
+    def _known(self) -> str:
+        """What the local source says about the client."""
+        told = []
+        for what, table in (
+            ("score", self.source.scores),
+            ("country", self.source.countries),
+            ("owner", self.source.owners),
+        ):
+            value = table.value(self.bits, self.number)
+            if not table:
+                told.append(f"no source of {what} is configured")
+            else:
+                told.append(f"no {what} is known" if value is None else f"its {what} is {value}")
+        return ", ".join(told)
 
     def compare(self, texts: tuple[str, ...]) -> tuple[str | None, tuple[Compared, ...]]:
         """The first of these members that fits, and what was compared, kind by kind."""
@@ -131,6 +154,10 @@ class Client:
                 return state == self.state
             case members.DnsList(zone):
                 return zone in self.listed
+            case (
+                members.ScoreRange() | members.NoScore() | members.Owner() | members.Country()
+            ) as asked:
+                return self.source.fits(asked, self.bits, self.number)
             case members.Everything():
                 return True
             case _:

@@ -56,13 +56,13 @@ def matched(client: ClientFacts, at: float, icid: int) -> facts.SenderGroupMatch
         group=access.group,
         match=access.match,
         policy=access.policy.name,
-        score=score(client.ip),
+        score=score(client.ip) if access.score is None else f"{access.score:.1f}",
     )
 
 
 @lru_cache(maxsize=4096)
 def score(ip: str) -> str:
-    """The reputation word of the log: there is no score source, private addresses say so."""
+    """The reputation word of the log for a client without a score; private addresses say so."""
     private = ip.startswith(("10.", "192.168.")) or (
         ip.startswith("172.") and ip.split(".")[1] in _PRIVATE_172
     )

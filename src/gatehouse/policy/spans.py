@@ -8,7 +8,7 @@ question "which range comes first for this address?" is one binary search.
 import bisect
 import heapq
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gatehouse.policy.members import V4_BITS
 
@@ -19,10 +19,11 @@ _MAPPED_V4 = 0xFFFF  # RFC 4291 §2.5.5.2: ::ffff:0:0/96 holds the IPv4-mapped a
 class Segments:
     """The ranges of one family: (low, high, place), both ends included."""
 
-    __slots__ = ("_places", "_starts", "last_place")
+    __slots__ = ("_bits", "_places", "_starts", "last_place")
 
     def __init__(self, ranges: Iterable[tuple[int, int, int]], bits: int) -> None:
         spans = list(ranges)
+        self._bits = bits
         self._starts: list[int] = []
         self._places: list[int] = []
         edges = sorted({0} | {low for low, _, _ in spans} | {high + 1 for _, high, _ in spans})
@@ -45,6 +46,12 @@ class Segments:
     def visible(self) -> set[int]:
         """The places that decide for at least one address."""
         return set(self._places) - {NEVER}
+
+    def ranges(self) -> Iterator[tuple[int, int, int]]:
+        """All addresses, cut where the place changes: (low, high, place or NEVER)."""
+        ends = [start - 1 for start in self._starts[1:]]
+        ends.append((1 << self._bits) - 1)
+        yield from zip(self._starts, ends, self._places, strict=True)
 
     def place(self, number: int) -> int:
         """The smallest place of the ranges that cover an address, or NEVER."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gatehouse.config import findings, listener_checks, schema
+from gatehouse.config import checks, findings, format, listener_checks, schema
 
 CERTIFICATES = frozenset({"Demo", "mx"})
 
@@ -76,6 +76,35 @@ def test_a_member_that_asks_a_source_is_kept_and_named(member: str) -> None:
     found = said(((member,), "BLOCKED"), (("10/8",), "ACCEPTED"), ALL)
     assert found == ["warning sender_groups[1].members[1]: never matches: no local source for it "
                      "is configured"]  # fmt: skip
+
+
+def test_with_a_source_of_its_kind_a_member_is_fine_and_blocks_are_checked() -> None:
+    text = (
+        b'format = 1\n[interfaces.Net]\naddress = "127.0.0.1"\n[listeners.In]\ntype = "public"\n'
+        b'interface = "Net"\nrecipient_access = [{ recipient = "a.example", access = "accept" }]\n'
+        b'[[listeners.In.sender_groups]]\nname = "BAD"\nmembers = ["SBRS[-10:-3]", "country[KR]"]\n'
+        b'policy = "BLOCKED"\n[reputation.scores]\n"192.0.2.0/24" = -4.5\n"10/8" = 3\n'
+    )
+    loaded = checks.load(text)
+    assert isinstance(loaded, checks.Loaded)
+    (warned,) = [one for one in loaded.warnings if "never matches" in one.what]
+    assert warned.path[-1] == 1
+    table = loaded.running.listeners[0].access
+    assert (table.match("192.0.2.9").match, table.match("10.0.0.1").match) == (
+        "SBRS[-10:-3]",
+        "ALL",
+    )
+    again = checks.load(format.format_document(loaded.document).encode())
+    assert isinstance(again, checks.Loaded)
+    assert again.document == loaded.document
+    for bad in (b'"mx.example" = 1.0\n', b'"11/8" = 11.0\n', b'"11/8" = "x"\n'):
+        assert isinstance(checks.load(text + bad), checks.Refused)
+    country = checks.load(text + b'[reputation.countries]\n"10/8" = "kr"\n')
+    assert isinstance(country, checks.Refused)
+    assert "two capital letters" in str(country.findings[0])
+    block = checks.load(text + b'"mx.example" = 1.0\n')
+    assert isinstance(block, checks.Refused)
+    assert "CIDR block" in str(block.findings[0])
 
 
 def test_the_last_group_must_decide() -> None:
