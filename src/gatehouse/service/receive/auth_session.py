@@ -96,7 +96,7 @@ class AuthSession(Welcome):
             self.use(self.desk.settings_for(access.policy, tls=True, certificate=self._has_proof()))
 
     def _has_proof(self) -> bool:
-        """A user is tied to the client's certificate, by its octets or by a name that is verified."""
+        """A user is tied to the client's certificate, by its octets or by a verified name."""
         if not self.desk.auth.asks_for_certificate or self.report is None:
             return False
         if not self.report.peer_chain:
