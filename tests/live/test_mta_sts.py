@@ -274,6 +274,8 @@ def test_a_report_arrives_as_mail_even_where_tls_fails(site: Site) -> None:
     (sent,) = json.loads(site.house.gateway.command(*command))["reports"]
     assert sent["outcome"] == "sent"
     (message,) = server.wait()
+    # The session that carries a report is not reported itself.
+    assert site.house.gateway.events.of(facts.TlsPolicyResult, domain=domain) == []
     mail = email.message_from_bytes(message.content, policy=email.policy.default)
     assert mail["TLS-Report-Domain"] == domain
     assert mail["TLS-Report-Submitter"] == "gw.sts.example"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gatehouse.faces.actions import tls_reports
-from gatehouse.faces.cli.terminal import Column, Screen, moment, pairs, table
+from gatehouse.faces.cli.terminal import Column, Screen, clean, moment, pairs, table
 
 
 def report_list(one: tls_reports.TlsReportList, to: Screen) -> str:
@@ -130,7 +130,7 @@ def imported(one: tls_reports.Imported, to: Screen) -> str:
 def sent(one: tls_reports.Sent, to: Screen) -> str:
     """One line for each report."""
     if not one.reports:
-        return f"Nothing is to be sent about {one.day}."
+        return f"Nothing is to be sent about {clean(one.day)}."
     columns = (Column("DOMAIN", flexible=True), Column("REPORT"), Column("NOTE", flexible=True))
     return table(columns, [(each.domain, each.outcome, each.note) for each in one.reports], to)
 

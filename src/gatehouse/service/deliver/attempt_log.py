@@ -9,7 +9,7 @@ TLS could be judged.
 from gatehouse.journal import facts
 from gatehouse.mail.reply import Reply
 from gatehouse.policy import bounce, routes
-from gatehouse.policy.outbound_values import HostPlan
+from gatehouse.policy.outbound_values import HostPlan, Rule
 from gatehouse.policy.server_identity import IdentityVerdict
 from gatehouse.service.deliver.failures import NotConnected
 from gatehouse.service.deliver.link import Link, LinkLost, source_address
@@ -27,7 +27,9 @@ class AttemptLog:
         self._ip = ip
         self._plan = plan
         self._link: Link | None = None
-        self._reported = False
+        # Who ignores the recipient's policies, as the mail that carries reports does, says nothing
+        # about them (RFC 8460 §3: such sessions are not to be included).
+        self._reported = any(one.rule is Rule.TLS_REQUIRED_NO for one in plan.reasons)
         self.dcid = 0
 
     @property

@@ -134,12 +134,6 @@ class StsPolicies:
         self._known.pop(domain, None)
         return await self._once(domain)
 
-    def forget(self, domain: str) -> None:
-        """Drop what is cached: an operator knows better than a policy that is wrong."""
-        self._tools.cache.remove(domain)
-        self._known.pop(domain, None)
-        self._failed.pop(domain, None)
-
     async def _once(self, domain: str) -> StsState:
         """Ask, unless somebody asks already: then wait for that answer."""
         task = self._asked.get(domain)

@@ -359,13 +359,3 @@ def test_nobody_asks_after_a_policy_that_is_not_used(world: World) -> None:
         assert await world.policies.round() == 1
 
     play(script)
-
-
-def test_an_operator_can_have_a_policy_forgotten(world: World) -> None:
-    async def script() -> None:
-        await world.ask()
-        world.record = dns.NoName()
-        world.policies.forget(DOMAIN)
-        assert (await world.ask()).policy is None
-
-    play(script)
