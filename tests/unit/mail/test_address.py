@@ -9,6 +9,7 @@ from gatehouse.mail.address import (
     MAX_MAILBOX,
     Address,
     AddressFault,
+    parse_bare,
     parse_domain,
     parse_forward_path,
     parse_mailbox,
@@ -291,3 +292,18 @@ def test_what_is_taken_reads_back_the_same(text: str) -> None:
         assert isinstance(again, Address)
         assert again.canonical == parsed.canonical
         assert parse_domain(parsed.domain) == parsed.domain
+
+
+@pytest.mark.parametrize(
+    ("raw", "local"), [(b"cron", "cron"), (b'"a b"', '"a b"'), ("jörg".encode(), "jörg")]
+)
+def test_a_local_part_alone_is_bare(raw: bytes, local: str) -> None:
+    bare = parse_bare(raw)
+    assert bare == Address(local, local, "", not local.isascii())
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"a@b", b"a@b.example", b'"a"@b', b"a b", b".a", b"a\r", b"x" * 65, b"<a>"]
+)
+def test_what_is_no_local_part_is_not_bare(raw: bytes) -> None:
+    assert parse_bare(raw) is None

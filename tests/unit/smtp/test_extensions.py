@@ -90,3 +90,9 @@ def test_what_is_announced() -> None:
     assert lines == ("PIPELINING", "SIZE 9", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN")
     more = extensions.ehlo_keywords(size=9, smtputf8=True, starttls=True, auth=("PLAIN", "LOGIN"))
     assert more[6:] == ("SMTPUTF8", "STARTTLS", "AUTH PLAIN LOGIN")
+
+
+def test_requiretls_is_known_where_it_is_announced_and_takes_no_value() -> None:
+    given = {"smtputf8": True, "auth": False, "requiretls": True}
+    assert extensions.mail_params(b"REQUIRETLS", **given) == MailParams(requiretls=True)
+    assert extensions.mail_params(b"REQUIRETLS=1", **given) == extensions.BAD_REQUIRETLS

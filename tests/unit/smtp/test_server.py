@@ -13,6 +13,7 @@ from gatehouse.smtp import limits
 from gatehouse.smtp import server_events as events
 from gatehouse.smtp.server import ServerEngine
 from gatehouse.smtp.server_states import State
+from tests.unit.smtp import server_wire
 from tests.unit.smtp.server_wire import OPEN, Server, octets
 
 PIECES = [
@@ -488,3 +489,47 @@ def test_a_refused_data_keeps_the_transaction() -> None:
     server = Server(lambda e: full if isinstance(e, events.DataStart) else None)
     server.send(OPEN, b"DATA\r\n")
     assert server.engine.state is State.RECIPIENTS
+
+
+def test_a_client_turned_away_after_the_handshake_hears_it_once_and_is_gone() -> None:
+    no = Reply(554, "5.7.1", ("not with this certificate",))
+    for command in (b"EHLO x\r\n", b"NOOP\r\n", b"MAIL FROM:<a@example.org>\r\n"):
+        server = Server().send(b"STARTTLS\r\n")
+        server.engine.tls_started()
+        server.engine.turn_away(no)
+        server.wire = b""
+        assert server.send(command).wire == b"554 5.7.1 not with this certificate\r\n"
+        assert server.engine.closing
+    server = Server().send(b"STARTTLS\r\n")
+    server.engine.tls_started()
+    server.engine.turn_away(no)
+    server.wire = b""
+    assert server.send(b"QUIT\r\n").wire.startswith(b"221 ")
+
+
+def test_a_greeting_that_nobody_has_heard_becomes_the_refusal() -> None:
+    engine = ServerEngine(server_wire.settings(), tls_active=True)
+    engine.greet()
+    engine.turn_away(Reply(554, "5.7.1", ("no",)))
+    assert engine.take_output() == b"554 5.7.1 no\r\n"
+    engine.receive(b"EHLO x\r\n")
+    engine.next_event()
+    assert engine.take_output().startswith(b"503 ")
+
+
+def test_bare_addresses_are_let_through_only_for_a_default_domain() -> None:
+    plain = Server().send(b"EHLO x\r\nMAIL FROM:<cron>\r\n")
+    assert plain.wire.splitlines()[-1].startswith(b"501 5.1.7 Missing domain")
+    whole = Server(accept_bare_addresses=True)
+    whole.send(b"EHLO x\r\nMAIL FROM:<cron>\r\nRCPT TO:<bob> NOTIFY=NEVER\r\nRCPT TO:<a b>\r\n")
+    senders = [one.sender for one in whole.events if isinstance(one, events.MailFrom)]
+    assert [one and (one.text, one.domain) for one in senders] == [("cron", "")]
+    named = [one.recipient.address for one in whole.events if isinstance(one, events.RcptTo)]
+    assert [(one.text, one.domain) for one in named] == [("bob", "")]
+    assert whole.wire.splitlines()[-1].startswith(b"501")
+
+
+def test_the_proxy_protocol_is_no_mail() -> None:
+    server = Server().send(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 25\r\n")
+    assert server.wire.startswith(b"521 ")
+    assert server.engine.closing

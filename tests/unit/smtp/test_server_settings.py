@@ -25,3 +25,12 @@ def test_the_banner_names_the_host() -> None:
 def test_equal_settings_are_equal() -> None:
     assert settings() == settings()
     assert settings() != settings(max_message_size=1)
+
+
+def test_requiretls_is_announced_inside_tls_only() -> None:
+    assert b"REQUIRETLS" not in settings().ehlo_clear
+    assert b"REQUIRETLS\r\n" in settings().ehlo_tls
+
+
+def test_the_banner_has_the_policy_s_code() -> None:
+    assert settings(greeting_code=221).banner == b"221 mx.example.com ESMTP\r\n"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gatehouse.policy.access import NameState
 from gatehouse.service.base.resolver import (
     MAX_RECORDS,
     Found,
@@ -218,3 +219,37 @@ def test_hosts_lines() -> None:
     forward, backward = read_hosts("192.0.2.1 A.test. alias\n192.0.2.2 a.test\n# 192.0.2.3 no\n")
     assert forward == {"a.test": ["192.0.2.1", "192.0.2.2"], "alias": ["192.0.2.1"]}
     assert backward == {"192.0.2.1": "a.test", "192.0.2.2": "a.test"}
+
+
+def test_a_dns_list_says_yes_no_or_nothing(server: DnsServer) -> None:
+    server.add("7.2.0.192.bl.test", {"A": ["127.0.0.2"]})
+    server.add("9.2.0.192.bl.test", Trouble.SERVFAIL)
+    assert isinstance(ask(server, lambda r: r.listed("192.0.2.7", "bl.test")), Found)
+    assert isinstance(ask(server, lambda r: r.listed("192.0.2.8", "bl.test")), NoName)
+    assert isinstance(ask(server, lambda r: r.listed("192.0.2.9", "bl.test")), Temporary)
+    ask(server, lambda r: r.listed("2001:db8::1", "bl.test"))
+    nibbles = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2"
+    assert (f"{nibbles}.bl.test", "A") in server.asked
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        (ReverseName("mx.test", True), NameState.VERIFIED),
+        (ReverseName("mx.test", False), NameState.NOT_DOUBLE_VERIFIED),
+        (ReverseName(None, False), NameState.NX_DOMAIN),
+        (ReverseName(None, False, failed=True), NameState.SERV_FAIL),
+        (ReverseName("mx.test", False, failed=True), NameState.SERV_FAIL),
+    ],
+)
+def test_a_reverse_name_has_a_state_in_the_words_of_the_table(
+    name: ReverseName, state: NameState
+) -> None:
+    assert name.state is state
+
+
+def test_a_name_that_cannot_be_confirmed_now_is_a_failed_look_up(server: DnsServer) -> None:
+    server.add("77.2.0.192.in-addr.arpa", {"PTR": ["slow.test."]})
+    server.add("slow.test", Trouble.SERVFAIL)
+    name = ask(server, lambda r: r.reverse("192.0.2.77"))
+    assert (name.host, name.verified, name.failed) == ("slow.test", False, True)
