@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from gatehouse.config.running import CrlSettings
 from gatehouse.policy.inbound_values import CertificateState, ClientCertificate
