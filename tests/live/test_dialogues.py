@@ -24,7 +24,14 @@ PORTS = {
     frozenset({("max_recipients", "2")}): 2529,
 }
 ENGINE_ONLY = frozenset(
-    {"auth_mechanisms", "max_errors", "max_junk_commands", "offer_smtputf8", "max_message_size"}
+    {
+        "accept_bare_addresses",
+        "auth_mechanisms",
+        "max_errors",
+        "max_junk_commands",
+        "max_message_size",
+        "offer_smtputf8",
+    }
 )
 SCRIPTS = [
     script

@@ -41,6 +41,24 @@ def due(store: Store, now: float = NOW, cursor: Cursor | None = None) -> list[Du
     return list(store.queue.due(now, 1000, cursor or Cursor()).recipients)
 
 
+@pytest.mark.parametrize("requiretls", [False, True])
+@pytest.mark.parametrize("not_required", [False, True])
+def test_what_a_message_says_about_tls_comes_back(
+    store: Store, writer: BodyWriter, requiretls: bool, not_required: bool
+) -> None:
+    envelope = Envelope(
+        sender=None,
+        recipients=(Recipient(address=address("bob@example.com")),),
+        requiretls=requiretls,
+    )
+    body = write_body(writer, b"x")
+    message = new_message(1, body, envelope=envelope, tls_required_no=not_required)
+    store.commit_batch(writer, [AddMessage(message)])
+    found = store.queue.load(1)
+    assert found is not None
+    assert (found.requiretls, found.tls_required_no) == (requiretls, not_required)
+
+
 def deferred(rid: int, at: float, tries: int = 1, **more: object) -> Deferred:
     return Deferred(rid=rid, next_at=at, tries=tries, **more)  # type: ignore[arg-type]
 

@@ -2,6 +2,8 @@
 """A client's certificate: good by our own list, for a purpose of mail servers, and not revoked."""
 
 from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from cryptography import x509
@@ -11,6 +13,7 @@ from gatehouse.config.running import CrlSettings
 from gatehouse.policy.inbound_values import CertificateState, ClientCertificate
 from gatehouse.service.receive import client_certificates
 from gatehouse.service.receive.client_certificates import NOBODY, ClientCertificates
+from gatehouse.store.interface import Store
 from gatehouse.tls import paths
 from tests.unit.tls.authority import DAY, LEAF, MIDDLE, NOW, OTHER_ROOT, ROOT, Made, issue
 from tests.unit.tls.test_crl import make
@@ -114,3 +117,31 @@ def test_a_verdict_is_remembered_for_a_minute_and_not_over_a_new_list(
 
 def test_where_nobody_asks_no_certificate_is_good() -> None:
     assert NOBODY.judge(shown(LEAF, MIDDLE), AT).state is CertificateState.INVALID
+
+
+class Lists:
+    """Revocation lists in a store, and how often they were read."""
+
+    def __init__(self) -> None:
+        self.digest, self.held, self.read = "one", lists(), 0
+
+    def states(self, *_: object) -> tuple[SimpleNamespace | None, ...]:
+        return (SimpleNamespace(digest=self.digest), None)
+
+    def all(self, *_: object) -> tuple[x509.CertificateRevocationList, ...]:
+        self.read += 1
+        return tuple(self.held)
+
+
+def test_lists_are_read_again_only_when_they_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored, store = Lists(), cast(Store, None)
+    monkeypatch.setattr(client_certificates.crl_store, "states", stored.states)
+    monkeypatch.setattr(client_certificates.crl_store, "held", stored.all)
+    judge = judge_with(ROOT, check=True)
+    judge.read_lists(store)
+    judge.read_lists(store)
+    assert stored.read == 1
+    assert judge.judge(shown(LEAF, MIDDLE), AT).state is CertificateState.VALID
+    stored.digest, stored.held = "two", lists(LEAF)
+    judge.read_lists(store)
+    assert judge.judge(shown(LEAF, MIDDLE), AT).reason == "revoked"
