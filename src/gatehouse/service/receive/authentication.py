@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is it this user? Passwords, SCRAM keys and certificates, checked so that nobody can flood us.
 
-Everything here runs in a few threads of low priority; what does not fit into a short queue is told
-to come back, so a flood of logins costs neither memory nor the processor that mail needs. Nobody is
-looked at before the throttle has agreed, also at the end of SCRAM, and a name that nobody has takes
-the same way as one that somebody has. What failed is counted in the store (`policy/auth_throttle`).
+Hashing is done in a few threads of low priority, and what does not fit into a short queue is told
+to come back: a flood of logins costs neither memory nor the processor that mail needs. The store is
+asked in a thread of its own with the usual priority, for it has one turn to write that mail waits
+for too. Nothing is said before the throttle has agreed at the very end, so logins at the same time
+do not slip past it; and a name that nobody has takes the same way as one that somebody has.
 """
 
 import asyncio
@@ -12,10 +13,10 @@ import os
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from gatehouse.policy import auth_throttle as throttle
 from gatehouse.service.base import passwords
@@ -24,7 +25,7 @@ from gatehouse.store.auth_values import FailedLogin, FailureCount, SmtpUser
 from gatehouse.store.interface import SmtpUsers
 
 THREADS = 2
-"""Of each receiver process; each needs the memory of one argon2id hash while it works."""
+"""That hash, in each receiver process; each needs the memory of one argon2id hash."""
 
 MAX_WAITING = 64
 """Logins that wait in a process (ours): with 50 ms for each, the last one waits two seconds."""
@@ -61,32 +62,42 @@ class Later:
 Verdict = Granted | Denied | Later
 
 
+@dataclass(frozen=True, slots=True)
+class _Hash:
+    """What to compare a password with; None: nobody's."""
+
+    encoded: str | None = field(repr=False)
+
+
 class Authenticator:
     """One for each receiver process. Methods raise `StoreError`."""
 
     def __init__(self, users: SmtpUsers, wall: Callable[[], float]) -> None:
         self._users = users
         self._wall = wall
-        self._pool: ThreadPoolExecutor | None = None
+        self._hashing: ThreadPoolExecutor | None = None  # made when somebody logs in
+        self._asking: ThreadPoolExecutor | None = None
         self._naming_secret: bytes | None = None
         self._waiting: Counter[str] = Counter()
 
     async def password(self, user: str, password: str, ip: str) -> Verdict:
         """Is this the password of the user?"""
-        return await self._run(user, ip, lambda at: self._check_password(user, password, at))
+        return await self._admit(user, ip, lambda at: self._password(user, password, at))
 
     async def scram_keys(self, user: str, ip: str) -> scram.ScramKeys | Later:
         """The keys to go on with; for a name that nobody has, keys that nobody can prove."""
-        return await self._run(user, ip, lambda at: self._find_keys(user, at))
+        return await self._admit(user, ip, lambda at: self._ask(self._find_keys, user, at))
 
     async def proof(self, user: str, ip: str, *, right: bool) -> Verdict:
         """A proof was looked at and is right or wrong: what does that mean?"""
-        return await self._run(user, ip, lambda at: self._judge(user, at, right=right))
+        return await self._admit(user, ip, lambda at: self._ask(self._judge, user, at, right))
 
     async def certificate(self, identities: Sequence[str], user: str | None, ip: str) -> Verdict:
         """Whose certificate is it, and is it that of the user who is named?"""
         shown = user or "unknown"
-        return await self._run(shown, ip, lambda at: self._find_owner(identities, user, at))
+        return await self._admit(
+            shown, ip, lambda at: self._ask(self._find_owner, identities, user, at)
+        )
 
     def is_registered(self, identities: Sequence[str]) -> bool:
         """Some user is proved by one of these identities."""
@@ -94,33 +105,52 @@ class Authenticator:
 
     def close(self) -> None:
         """Let the threads end."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._hashing, self._asking):
+            if pool is not None:
+                pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, user: str, ip: str, work: Callable[[str], _T]) -> _T | Later:
+    async def _admit(
+        self, user: str, ip: str, work: Callable[[str], Coroutine[Any, Any, _T]]
+    ) -> _T | Later:
+        """Do it, unless too many logins are being looked at."""
         network = throttle.network(ip)
         waiting = self._waiting
         if waiting.total() >= MAX_WAITING or waiting[network] >= MAX_WAITING_PER_NETWORK:
             return Later(user)
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(THREADS, "login", initializer=_step_back)
         waiting[network] += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work, network)
+            return await work(network)
         finally:
             waiting[network] -= 1
             if not waiting[network]:
                 del waiting[network]
 
-    # --- in a thread ----------------------------------------------------------------------------
+    async def _password(self, user: str, password: str, network: str) -> Verdict:
+        found = await self._ask(self._find_hash, user, network)
+        if isinstance(found, Later):
+            return found
+        if self._hashing is None:
+            self._hashing = ThreadPoolExecutor(THREADS, "hash", initializer=_step_back)
+        loop = asyncio.get_running_loop()
+        right = await loop.run_in_executor(
+            self._hashing, passwords.verify_password, found.encoded, password
+        )
+        return await self._ask(self._judge, user, network, right)
 
-    def _check_password(self, name: str, password: str, network: str) -> Verdict:
+    async def _ask(self, work: Callable[..., _T], *given: object) -> _T:
+        """Ask the store, in its thread."""
+        if self._asking is None:
+            self._asking = ThreadPoolExecutor(1, "users")
+        return await asyncio.get_running_loop().run_in_executor(self._asking, work, *given)
+
+    # --- in the thread that asks the store ----------------------------------------------------
+
+    def _find_hash(self, name: str, network: str) -> _Hash | Later:
         late = self._too_early(name, network)
         if late is not None:
             return late
         user = self._active(name)
-        encoded = None if user is None else user.password_hash
-        return self._settle(name, network, right=passwords.verify_password(encoded, password))
+        return _Hash(None if user is None else user.password_hash)
 
     def _find_keys(self, name: str, network: str) -> scram.ScramKeys | Later:
         late = self._too_early(name, network)
@@ -133,35 +163,13 @@ class Authenticator:
             return made_up
         return scram.ScramKeys(kept.salt, kept.iterations, kept.stored_key, kept.server_key)
 
-    def _judge(self, name: str, network: str, *, right: bool) -> Verdict:
+    def _judge(self, name: str, network: str, right: bool) -> Verdict:
+        """What a right or wrong proof means now; remember it."""
         late = self._too_early(name, network)
         if late is not None:
             return late
-        # Between his keys and his proof a user may have been disabled.
-        return self._settle(name, network, right=right and self._active(name) is not None)
-
-    def _find_owner(self, identities: Sequence[str], name: str | None, network: str) -> Verdict:
-        owners = self._users.by_certificate(identities)
-        if name is None and len(owners) == 1:
-            name = owners[0]
-        if name is None:
-            return Denied("unknown")
-        late = self._too_early(name, network)
-        if late is not None:
-            return late
-        right = name in owners and self._active(name) is not None
-        return self._settle(name, network, right=right)
-
-    def _active(self, name: str) -> SmtpUser | None:
-        user = self._users.get(name)
-        return user if user is not None and user.enabled else None
-
-    def _too_early(self, name: str, network: str) -> Later | None:
-        seconds = throttle.seconds_to_wait(self._history(name, network), self._wall())
-        return Later(name, seconds) if seconds > 0 else None
-
-    def _settle(self, name: str, network: str, *, right: bool) -> Verdict:
-        """Remember how it ended."""
+        # While he was looked at, a user may have been disabled.
+        right = right and self._active(name) is not None
         history, now = self._history(name, network), self._wall()
         if right:
             if throttle.worth_noting(history, now):
@@ -178,6 +186,22 @@ class Authenticator:
             )
         )
         return Denied(name)
+
+    def _find_owner(self, identities: Sequence[str], name: str | None, network: str) -> Verdict:
+        owners = self._users.by_certificate(identities)
+        if name is None and len(owners) == 1:
+            name = owners[0]
+        if name is None:
+            return Denied("unknown")
+        return self._judge(name, network, name in owners)
+
+    def _active(self, name: str) -> SmtpUser | None:
+        user = self._users.get(name)
+        return user if user is not None and user.enabled else None
+
+    def _too_early(self, name: str, network: str) -> Later | None:
+        seconds = throttle.seconds_to_wait(self._history(name, network), self._wall())
+        return Later(name, seconds) if seconds > 0 else None
 
     def _history(self, name: str, network: str) -> throttle.History:
         kept = self._users.history(name, network)

@@ -101,6 +101,17 @@ def test_after_some_failures_everybody_waits_and_the_right_password_is_not_looke
     assert scene.log_in() == Granted("ann")
 
 
+def test_logins_at_the_same_time_do_not_slip_past_the_throttle(scene: Scene) -> None:
+    async def at_once() -> list[Verdict]:
+        ask = scene.authenticator.password
+        return list(await asyncio.gather(*(ask("ann", f"guess {n}", HOME) for n in range(14))))
+
+    verdicts = asyncio.run(at_once())
+    assert sum(isinstance(one, Denied) for one in verdicts) == throttle.FREE_AT_BOTH
+    assert sum(isinstance(one, Later) for one in verdicts) == 14 - throttle.FREE_AT_BOTH
+    assert scene.log_in() == Later("ann", 30.0)
+
+
 def test_one_address_over_many_names(scene: Scene) -> None:
     verdicts = [scene.log_in("wrong", user=f"name{number}") for number in range(12)]
     assert [type(one) for one in verdicts] == [Denied] * 10 + [Later] * 2
