@@ -26,7 +26,7 @@ _numbers = itertools.count(1)
 def ask(
     zones: SignedZones,
     question: Callable[[Resolver], Coroutine[Any, Any, Any]],
-    seconds: float = 5.0,
+    seconds: float = 15.0,
 ) -> Any:
     zones.publish()
 
@@ -37,7 +37,7 @@ def ask(
     return asyncio.run(body())
 
 
-def tlsa(zones: SignedZones, host: str, seconds: float = 5.0) -> secure_dns.TlsaAnswer:
+def tlsa(zones: SignedZones, host: str, seconds: float = 15.0) -> secure_dns.TlsaAnswer:
     answer: secure_dns.TlsaAnswer = ask(zones, lambda r: secure_dns.tlsa(r, host, 25), seconds)
     return answer
 
@@ -112,7 +112,7 @@ def test_where_nobody_can_say_the_mail_waits(zones: SignedZones, zone: str) -> N
     name = f"mx.{zone}"
     if zone == signed_zone.BOGUS:
         host(zones, ONE, zone=zone)
-    answer = tlsa(zones, name, 0.5 if zone == signed_zone.SILENT else 5.0)
+    answer = tlsa(zones, name, 0.5 if zone == signed_zone.SILENT else 15.0)
     assert isinstance(answer, TlsaFailure)
     assert answer.bogus == (zone == signed_zone.BOGUS)
 

@@ -94,7 +94,7 @@ def ask(
     *,
     trusted: bool | None = None,
     clock: Clock | None = None,
-    seconds: float = 5.0,
+    seconds: float = 15.0,
 ) -> Any:
     async def body() -> Any:
         servers = ((server.address, PORT),)
@@ -105,7 +105,7 @@ def ask(
 
 
 def tlsa(
-    server: DnsServer, host: str, *, trusted: bool | None = None, seconds: float = 5.0
+    server: DnsServer, host: str, *, trusted: bool | None = None, seconds: float = 15.0
 ) -> TlsaAnswer:
     answer: TlsaAnswer = ask(
         server, lambda r: secure_dns.tlsa(r, host, 25), trusted=trusted, seconds=seconds
