@@ -227,7 +227,7 @@ class GatehouseSystem:
         port = free_port()
         folder.mkdir()
         text = folder / "bench.toml"
-        text.write_text(_gatehouse_configuration(port, setting))
+        text.write_text(self.configuration(port, setting))
         data = folder / "data"
         self._say("config", "load", str(text), "--commit", "benchmark", "--data", str(data))
         self._output = folder / "gatehouse.out"
@@ -241,6 +241,10 @@ class GatehouseSystem:
             )
         await_banner(port, lambda: self._process.poll() is None, self._output)
         return port
+
+    def configuration(self, port: int, setting: Setting) -> str:
+        """The text that it runs by."""
+        return gatehouse_configuration(port, setting)
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
@@ -267,7 +271,8 @@ class GatehouseSystem:
             raise BenchFailed(f"gatehouse {' '.join(argv[:2])}: {done.stderr.strip()}")
 
 
-def _gatehouse_configuration(port: int, setting: Setting) -> str:
+def gatehouse_configuration(port: int, setting: Setting) -> str:
+    """A gateway for benchmarks."""
     route = f'[smtp_routes]\n"." = ["127.0.0.1:{setting.relay_to}"]\n' if setting.relay_to else ""
     return f"""format = 1
 
