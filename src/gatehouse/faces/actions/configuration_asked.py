@@ -63,7 +63,9 @@ def _text(house: House, *, candidate: bool, file: bytes | None) -> tuple[str, by
         wanted = Candidate(house.directory).read()
         if wanted is None:
             raise OperatorError(
-                "no-candidate", "There is no candidate.", hint="Load one: gatehouse config load"
+                "no-candidate",
+                "There is no candidate.",
+                hint="Make one with `gatehouse config load`.",
             )
         return "candidate", wanted
     current = None if house.opened is None else house.store.revisions.current()

@@ -7,7 +7,7 @@ One sentence for each demand that was not met, with the names of the operator's 
 from collections.abc import Callable
 
 from gatehouse.config.running import Listener
-from gatehouse.faces.actions.explain_dialogue import Played
+from gatehouse.faces.actions.explain_values import Played
 from gatehouse.policy.access_walk import GroupVerdict, Outcome
 from gatehouse.policy.inbound_values import Demand, Deny
 from gatehouse.policy.mail_flow import AuthDemand, TlsDemand

@@ -15,7 +15,7 @@ from gatehouse.faces.actions import explain_lookups
 from gatehouse.faces.actions.configuration_asked import Asked, asked
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.explain_advice import advise
-from gatehouse.faces.actions.explain_dialogue import Played, Situation, play
+from gatehouse.faces.actions.explain_dialogue import play
 from gatehouse.faces.actions.explain_inbound import (
     ClientView,
     DemandView,
@@ -27,6 +27,7 @@ from gatehouse.faces.actions.explain_inbound import (
     InboundView,
     PolicyView,
 )
+from gatehouse.faces.actions.explain_values import Played, Situation
 from gatehouse.faces.actions.house import House
 from gatehouse.journal import mail_log
 from gatehouse.policy.access_walk import GroupVerdict, Outcome

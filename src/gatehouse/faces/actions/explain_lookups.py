@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gatehouse.config.running import Listener, Running
 from gatehouse.faces.actions.errors import OperatorError
-from gatehouse.faces.actions.explain_dialogue import Situation, asks_for_certificate
+from gatehouse.faces.actions.explain_dialogue import asks_for_certificate
 from gatehouse.faces.actions.explain_inbound import LARGEST_CERTIFICATE, InboundInput
+from gatehouse.faces.actions.explain_values import Situation
 from gatehouse.faces.actions.house import House
 from gatehouse.mail import address
 from gatehouse.policy import inbound_texts
