@@ -107,7 +107,11 @@ def test_without_a_policy_there_is_nothing_to_quote() -> None:
 
 
 def test_under_dane_each_mx_host_has_a_policy_of_its_own() -> None:
-    dane: dict[str, Any] = {"policy_type": "tlsa", "mx_patterns": (), "policy_strings": ("3 1 1 AB",)}
+    dane: dict[str, Any] = {
+        "policy_type": "tlsa",
+        "mx_patterns": (),
+        "policy_strings": ("3 1 1 AB",),
+    }
     found = built(
         fact(receiving_mx="mx1.shop.example", **dane),
         fact("validation-failure", receiving_mx="mx2.shop.example", **dane),

@@ -5,6 +5,7 @@ import base64
 import email
 import email.policy
 import gzip
+import tracemalloc
 import zlib
 
 import pytest
@@ -153,8 +154,14 @@ def test_a_bomb_is_given_up_before_it_is_unpacked() -> None:
     zeros = b"\0" * 1_000_000
     bomb = b"".join(engine.compress(zeros) for _ in range(60)) + engine.flush()
     assert len(bomb) < MAX_PACKED / 10, "a thousand times its size"
-    found = unpack(bomb)
+    tracemalloc.start()
+    try:
+        found = unpack(bomb)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert isinstance(found, NoReport) and "unpacked" in found.reason
+    assert most < 3 * MAX_UNPACKED
 
 
 def test_too_much_is_not_even_looked_at() -> None:

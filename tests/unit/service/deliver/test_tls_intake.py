@@ -20,7 +20,15 @@ from gatehouse.store.errors import StoreFull
 from gatehouse.store.interface import TlsReports
 from gatehouse.store.sqlite.store import SqliteStore, open_store
 from gatehouse.store.tls_values import ReceivedTlsReport
-from gatehouse.store.values import AddMessage, Cursor, NewMessage
+from gatehouse.store.values import (
+    AddMessage,
+    Cursor,
+    Delete,
+    Everything,
+    Hold,
+    NewMessage,
+    Operation,
+)
 from tests.unit.journal.test_tls_report import changed
 
 MAILBOX = "tlsrpt@example.com"
@@ -72,7 +80,7 @@ class Desk:
         self.facts: list[facts.Fact] = []
         self.reports: TlsReports = store.tls_reports
 
-    def queue(self, *messages: bytes, held: bool = False) -> None:
+    def queue(self, *messages: bytes) -> None:
         writer = self.store.body_writer()
         for content in messages:
             body = writer.begin()
@@ -86,14 +94,15 @@ class Desk:
                 body=body.finish(),
                 received_at=10.0,
                 expires_at=1000.0,
-                held=held,
             )
             self.store.commit_batch(writer, [AddMessage(message)])
         writer.close()
 
-    def read(self) -> list[Taken | Failed]:
+    def read(self, *, meanwhile: Operation | None = None) -> list[Taken | Failed]:
         lists = ReadyLists()
         lists.add(self.store.queue.due(20.0, 100, Cursor()).recipients)
+        if meanwhile is not None:
+            self.store.queue.write([meanwhile])
         intake = TlsReportIntake(
             IntakeTools(
                 queue=self.store.queue,
@@ -163,6 +172,8 @@ def test_a_store_that_is_full_makes_the_mail_wait(desk: Desk) -> None:
     assert desk.facts == []
 
 
-def test_held_mail_is_left_alone(desk: Desk) -> None:
-    desk.queue(report_mail(), held=True)
-    assert desk.read() == []
+@pytest.mark.parametrize("operation", [Hold(Everything()), Delete(Everything())])
+def test_what_an_operator_held_or_removed_is_left_alone(desk: Desk, operation: Operation) -> None:
+    desk.queue(report_mail())
+    assert desk.read(meanwhile=operation) == []
+    assert desk.store.tls_reports.received(5) == ()

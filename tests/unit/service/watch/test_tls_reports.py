@@ -288,18 +288,18 @@ def test_nothing_is_posted_to_addresses_inside(site: Site, host: PolicyHost, ca:
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "words"),
     [
-        "https://127.0.0.1:{port}/",
-        "https://localhost:{port}/",
-        "https://[::1]:{port}/",
-        "https://169.254.169.254/latest/meta-data/",
-        "https://user@tls.shop.example/",
-        "https://nobody.example/",
+        ("https://127.0.0.1:{port}/", "names an address"),
+        ("https://localhost:{port}/", "names an address"),
+        ("https://[::1]:{port}/", "names an address"),
+        ("https://169.254.169.254/latest/meta-data/", "names an address"),
+        ("https://user@tls.shop.example/", "no URL"),
+        ("https://nobody.example/", "no address"),
     ],
 )
 def test_a_record_cannot_make_us_talk_to_our_neighbours(
-    site: Site, host: PolicyHost, ca: Made, url: str
+    site: Site, host: PolicyHost, ca: Made, url: str, words: str
 ) -> None:
     served = host.add(NAME, leaf(NAME, ca), plain(b""))
     https(site, host, ca)
@@ -307,6 +307,8 @@ def test_a_record_cannot_make_us_talk_to_our_neighbours(
     site.turn(internal=False)
     assert site.sent() == [("shop.example", "waiting")]
     assert served.requests == []
+    (fact,) = [one for one in site.facts if isinstance(one, facts.TlsReportSent)]
+    assert words in fact.note
 
 
 def test_without_a_trust_list_nothing_is_posted(site: Site, host: PolicyHost, ca: Made) -> None:
