@@ -33,7 +33,7 @@ MAX_WAITING = 64
 MAX_WAITING_PER_NETWORK = 16
 """Of these, from one address (ours): an office whose devices all wake at once."""
 
-_NICENESS = 10  # below everything that moves mail
+_NICENESS = 5  # below what moves mail, and not starved by it (sched(7): a third of the weight)
 _T = TypeVar("_T")
 
 
