@@ -52,7 +52,10 @@ def decisions(one: schema.Document) -> list[tuple[str | None, str, dict[str, Any
 
 MEMBERS = ("10/8", "192.0.2.0-9", "2001:db8::/32", "mx.bank.example", ".bank.example", "nx.domain",
            "dnslist[bl.example.net]", "SBRS[-10.0:-3.0]", "country[KR]", "relay")  # fmt: skip
-TEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
+TEXTS = st.one_of(
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30),
+    st.sampled_from(['say "a\\b"', "\\", '"', "ends in \\", "} (x) $P ALL"]),
+)
 FIELDS = st.fixed_dictionaries(
     {},
     optional={

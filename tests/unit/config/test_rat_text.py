@@ -44,7 +44,10 @@ def test_the_closing_entry_is_always_written() -> None:
     assert rat_text.format_entries([]) == "ALL REJECT\n"
 
 
-PLAIN = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
+PLAIN = st.one_of(
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30),
+    st.sampled_from(['say "a\\b"', "\\", '"', "ends in \\", 'REJECT 550 "x" (y)']),
+)
 ENTRIES = st.builds(
     schema.RecipientAccess,
     recipient=st.sampled_from(
