@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from gatehouse.faces.actions import mta_sts
-from gatehouse.faces.cli.terminal import Column, Screen, clean, moment, table
+from gatehouse.faces.cli.terminal import Column, Screen, moment, table
+from gatehouse.journal.escape import clean
 
 
 def policies(one: mta_sts.PolicyList, to: Screen) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gatehouse.faces.actions import tls_reports
-from gatehouse.faces.cli.terminal import Column, Screen, clean, moment, pairs, table
+from gatehouse.faces.cli.terminal import Column, Screen, moment, pairs, table
+from gatehouse.journal.escape import clean
 
 
 def report_list(one: tls_reports.TlsReportList, to: Screen) -> str:

@@ -37,12 +37,14 @@ from gatehouse.tls.mta_sts import (
 )
 
 CHECK_SECONDS = 300.0  # how long one look at DNS serves; the record's own TTL is mostly longer
+SILENCE_SECONDS = 30.0  # DNS gave no answer: the next mail soon asks again
 FAILURE_SECONDS = 300.0  # §3.3: "a limit of no more than one attempt every five minutes"
 MAX_KNOWN = 20_000  # domains in memory, as many as the resolver keeps
 ROUND_SECONDS = 600.0  # how often the background looks for policies to fetch anew
 REFRESH_SECONDS = 86_400.0  # §3.3 leaves it to us; daily, as large senders do
 UNUSED_SECONDS = 30 * 86_400.0  # nobody wrote there for so long: it may end
 REFRESHES_PER_ROUND = 500
+REFRESHES_AT_ONCE = 8  # hosts that drip must not hold up the others, nor take all that fetching has
 
 
 class StsSource(enum.Enum):
@@ -147,13 +149,14 @@ class StsPolicies:
     async def _look(self, domain: str) -> StsState:
         try:
             cached = self._tools.cache.get(domain)
-            state = await self._discover(domain, cached)
         except StoreError as error:
             return StsState(domain=domain, source=StsSource.UNKNOWN, note=str(error))
-        self._remember(state)
+        state, life = await self._discover(domain, cached)
+        self._remember(state, life)
         return state
 
-    async def _discover(self, domain: str, cached: CachedSts | None) -> StsState:
+    async def _discover(self, domain: str, cached: CachedSts | None) -> tuple[StsState, float]:
+        """What holds, and for how long this look serves."""
         answer = await self._tools.dns.txt(f"{RECORD_LABEL}.{domain}")
         standing = self._standing(domain, cached)
         match answer:
@@ -163,13 +166,15 @@ class StsPolicies:
                 record = None
             case dns.Temporary(error):
                 # Not a fault for reports: nobody knows that there is a policy.
-                return replace(standing, note=f"DNS gives no answer: {error}")
+                return replace(standing, note=f"DNS gives no answer: {error}"), SILENCE_SECONDS
         if record is None:
-            return replace(standing, note="there is no valid record in DNS")
+            return replace(standing, note="there is no valid record in DNS"), CHECK_SECONDS
         if standing.policy is not None and standing.record_id == record.id:
-            return standing
+            return standing, CHECK_SECONDS
         fetched = await self._fetch(domain, record)
-        return replace(standing, fault=fetched) if isinstance(fetched, StsFault) else fetched
+        if isinstance(fetched, StsFault):
+            fetched = replace(standing, fault=fetched)
+        return fetched, CHECK_SECONDS
 
     def _standing(self, domain: str, cached: CachedSts | None) -> StsState:
         """What the cache alone says."""
@@ -212,7 +217,11 @@ class StsPolicies:
             expires_at=now + policy.max_age,
             used_at=now,
         )
-        await asyncio.to_thread(self._tools.cache.put, kept)
+        note = ""
+        try:
+            await asyncio.to_thread(self._tools.cache.put, kept)
+        except StoreError as error:
+            note = f"the policy could not be kept: {error}"  # it holds as long as we remember it
         return StsState(
             domain=domain,
             policy=policy,
@@ -220,6 +229,7 @@ class StsPolicies:
             record_id=record.id,
             fetched_at=now,
             expires_at=kept.expires_at,
+            note=note,
         )
 
     async def _content(self, domain: str) -> bytes | StsFault:
@@ -233,9 +243,8 @@ class StsPolicies:
             case dns.Temporary(error):
                 return StsFault(StsWord.FETCH_ERROR, f"DNS gives no answer for {host}: {error}")
 
-    def _remember(self, state: StsState) -> None:
+    def _remember(self, state: StsState, life: float) -> None:
         clock = self._tools.clock
-        life = CHECK_SECONDS
         if state.policy is not None and state.expires_at is not None:
             life = min(life, state.expires_at - clock.wall())
         if state.source is StsSource.FETCHED:
@@ -251,7 +260,10 @@ class StsPolicies:
         """Keep the policies that are in use fresh; never ends by itself."""
         while True:
             await asyncio.sleep(ROUND_SECONDS)
-            await self.round()
+            try:
+                await self.round()
+            except StoreError:
+                pass  # the store says why elsewhere; the next round comes
 
     async def round(self) -> int:
         """One look for policies to fetch anew; how many were."""
@@ -259,22 +271,22 @@ class StsPolicies:
         used, self._used = self._used, set()
         await asyncio.to_thread(cache.mark_used, tuple(used), now)
         await asyncio.to_thread(cache.prune, now - UNUSED_SECONDS)
-        renewed = 0
-        for old in await asyncio.to_thread(cache.due, now, REFRESH_SECONDS, REFRESHES_PER_ROUND):
-            if now - old.used_at < UNUSED_SECONDS:
-                renewed += await self._refresh(old)
-        return renewed
+        due = await asyncio.to_thread(cache.due, now, REFRESH_SECONDS, REFRESHES_PER_ROUND)
+        room = asyncio.Semaphore(REFRESHES_AT_ONCE)
+        in_use = [old for old in due if now - old.used_at < UNUSED_SECONDS]
+        return sum(await asyncio.gather(*(self._refresh(old, room) for old in in_use)))
 
-    async def _refresh(self, old: CachedSts) -> bool:
+    async def _refresh(self, old: CachedSts, room: asyncio.Semaphore) -> bool:
         """Fetch a policy again without being asked; the id is that of the record as it is now."""
-        answer = await self._tools.dns.txt(f"{RECORD_LABEL}.{old.domain}")
-        record = None
-        if isinstance(answer, dns.Found):
-            record = parse_record([text for _, text in answer.records])
-        if record is None or old.domain in self._asked:
-            return False
-        fetched = await self._fetch(old.domain, record)
+        async with room:
+            answer = await self._tools.dns.txt(f"{RECORD_LABEL}.{old.domain}")
+            record = None
+            if isinstance(answer, dns.Found):
+                record = parse_record([text for _, text in answer.records])
+            if record is None or old.domain in self._asked:
+                return False
+            fetched = await self._fetch(old.domain, record)
         if isinstance(fetched, StsFault):
             return False
-        self._remember(fetched)
+        self._remember(fetched, CHECK_SECONDS)
         return True

@@ -14,13 +14,14 @@ from gatehouse.service.deliver.mta_sts import (
     CHECK_SECONDS,
     FAILURE_SECONDS,
     REFRESH_SECONDS,
+    SILENCE_SECONDS,
     UNUSED_SECONDS,
     StsPolicies,
     StsSource,
     StsState,
     StsTools,
 )
-from gatehouse.store.errors import StoreBusy
+from gatehouse.store.errors import StoreBusy, StoreFull
 from gatehouse.store.interface import StsCache
 from gatehouse.store.sqlite.connection import Database
 from gatehouse.store.sqlite.migrate import migrate
@@ -301,6 +302,36 @@ def test_a_cache_that_cannot_be_read_is_not_the_absence_of_a_policy(tmp_path: Pa
 
     play(script)
     assert world.asked == []
+
+
+class FullCache(SqliteStsCache):
+    def put(self, policy: CachedSts) -> None:
+        raise StoreFull("no room")
+
+
+def test_a_policy_that_cannot_be_kept_holds_all_the_same(tmp_path: Path) -> None:
+    database = Database(tmp_path / "q.db")
+    migrate(database)
+    world = World(FullCache(database))
+
+    async def script() -> None:
+        assert (await world.ask()).policy is not None
+        assert (await world.ask()).source is StsSource.CACHED
+
+    play(script)
+    assert len(world.fetched) == 1
+    database.close()
+
+
+def test_after_silence_dns_is_asked_again_soon(world: World) -> None:
+    async def script() -> None:
+        found, world.record = world.record, dns.Temporary("Timeout")
+        assert (await world.ask()).policy is None
+        world.record = found
+        world.now += SILENCE_SECONDS + 1
+        assert (await world.ask()).policy is not None
+
+    play(script)
 
 
 def test_what_another_version_wrote_is_fetched_anew(world: World) -> None:
