@@ -78,6 +78,7 @@ smtp_auth = "required"
 behavior = "accept"
 tls = "preferred"
 smtp_auth = "preferred"
+auth_needs_tls = false
 [smtp_auth_profiles.devices]
 mechanisms = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "EXTERNAL", "PLAIN", "LOGIN"]
 [smtp_auth_profiles.devices.senders]
@@ -196,6 +197,19 @@ def test_in_clear_it_is_not_offered_and_refused_unread(scene: Scene) -> None:
         assert "AUTH" not in say(client, b"EHLO c").text
         assert say(client, plain("fax", SECRET)).code == 538
         say(client, b"QUIT")
+
+
+def test_a_login_in_clear_is_forgotten_when_tls_comes_up(scene: Scene) -> None:
+    with RawClient(scene.own, OPEN) as client:
+        client.greeted()
+        assert "AUTH SCRAM-SHA-256 PLAIN LOGIN" in say(client, b"EHLO c").text
+        assert say(client, plain("fax", SECRET)).code == 235
+        client.starttls()
+        assert "SCRAM-SHA-256-PLUS" in say(client, b"EHLO c").text
+        client.expect("MAIL FROM:<any@b.example>", 250)
+        client.expect("RCPT TO:<x@far.example>", 550)
+        client.expect("RSET", 250)
+        assert say(client, plain("fax", SECRET)).code == 235
 
 
 def test_a_login_opens_the_way_to_everywhere_and_only_its_own_addresses(scene: Scene) -> None:

@@ -84,14 +84,7 @@ class Malformed:
 
 
 Step = (
-    Challenge
-    | NeedPassword
-    | NeedScramKeys
-    | NeedCertificate
-    | Proven
-    | Done
-    | Refuted
-    | Malformed
+    Challenge | NeedPassword | NeedScramKeys | NeedCertificate | Proven | Done | Refuted | Malformed
 )
 
 
