@@ -2,7 +2,8 @@
 """Every cell of the inbound TLS table, from outside: what the client hears and what the log says.
 
 off, preferred, required × verified or not × STARTTLS used or not × certificate absent, invalid,
-valid × sender on the list of those that must use TLS or not. One gateway with a listener for each
+valid × sender on the list of those that must use TLS or not (off with what takes TLS cannot be
+configured, and that is a test too). One gateway with a listener for each
 policy; certificates come from a CA of the test's own, run by `openssl ca`.
 """
 
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from gatehouse.app import open_house
+from gatehouse.config.checks import Refused, load
 from gatehouse.journal import facts
 from tests.live.authority import Authority, openssl
 from tests.live.clients import RawClient, Said, encryption
@@ -28,6 +30,7 @@ PORTS = {
     for number, (tls, verify) in enumerate(
         itertools.product(("off", "preferred", "required"), (False, True))
     )
+    if tls != "off" or not verify  # off with verification is refused by the check
 }
 TEXT = """\
 format = 1
@@ -49,9 +52,9 @@ recipient_access = [{{ recipient = "shop.example", access = "accept" }}]
 sender_groups = [{{ name = "ALL", members = ["ALL"], policy = "P{port}" }}]
 [mail_flow_policies.P{port}]
 tls = "{tls}"
-verify_client_certificate = {verify}
-tls_mandatory_list = ["bank.example"]
 """
+VERIFY = "verify_client_certificate = true\n"
+LIST = 'tls_mandatory_list = ["bank.example"]\n'
 IMPLICIT = """
 [listeners.L2650]
 type = "public"
@@ -94,10 +97,9 @@ def client_certificates(folder: Path) -> tuple[dict[str, Path], bytes]:
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("inbound-tls")
     own, dns = address(), DnsServer(address())
-    text = TEXT.format(address=own, dns=dns.endpoint) + "".join(
-        LISTENER.format(port=port, tls=tls, verify=str(verify).lower())
-        for (tls, verify), port in PORTS.items()
-    )
+    text = TEXT.format(address=own, dns=dns.endpoint)
+    for (tls, verify), port in PORTS.items():
+        text += LISTENER.format(port=port, tls=tls) + VERIFY * verify + LIST * (tls != "off")
     text += IMPLICIT
     certificates, root = client_certificates(folder)
     gateway = Gateway(folder, text)
@@ -137,6 +139,7 @@ CELLS = [
         (False, True),
     )
     if cell[2] or cell[3] == "none"  # in clear there is no certificate
+    if cell[0] != "off" or not (cell[1] or cell[4])  # these cannot be configured, see below
 ]
 
 
@@ -235,7 +238,7 @@ def assert_logged(scene: Scene, cell: Cell, icid: int) -> None:
         reason = REASONS[cell.certificate]
         assert failed == [f"ICID {icid} TLS failed: verify error: {reason}"]
         assert success == []
-        assert lines[-1] == f"ICID {icid} close"
+        assert lines[-2:] == [f"ICID {icid} lost", f"ICID {icid} close"]
         return
     assert failed == []
     assert len(success) == up
@@ -247,6 +250,13 @@ def assert_logged(scene: Scene, cell: Cell, icid: int) -> None:
         assert fact.peer_verdict == (cell.certificate if cell.verify else None)
         asked = cell.verify and cell.certificate == "valid"
         assert fact.peer == ("CN=mx.bank.example" if asked else None)
+
+
+@pytest.mark.parametrize("more", [VERIFY, LIST])
+def test_a_policy_without_tls_cannot_demand_what_takes_tls(more: str) -> None:
+    text = TEXT.format(address="127.0.0.1", dns="127.0.0.1:53")
+    text += LISTENER.format(port=2525, tls="off") + more
+    assert isinstance(load(text.encode(), certificates=frozenset({"Demo"})), Refused)
 
 
 def test_a_listed_sender_may_go_on_with_tls_on_the_same_connection(scene: Scene) -> None:

@@ -24,6 +24,7 @@ from gatehouse.service.trust import anchors, crl_store
 from gatehouse.store.errors import StoreError
 from gatehouse.store.interface import Store
 from gatehouse.tls import chain, paths
+from gatehouse.tls.certificates import describe
 
 REMEMBERED_SECONDS = 60.0
 MAX_REMEMBERED = 512
@@ -60,7 +61,7 @@ class ClientCertificates:
         loaded = chain.load_presented(presented)
         if isinstance(loaded, chain.ChainProblem):
             return _invalid(None, loaded.word.value)
-        subject = loaded[0].subject.rfc4514_string()
+        subject = describe(loaded[0])
         found = chain.verify(loaded, self._trust, at=at, options=_OPTIONS)
         if found.word is not None:
             return _invalid(subject, found.word.value)

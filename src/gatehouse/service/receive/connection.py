@@ -18,8 +18,6 @@ import os
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
-from cryptography import x509
-
 from gatehouse.journal import facts
 from gatehouse.mail.reply import Reply
 from gatehouse.policy.access import AccessMatch
@@ -32,6 +30,8 @@ from gatehouse.service.receive.office import Office
 from gatehouse.service.receive.transaction import Transaction
 from gatehouse.smtp.server import ServerEngine
 from gatehouse.smtp.server_settings import ServerSettings
+from gatehouse.tls.certificates import describe
+from gatehouse.tls.chain import ChainProblem, load_presented
 from gatehouse.tls.engine import HandshakeReport, TlsSession
 from gatehouse.tls.failures import TlsFailure
 
@@ -377,9 +377,8 @@ class Connection(asyncio.Protocol):
 
 def peer_subject(report: HandshakeReport) -> str | None:
     """Whose certificate the client showed, if it showed one."""
-    if not report.peer_chain:
-        return None
-    return x509.load_der_x509_certificate(report.peer_chain[0]).subject.rfc4514_string()
+    loaded = load_presented(report.peer_chain)
+    return None if isinstance(loaded, ChainProblem) else describe(loaded[0])
 
 
 def _plain_ip(address: str) -> str:

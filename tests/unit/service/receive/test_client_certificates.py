@@ -13,6 +13,7 @@ from gatehouse.config.running import CrlSettings
 from gatehouse.policy.inbound_values import CertificateState, ClientCertificate
 from gatehouse.service.receive import client_certificates
 from gatehouse.service.receive.client_certificates import NOBODY, ClientCertificates
+from gatehouse.service.trust import crl_store
 from gatehouse.store.interface import Store
 from gatehouse.tls import paths
 from tests.unit.tls.authority import DAY, LEAF, MIDDLE, NOW, OTHER_ROOT, ROOT, Made, issue
@@ -135,8 +136,8 @@ class Lists:
 
 def test_lists_are_read_again_only_when_they_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     stored, store = Lists(), cast(Store, None)
-    monkeypatch.setattr(client_certificates.crl_store, "states", stored.states)
-    monkeypatch.setattr(client_certificates.crl_store, "held", stored.all)
+    monkeypatch.setattr(crl_store, "states", stored.states)
+    monkeypatch.setattr(crl_store, "held", stored.all)
     judge = judge_with(ROOT, check=True)
     judge.read_lists(store)
     judge.read_lists(store)
@@ -145,3 +146,11 @@ def test_lists_are_read_again_only_when_they_have_changed(monkeypatch: pytest.Mo
     stored.digest, stored.held = "two", lists(LEAF)
     judge.read_lists(store)
     assert judge.judge(shown(LEAF, MIDDLE), AT).reason == "revoked"
+
+
+def test_a_subject_is_printable_and_bounded_however_it_was_made() -> None:
+    odd = issue("x" * 40 + "\r\n\u202e", MIDDLE)
+    subject = judge_with(ROOT).judge(shown(odd, MIDDLE), AT).subject
+    assert subject is not None
+    assert subject.isprintable()
+    assert len(subject) <= 201
