@@ -315,6 +315,7 @@ def test_what_is_no_report_ends_at_the_address_for_reports(site: Site) -> None:
     packed = base64.encodebytes(bomb).replace(b"\n", b"\r\n")
     encoded = b"Content-Transfer-Encoding: base64\r\n\r\n" + packed
     mid = site.house.send("Reports@inbox.example", content=b"Subject: x\r\n\r\nhello\r\n")
+    site.house.gateway.events.wait(facts.TlsReportRefused, mid=mid)
     site.house.gateway.events.wait(facts.MessageFinished, mid=mid)
     mid = site.house.send("reports@INBOX.example", content=head + encoded)
     refused = site.house.gateway.events.wait(facts.TlsReportRefused, mid=mid)

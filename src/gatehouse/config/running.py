@@ -13,7 +13,8 @@ from gatehouse.policy.destinations import DestinationTable
 from gatehouse.policy.inbound_values import Entrance
 from gatehouse.policy.recipients import RecipientAccessTable
 from gatehouse.policy.retry import BounceProfile
-from gatehouse.policy.routes import Ourselves, RouteTable
+from gatehouse.policy.route_table import RouteTable
+from gatehouse.policy.routes import Ourselves
 from gatehouse.policy.sender_overrides import SenderOverrides
 from gatehouse.policy.smart_hosts import SmartHost
 from gatehouse.policy.smtp_auth import AuthProfile
@@ -184,7 +185,7 @@ class TlsReportSettings:
     contact: str | None
     spread: int  # seconds
     internal: bool
-    receive_at: str | None  # canonical text: the domain in lower case
+    receive_at: str | None  # canonical text in lower case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

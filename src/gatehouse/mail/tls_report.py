@@ -114,14 +114,16 @@ def _encoded(content: bytes) -> bytes:
 
 
 def addressed(envelope: Envelope, mailbox: str) -> Envelope:
-    """The envelope with `mailbox` (canonical) sent to the reader of reports, not to a host."""
-    if all(one.address.canonical != mailbox for one in envelope.recipients):
+    """The envelope with `mailbox` sent to the reader of reports, not to a host.
+
+    `mailbox` is canonical and in lower case: it is ours, so its case is ours to ignore.
+    """
+    ours = [one.address.canonical.lower() == mailbox for one in envelope.recipients]
+    if not any(ours):
         return envelope
     recipients = tuple(
-        replace(one, address=replace(one.address, domain=READER))
-        if one.address.canonical == mailbox
-        else one
-        for one in envelope.recipients
+        replace(one, address=replace(one.address, domain=READER)) if mine else one
+        for one, mine in zip(envelope.recipients, ours, strict=True)
     )
     return replace(envelope, recipients=recipients)
 

@@ -85,7 +85,7 @@ class IntakeRules:
 
     max_received: int
     queue_lifetime: float
-    tls_reports_at: str | None = None  # mail to this address (canonical) is read, not delivered
+    tls_reports_at: str | None = None  # mail to this address is read, not delivered
     counts_recipients: bool = False  # some policy limits the recipients of a client in an hour
 
 

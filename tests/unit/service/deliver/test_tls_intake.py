@@ -55,11 +55,11 @@ def report_mail(content: bytes | None = None) -> bytes:
 def test_only_the_mailbox_goes_to_the_reader() -> None:
     others = to("tlsrpt@example.org", "bob@example.com")
     assert addressed(others, MAILBOX) is others
-    mixed = addressed(to("bob@example.com", "tlsrpt@EXAMPLE.com"), MAILBOX)
+    mixed = addressed(to("bob@example.com", "TlsRpt@EXAMPLE.com"), MAILBOX)
     assert [one.address.domain for one in mixed.recipients] == ["example.com", READER]
     assert [one.address.text for one in mixed.recipients] == [
         "bob@example.com",
-        "tlsrpt@EXAMPLE.com",
+        "TlsRpt@EXAMPLE.com",
     ]
 
 
