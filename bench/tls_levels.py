@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What verification costs: the relay rate with required-verify against that with preferred.
 
-    python -m bench.tls_levels [--messages N] [--rounds N]
+    python -m bench.tls_levels [--messages N] [--rounds N] [--connections N N]
 
 Once with 50 messages on a connection, as it ships, and once with one, so that every message has a
 handshake and a verdict of its own. The two levels take turns; what counts is the ratio.
@@ -66,10 +66,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, nargs="+", default=[50, 1])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         identity = make_identity(Path(folder))
-        for per_connection in (50, 1):
+        for per_connection in given.connections:
             found: dict[str, list[float]] = {"preferred": [], "required-verify": []}
             for _ in range(given.rounds):
                 for level, rates in found.items():
