@@ -17,6 +17,7 @@ from gatehouse.policy import (
     recipients,
     reputation,
     retry,
+    route_table,
     routes,
     smart_hosts,
     smtp_auth,
@@ -34,7 +35,7 @@ def build(document: schema.Document) -> running.Running:
             _listener(document, name, interfaces[section.interface])
             for name, section in document.listeners.items()
         ),
-        routes=routes.RouteTable(_routes(document)),
+        routes=route_table.RouteTable(_routes(document)),
         destinations=_destinations(document),
         sender_overrides=tls_build.overrides(document),
         bounce_profiles=_bounce_profiles(document),
@@ -184,8 +185,8 @@ def _recipients(listener: schema.Listener) -> recipients.RecipientAccessTable:
     )
 
 
-def _routes(document: schema.Document) -> dict[str, list[routes.RouteHost]]:
-    table: dict[str, list[routes.RouteHost]] = {}
+def _routes(document: schema.Document) -> dict[str, list[route_table.RouteHost]]:
+    table: dict[str, list[route_table.RouteHost]] = {}
     for written, hosts in document.smtp_routes.items():
         domain = canonical_domain(written)
         if domain is None:
@@ -194,14 +195,14 @@ def _routes(document: schema.Document) -> dict[str, list[routes.RouteHost]]:
     return table
 
 
-def _route_host(document: schema.Document, text: str) -> routes.RouteHost:
-    match routes.parse_route_host(text):
-        case routes.RouteHost() as host:
+def _route_host(document: schema.Document, text: str) -> route_table.RouteHost:
+    match route_table.parse_route_host(text):
+        case route_table.RouteHost() as host:
             return host
-        case routes.SmartRoute(name, priority):
+        case route_table.SmartRoute(name, priority):
             smart = smart_host(name, document.smart_hosts[name])
-            return routes.RouteHost(smart.host, smart.port, priority, smart)
-        case routes.RouteFault(reason):
+            return route_table.RouteHost(smart.host, smart.port, priority, smart)
+        case route_table.RouteFault(reason):
             raise ValueError(f"{reason}: {text!r}")
         case other:
             assert_never(other)
@@ -284,7 +285,9 @@ def _tls_reporting(document: schema.Document) -> running.TlsReportSettings:
         contact=section.contact or section.from_address,
         spread=section.spread,
         internal=section.internal,
-        receive_at=receive_at.canonical if isinstance(receive_at, address.Address) else None,
+        receive_at=receive_at.canonical.lower()
+        if isinstance(receive_at, address.Address)
+        else None,
     )
 
 

@@ -10,7 +10,7 @@ from typing import assert_never
 from gatehouse.config import build, schema, tls_checks
 from gatehouse.config.findings import Finding, error, warning
 from gatehouse.config.listener_checks import unknown_name
-from gatehouse.policy import outbound_tls, retry, routes, smart_hosts
+from gatehouse.policy import outbound_tls, retry, route_table, smart_hosts
 
 SMTPS_PORT = 465  # RFC 8314 §3.3: TLS from the first byte
 
@@ -47,6 +47,11 @@ def _tls_reporting(section: schema.TlsReporting) -> Iterator[Finding]:
             "is not set, and reports need a sender",
             hint="a mailbox of yours that the domain's SPF and DKIM records speak for",
         )
+    elif section.from_address is not None and not section.from_address.isascii():
+        # Those who get reports are machines of strangers: few of them know SMTPUTF8.
+        yield error(
+            ("tls_reporting", "from_address"), "is not plain ASCII", found=section.from_address
+        )
 
 
 def _routes(document: schema.Document) -> Iterator[Finding]:
@@ -56,14 +61,14 @@ def _routes(document: schema.Document) -> Iterator[Finding]:
         path = ("smtp_routes", domain)
         yield from _domain(path, domain, seen, special=".")
         for index, text in enumerate(hosts):
-            host = routes.parse_route_host(text)
-            if isinstance(host, routes.RouteFault):
+            host = route_table.parse_route_host(text)
+            if isinstance(host, route_table.RouteFault):
                 yield error((*path, index), "is no host", hint=host.reason, found=text)
-            elif isinstance(host, routes.SmartRoute):
+            elif isinstance(host, route_table.SmartRoute):
                 yield from unknown_name(
                     (*path, index), host.name, document.smart_hosts, "smart host"
                 )
-            elif host.host == routes.USE_DNS and len(hosts) > 1:
+            elif host.host == route_table.USE_DNS and len(hosts) > 1:
                 yield error((*path, index), "USEDNS stands alone", found=text)
             elif (host.host, host.port or document.delivery.smtp_port) in own:
                 yield error(

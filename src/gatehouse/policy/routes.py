@@ -8,25 +8,19 @@ Pure: DNS answers and the dice are arguments. Every outcome is a value: an unans
 
 import enum
 import ipaddress
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
 from gatehouse.mail import address
 from gatehouse.policy import destinations, smart_hosts
+from gatehouse.policy.route_table import RouteHost, address_text
 
 SMTP_PORT = 25  # RFC 5321 §4.5.4.2
 MAX_HOSTS = 20  # our own: large providers publish 5 to 10; more only keeps a runner busy
 MAX_ADDRESSES = 8  # our own, per host: enough for both families, bounded against hostile zones
-MAX_PRIORITY = 65_535  # as an MX preference (RFC 1035 §3.3.9)
-USE_DNS = "USEDNS"  # the appliance's word: an exception from a wider route
-SMART_HOST = "smarthost:"  # before the name of a smart host, in the place of a host
 
 Dice = Callable[[], float]
-
-_PRIORITY = re.compile(r"(.*)/pri=(\d{1,5})", re.IGNORECASE)
-_HOST_PORT = re.compile(r"(\[[^\]]+\]|[^:\[\]]+)(?::(\d{1,5}))?")
 
 
 class HopKind(enum.Enum):
@@ -53,32 +47,7 @@ class NextHop:
     @property
     def is_address(self) -> bool:
         """The host needs no look-up."""
-        return _address_text(self.host) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class RouteHost:
-    """One host of an SMTP route; `port` None stands for the configured SMTP port."""
-
-    host: str
-    port: int | None = None
-    priority: int = 0
-    smart: smart_hosts.SmartHost | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SmartRoute:
-    """A smart host of an SMTP route, still by its name."""
-
-    name: str
-    priority: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RouteFault:
-    """Why a text is no host of a route."""
-
-    reason: str
+        return address_text(self.host) is not None
 
 
 # --- what DNS said about the MX records of a domain
@@ -186,81 +155,6 @@ class Ourselves:
         return (ip, port) in self.endpoints or (local and (wildcard or port == SMTP_PORT))
 
 
-def parse_route_host(text: str) -> RouteHost | SmartRoute | RouteFault:
-    """Parse "host", "host:port", "[address]:port", "smarthost:NAME", each with "/pri=N" or without,
-    or USEDNS.
-    """
-    if text.upper() == USE_DNS:
-        return RouteHost(USE_DNS)
-    priority = 0
-    if given := _PRIORITY.fullmatch(text):
-        text, priority = given[1], int(given[2])
-    if text.lower().startswith(SMART_HOST) and priority <= MAX_PRIORITY:
-        return SmartRoute(text[len(SMART_HOST) :], priority)
-    parts = _HOST_PORT.fullmatch(text)
-    if parts is None:
-        return RouteFault("not host, host:port or [address]:port")
-    port = int(parts[2]) if parts[2] else None
-    if port is not None and not 1 <= port <= 65_535:
-        return RouteFault("a port is a number from 1 to 65535")
-    if priority > MAX_PRIORITY:
-        return RouteFault(f"a priority is a number from 0 to {MAX_PRIORITY}")
-    host = _address_text(parts[1]) or address.parse_domain(parts[1])
-    if host is None or host.startswith("["):
-        return RouteFault("neither a host name nor an address")
-    return RouteHost(host, port, priority)
-
-
-class RouteTable:
-    """SMTP routes: an exact domain, else the longest ".domain" above it, else "."."""
-
-    __slots__ = ("_default", "_exact", "_suffix")
-
-    def __init__(self, routes: Mapping[str, Iterable[RouteHost]]) -> None:
-        self._exact: dict[str, tuple[RouteHost, ...]] = {}
-        self._suffix: dict[str, tuple[RouteHost, ...]] = {}
-        self._default: tuple[RouteHost, ...] | None = None
-        for domain, hosts in routes.items():
-            if domain == ".":
-                self._default = tuple(hosts)
-            elif domain.startswith("."):
-                self._suffix[domain[1:]] = tuple(hosts)
-            else:
-                self._exact[domain] = tuple(hosts)
-
-    def lookup(self, domain: str) -> tuple[RouteHost, ...] | None:
-        """The route for a canonical domain; None when DNS decides."""
-        found = self._find(domain)
-        if not found or found[0].host == USE_DNS:
-            return None
-        return found
-
-    def smart_routes(self) -> tuple[tuple[str, str], ...]:
-        """(domain as it is written, smart host) of every route that names one."""
-        tables = [*self._exact.items()]
-        tables += [(f".{domain}", hosts) for domain, hosts in self._suffix.items()]
-        tables += [(".", self._default or ())]
-        return tuple(
-            (domain, host.smart.name)
-            for domain, hosts in tables
-            for host in hosts
-            if host.smart is not None
-        )
-
-    def _find(self, domain: str) -> tuple[RouteHost, ...] | None:
-        found = self._exact.get(domain)
-        if found is not None:
-            return found
-        if self._suffix:
-            rest = domain.partition(".")[2]
-            while rest:
-                found = self._suffix.get(rest)
-                if found is not None:
-                    return found
-                rest = rest.partition(".")[2]
-        return self._default
-
-
 def plan_route(domain: str, route: Iterable[RouteHost], *, smtp_port: int, dice: Dice) -> Hosts:
     """The hosts of an SMTP route by priority, random among equals. No MX look-up for them."""
     hops = [
@@ -279,7 +173,7 @@ def plan_route(domain: str, route: Iterable[RouteHost], *, smtp_port: int, dice:
 
 def plan_literal(domain: str, *, smtp_port: int) -> Hosts | Unroutable:
     """The host of an address literal, "[192.0.2.1]" or "[IPv6:2001:db8::1]"."""
-    host = _address_text(domain)
+    host = address_text(domain)
     if host is None:
         return Unroutable("not an address literal")
     hop = NextHop(host=host, port=smtp_port, kind=HopKind.LITERAL, preference=0, domain=domain)
@@ -403,16 +297,3 @@ def _unmapped(text: str) -> str:
     parsed = ipaddress.ip_address(text)
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
     return str(mapped or parsed)
-
-
-def _address_text(text: str) -> str | None:
-    """The address in a host text, without brackets and "IPv6:"; None when it is a name."""
-    inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    if inner[:5].lower() == "ipv6:":
-        inner = inner[5:]
-    if "%" in inner:
-        return None
-    try:
-        return str(ipaddress.ip_address(inner))
-    except ValueError:
-        return None

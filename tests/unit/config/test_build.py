@@ -6,7 +6,7 @@ from gatehouse.mail.address import Address
 from gatehouse.policy.mail_flow import Behavior, TlsDemand
 from gatehouse.policy.outbound_tls import OutboundTlsLevel
 from gatehouse.policy.recipients import Accept
-from gatehouse.policy.routes import RouteHost
+from gatehouse.policy.route_table import RouteHost
 
 TEXT = b"""\
 format = 1

@@ -6,6 +6,9 @@ import itertools
 import pytest
 
 from gatehouse.policy.destinations import IpPreference
+from gatehouse.policy.route_table import (
+    RouteHost,
+)
 from gatehouse.policy.routes import (
     MAX_ADDRESSES,
     MAX_HOSTS,
@@ -23,13 +26,8 @@ from gatehouse.policy.routes import (
     NullMx,
     Ourselves,
     Plan,
-    RouteFault,
-    RouteHost,
-    RouteTable,
-    SmartRoute,
     Temporary,
     Unroutable,
-    parse_route_host,
     plan_addresses,
     plan_literal,
     plan_mx,
@@ -55,42 +53,6 @@ def names(planned: object) -> list[str]:
 
 def hop(kind: HopKind = HopKind.MX, port: int = 25) -> NextHop:
     return NextHop(host="mx.d.example", port=port, kind=kind, preference=0, domain="d.example")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("mail.example.com", RouteHost("mail.example.com")),
-        ("127.0.0.1:2600", RouteHost("127.0.0.1", 2600)),
-        ("[2001:db8::1]:26/pri=5", RouteHost("2001:db8::1", 26, 5)),
-        ("[192.0.2.1]", RouteHost("192.0.2.1")),
-        ("usedns", RouteHost("USEDNS")),
-        ("smarthost:ses", SmartRoute("ses")),
-        ("SmartHost:ses/pri=7", SmartRoute("ses", 7)),
-    ],
-)
-def test_route_hosts(text: str, expected: RouteHost | SmartRoute) -> None:
-    assert parse_route_host(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", ":25", "host:0", "host:99999", "a b", "[x]:25", "/dev/null", "h:1:2", "h/pri=99999"],
-)
-def test_what_is_no_route_host(text: str) -> None:
-    assert isinstance(parse_route_host(text), RouteFault)
-
-
-def test_the_closest_route_wins() -> None:
-    one, two, three, dns = (RouteHost(name) for name in ("one", "two", "three", "USEDNS"))
-    table = RouteTable(
-        {"d.example": [one], ".d.example": [two], ".": [three], "free.example": [dns]}
-    )
-    assert table.lookup("d.example") == (one,)
-    assert table.lookup("a.b.d.example") == (two,)
-    assert table.lookup("other.example") == (three,)
-    assert table.lookup("free.example") is None
-    assert RouteTable({}).lookup("d.example") is None
 
 
 def test_route_hosts_go_by_priority_and_chance() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from gatehouse.journal import facts
-from gatehouse.policy import bounce, routes
+from gatehouse.policy import bounce, route_table, routes
 from gatehouse.policy.destinations import DestinationControl
 from gatehouse.policy.outbound_values import HostPlan
 from gatehouse.service.base import resolver as dns
@@ -28,7 +28,7 @@ class DeliveryRules:
 
     hostname: str
     smtp_port: int
-    route_table: routes.RouteTable
+    route_table: route_table.RouteTable
     ourselves: routes.Ourselves
     connect_timeout: float
 

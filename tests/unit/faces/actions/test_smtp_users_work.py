@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ from gatehouse.faces.actions.smtp_users_work import (
     show,
     unlock,
 )
+from gatehouse.journal import facts
 from gatehouse.service.base.passwords import verify_password
 from gatehouse.smtp import scram
 from gatehouse.store.auth_values import FailedLogin
@@ -129,6 +131,22 @@ def test_failures_are_shown_with_their_waits_and_forgotten(house: House) -> None
     assert [one.network for one in shown.usual] == ["192.0.2.1"]
     do(unlock(house, UserInput(name="ann")))
     assert do(show(house, UserInput(name="ann"))).failures == ()
+
+
+def test_the_journal_hears_who_changed_whom_and_nothing_else(house: House) -> None:
+    heard: list[facts.Fact] = []
+    told = replace(house, record=heard.append)
+    do(add(told, AddInput(name="Ann", password=SECRET)))
+    do(set_password(told, PasswordInput(name="ann", password="canary-another")))
+    do(delete(told, UserInput(name="ann")))
+    changed = [fact for fact in heard if isinstance(fact, facts.SmtpUserChanged)]
+    assert [(one.name, one.done) for one in changed] == [
+        ("ann", "added"),
+        ("ann", "password changed"),
+        ("ann", "deleted"),
+    ]
+    assert {one.operator for one in changed} == {"ann"}
+    assert "canary" not in repr(heard)
 
 
 def test_no_output_holds_what_a_password_left_behind(house: House) -> None:
