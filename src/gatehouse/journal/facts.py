@@ -631,6 +631,17 @@ class ProcessDied(HappenedAt, frozen=True, kw_only=True):
     status: int
 
 
+class SmtpUserChanged(HappenedAt, frozen=True, kw_only=True):
+    """An operator changed a user of SMTP AUTH; it counts at once and is no revision.
+
+    `done` is "added", "password changed", "disabled", "enabled", "deleted" or "unlocked".
+    """
+
+    name: str
+    done: str
+    operator: str
+
+
 class ConfigurationCommitted(HappenedAt, frozen=True, kw_only=True):
     """An operator made revision `revision` of the configuration the running one."""
 
@@ -758,6 +769,7 @@ Fact = (
     | GatewayStopped
     | ProcessStarted
     | ProcessDied
+    | SmtpUserChanged
     | ConfigurationCommitted
     | StatusSnapshot
     | LogFileStarted

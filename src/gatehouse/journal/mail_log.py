@@ -395,6 +395,7 @@ JSON_ONLY: frozenset[type] = frozenset(
         facts.SenderNeedsTls,
         facts.AuthDelayed,
         facts.AuthSenderRefused,
+        facts.SmtpUserChanged,
         facts.DeliveryHostSkipped,
         facts.TlsPolicyResult,
         facts.TlsReportReceived,

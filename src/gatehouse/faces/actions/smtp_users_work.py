@@ -22,6 +22,7 @@ from gatehouse.faces.actions.smtp_users import (
     UserShown,
     UsualLine,
 )
+from gatehouse.journal import facts
 from gatehouse.policy import auth_throttle
 from gatehouse.service.base import passwords
 from gatehouse.smtp import saslprep, scram
@@ -49,7 +50,7 @@ async def add(house: House, given: AddInput) -> UserChanged:
         user = await asyncio.to_thread(_with_password, user, given.password)
     if not await asyncio.to_thread(house.store.smtp_users.add, user):
         raise await _taken(house, user)
-    return UserChanged(name=name, done="added")
+    return _done(house, name, "added")
 
 
 async def list_users(house: House, given: Nothing) -> UserList:
@@ -93,35 +94,43 @@ async def set_password(house: House, given: PasswordInput) -> UserChanged:
     """A new password."""
     user = await _known(house, given.name)
     await _keep(house, await asyncio.to_thread(_with_password, user, given.password))
-    return UserChanged(name=user.name, done="password changed")
+    return _done(house, user.name, "password changed")
 
 
 async def disable(house: House, given: UserInput) -> UserChanged:
     """He may not log in."""
     user = await _known(house, given.name)
     await _keep(house, replace(user, enabled=False))
-    return UserChanged(name=user.name, done="disabled")
+    return _done(house, user.name, "disabled")
 
 
 async def enable(house: House, given: UserInput) -> UserChanged:
     """He may again."""
     user = await _known(house, given.name)
     await _keep(house, replace(user, enabled=True))
-    return UserChanged(name=user.name, done="enabled")
+    return _done(house, user.name, "enabled")
 
 
 async def delete(house: House, given: UserInput) -> UserChanged:
     """Forget him."""
     user = await _known(house, given.name)
     await asyncio.to_thread(house.store.smtp_users.delete, user.name)
-    return UserChanged(name=user.name, done="deleted")
+    return _done(house, user.name, "deleted")
 
 
 async def unlock(house: House, given: UserInput) -> UserChanged:
     """Forget his failures."""
     user = await _known(house, given.name)
     await asyncio.to_thread(house.store.smtp_users.unlock, user.name)
-    return UserChanged(name=user.name, done="unlocked")
+    return _done(house, user.name, "unlocked")
+
+
+def _done(house: House, name: str, done: str) -> UserChanged:
+    """Say what was done, in the journal too if there is one: no revision tells of it."""
+    if house.record is not None:
+        at = house.clock.wall()
+        house.record(facts.SmtpUserChanged(at=at, name=name, done=done, operator=house.operator))
+    return UserChanged(name=name, done=done)
 
 
 def _new_name(text: str) -> str:
