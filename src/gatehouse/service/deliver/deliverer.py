@@ -252,7 +252,7 @@ class Deliverer:
         ends = self._worker.clock.monotonic() + within
         while self._dispatcher.couriers and self._worker.clock.monotonic() < ends:
             await asyncio.sleep(0.02)
-        await asyncio.to_thread(self._tally.write)
+        await self._tally.flush()
         await self._writer.drain()
         self._writer.close()
         self._bodies.close()

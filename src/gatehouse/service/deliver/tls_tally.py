@@ -30,6 +30,7 @@ class TlsTally:
         self._tally = Tally()
         self._waiting: dict[Key, int] = {}
         self._failing = False
+        self._turn = asyncio.Lock()
         self.counting = True
 
     def count(self, fact: Fact) -> None:
@@ -41,25 +42,27 @@ class TlsTally:
         """Write the counts now and then; never ends by itself."""
         while True:
             await asyncio.sleep(WRITE_SECONDS)
-            await asyncio.to_thread(self.write)
+            await self.flush()
 
-    def write(self) -> None:
+    async def flush(self) -> None:
         """Write what was counted since the last time; what the store refuses waits for the next."""
-        for key, sessions in self._tally.take().items():
-            self._waiting[key] = self._waiting.get(key, 0) + sessions
-        if not self._waiting:
-            return
-        counts = [TlsCount(*key, sessions) for key, sessions in self._waiting.items()]
-        try:
-            self._store.add(counts)
-        except StoreError as error:
-            if not self._failing:  # once, not each time: the disk is full for a while
-                self._report("counts for TLS reports", error)
-            self._failing = True
-            self._shed()
-            return
-        self._failing = False
-        self._waiting.clear()
+        async with self._turn:
+            # Taken here, not in the thread: counting goes on meanwhile.
+            for key, sessions in self._tally.take().items():
+                self._waiting[key] = self._waiting.get(key, 0) + sessions
+            if not self._waiting:
+                return
+            counts = [TlsCount(*key, sessions) for key, sessions in self._waiting.items()]
+            try:
+                await asyncio.to_thread(self._store.add, counts)
+            except StoreError as error:
+                if not self._failing:  # once, not each time: the disk is full for a while
+                    self._report("counts for TLS reports", error)
+                self._failing = True
+                self._shed()
+                return
+            self._failing = False
+            self._waiting.clear()
 
     def _shed(self) -> None:
         """A store that refuses for hours must not fill the memory: the newest are given up."""

@@ -31,10 +31,8 @@ class Letter:
     recipient: Address
 
 
-def queue_report(
-    store: Store, letter: Letter, now: float, record: Callable[[facts.Fact], None] | None
-) -> int:
-    """Write the mail and queue it; its MID. Blocks; raises StoreError."""
+def queue_report(store: Store, letter: Letter, now: float) -> int:
+    """Write the mail and queue it; its MID. Blocks; raises StoreError. Then say so: `announce`."""
     mid = store.ids.next("mid")
     message_id = f"<{mid}.{secrets.token_hex(8)}@{letter.submitter}>"
     content = compose(_mail(letter, message_id, now))
@@ -63,9 +61,15 @@ def queue_report(
         bodies.close()
     if not isinstance(result, Added):
         raise result.error if isinstance(result, Failed) else StoreError("not queued")
-    if record is not None:
-        _announce(letter, mid, now, record)
     return mid
+
+
+def announce(letter: Letter, mid: int, at: float, record: Callable[[facts.Fact], None]) -> None:
+    """The report is queued: say so, on the loop, as recorders are for one thread."""
+    record(facts.MessageStarted(at=at, mid=mid, icid=0, sender=letter.sender.text))
+    to = letter.recipient.text
+    record(facts.RecipientAccepted(at=at, mid=mid, icid=0, rid=0, address=to))
+    record(facts.MessageQueued(at=at, mid=mid))
 
 
 def _mail(letter: Letter, message_id: str, now: float) -> ReportMail:
@@ -86,10 +90,3 @@ def _mail(letter: Letter, message_id: str, now: float) -> ReportMail:
         failures=report.failures,
         content=encode(report),
     )
-
-
-def _announce(letter: Letter, mid: int, at: float, record: Callable[[facts.Fact], None]) -> None:
-    record(facts.MessageStarted(at=at, mid=mid, icid=0, sender=letter.sender.text))
-    to = letter.recipient.text
-    record(facts.RecipientAccepted(at=at, mid=mid, icid=0, rid=0, address=to))
-    record(facts.MessageQueued(at=at, mid=mid))

@@ -26,7 +26,7 @@ from gatehouse.service.base.clock import Clock
 from gatehouse.service.trust.anchors import SystemListUnusable
 from gatehouse.service.trust.web_fetch import FetchFailed, FetchSettings, Question, exchange
 from gatehouse.service.trust.web_trust import web_context
-from gatehouse.service.watch.report_mail import Letter, queue_report
+from gatehouse.service.watch.report_mail import Letter, announce, queue_report
 from gatehouse.service.watch.schedule import Job
 from gatehouse.store.errors import StoreError
 from gatehouse.store.interface import Store
@@ -202,8 +202,7 @@ class TlsReporter:
         try:
             match target:
                 case MailTarget(address):
-                    mid = await asyncio.to_thread(self._mail, address, domain, report)
-                    self._tools.wake()
+                    mid = await self._mail(address, domain, report)
                     return True, f"mailto:{address.text} queued as MID {mid}"
                 case HttpsTarget(url):
                     web = self._judged(url)
@@ -214,7 +213,7 @@ class TlsReporter:
             where = target.url if isinstance(target, HttpsTarget) else target.address.text
             return False, f"{where}: {error}"
 
-    def _mail(self, recipient: Address, domain: str, report: Report) -> int:
+    async def _mail(self, recipient: Address, domain: str, report: Report) -> int:
         sender = parse_mailbox((self._settings.from_address or "").encode())
         assert isinstance(sender, Address), "the checks of the configuration see to it"
         letter = Letter(
@@ -224,8 +223,12 @@ class TlsReporter:
             sender=sender,
             recipient=recipient,
         )
-        tools = self._tools
-        return queue_report(tools.store, letter, tools.clock.wall(), tools.record)
+        tools, now = self._tools, self._tools.clock.wall()
+        mid = await asyncio.to_thread(queue_report, tools.store, letter, now)
+        if tools.record is not None:
+            announce(letter, mid, now, tools.record)
+        tools.wake()
+        return mid
 
     def _judged(self, url: str) -> WebTarget:
         """The URL as a target. A stranger wrote it: it must name a host."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is counted for TLS reports reaches the store, also when the store is busy for a while."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import cast
 
@@ -32,17 +33,17 @@ def result(domain: str = "shop.example", word: str = "") -> facts.TlsPolicyResul
 def test_sessions_of_one_kind_are_written_as_one_number() -> None:
     kept, faults = Kept(), []
     tally = TlsTally(cast(TlsReports, kept), lambda where, error: faults.append(where))
-    tally.write()
+    asyncio.run(tally.flush())
     assert kept.counts == []
     for fact in (result(), result(), result(word="certificate-expired")):
         tally.count(fact)
     tally.count(facts.GatewayStopped(at=1.0))
-    tally.write()
+    asyncio.run(tally.flush())
     assert [(one.day, one.result, one.sessions) for one in kept.counts] == [
         (1, "", 2),
         (1, "certificate-expired", 1),
     ]
-    tally.write()
+    asyncio.run(tally.flush())
     assert len(kept.counts) == 2
 
 
@@ -52,10 +53,10 @@ def test_what_the_store_refuses_is_written_later_and_told_once() -> None:
     kept.full = True
     for _ in range(3):
         tally.count(result())
-        tally.write()
+        asyncio.run(tally.flush())
     assert (kept.counts, faults) == ([], ["counts for TLS reports"])
     kept.full = False
-    tally.write()
+    asyncio.run(tally.flush())
     assert [one.sessions for one in kept.counts] == [3]
 
 
@@ -64,7 +65,7 @@ def test_where_no_reports_are_sent_nothing_is_counted() -> None:
     tally = TlsTally(cast(TlsReports, kept), lambda where, error: None)
     tally.counting = False
     tally.count(result())
-    tally.write()
+    asyncio.run(tally.flush())
     assert kept.counts == []
 
 
@@ -77,7 +78,7 @@ def test_a_store_that_refuses_for_long_does_not_fill_the_memory(
     kept.full = True
     for number in range(100):
         tally.count(result(f"d{number}.example"))
-        tally.write()
+        asyncio.run(tally.flush())
     kept.full = False
-    tally.write()
+    asyncio.run(tally.flush())
     assert len(kept.counts) == 10
