@@ -47,6 +47,7 @@ _SIZE = SETS * _SET + 8 + _KEY
 _LOCK_TRIES = 200  # a lock is held for microseconds; between tries others may use the processor
 _WORDS = _PLACE.size // 8  # 64-bit words of a place
 _EMPTY = (0,) * SLOTS
+_NO_LIMIT = 1 << 62
 
 Counts = list[int]
 
@@ -71,35 +72,39 @@ class Tally:
 
     def add(self, name: str, amount: int, now: float) -> int:
         """`name` did so much more at `now` (Unix time); its total of the last hour with it."""
-        mark, start = self._find(name)
-        locked = self._lock(start)
-        try:
-            return self._add(mark, start, self._bucket(now), amount)
-        finally:
-            if locked:
-                self._unlock(start)
+        return self._change(name, amount, _NO_LIMIT, now)
 
     def take(self, name: str, amount: int, limit: int, now: float) -> bool:
         """Add, unless the total would then be above `limit`: looking and adding in one step.
 
         Two processes that each look first and add afterwards could both find the last place free.
         """
-        mark, start = self._find(name)
-        locked = self._lock(start)
-        try:
-            bucket = self._bucket(now)
-            if sum(self._counts(mark, start, bucket)) + amount > limit:
-                return False
-            self._add(mark, start, bucket, amount)
-            return True
-        finally:
-            if locked:
-                self._unlock(start)
+        return self._change(name, amount, limit, now) <= limit
 
     def count(self, name: str, now: float) -> int:
         """What `name` did in the last hour; reading takes no lock."""
         mark, start = self._find(name)
-        return sum(self._counts(mark, start, self._bucket(now)))
+        return sum(self._read(self._place(mark, start), self._bucket(now)))
+
+    def _change(self, name: str, amount: int, limit: int, now: float) -> int:
+        """The total that there would be; it is written down if it is within the limit."""
+        mark, start = self._find(name)
+        locked = self._lock(start)
+        try:
+            bucket = self._bucket(now)
+            place = self._place(mark, start)
+            counts = self._read(place, bucket)
+            if sum(counts) + amount > limit:
+                return sum(counts) + amount
+            if place == start + _REMAINDER:
+                place, counts = self._make_room(start, bucket)
+            slot = bucket % SLOTS
+            counts[slot] = min(counts[slot] + amount, MAX_COUNT)
+            _PLACE.pack_into(self._memory, place, mark, bucket, *counts)
+            return sum(counts)
+        finally:
+            if locked:
+                self._unlock(start)
 
     def _bucket(self, now: float) -> int:
         """The number of the running bucket; the same for all processes, and it never goes back.
@@ -123,34 +128,22 @@ class Tally:
         mark = int.from_bytes(digest[:8], "big") | 1
         return mark, int.from_bytes(digest[8:], "big") % SETS * _SET
 
-    def _counts(self, mark: int, start: int, bucket: int) -> Counts:
-        """The counts of a name: in its place, or what the remainder says of absent ones."""
+    def _place(self, mark: int, start: int) -> int:
+        """Where a name is counted; for one that has no place, the remainder of its set."""
         first = start // 8
         marks = self._words[first : first + WAYS * _WORDS : _WORDS].tolist()
-        index = marks.index(mark) if mark in marks else WAYS
-        return self._read(start + index * _PLACE.size, bucket)
+        return start + (marks.index(mark) if mark in marks else WAYS) * _PLACE.size
 
-    def _add(self, mark: int, start: int, bucket: int, amount: int) -> int:
-        place, counts = self._place(mark, start, bucket)
-        slot = bucket % SLOTS
-        counts[slot] = min(counts[slot] + amount, MAX_COUNT)
-        _PLACE.pack_into(self._memory, place, mark, bucket, *counts)
-        return sum(counts)
-
-    def _place(self, mark: int, start: int, bucket: int) -> tuple[int, Counts]:
-        """The place of a name, made if there is none, and its counts up to now."""
-        first = start // 8
-        marks = self._words[first : first + WAYS * _WORDS : _WORDS].tolist()
-        if mark in marks:
-            place = start + marks.index(mark) * _PLACE.size
-            return place, self._read(place, bucket)
+    def _make_room(self, start: int, bucket: int) -> tuple[int, Counts]:
+        """A place for a name that has none, and the counts with which it begins there."""
         remainder = self._read(start + _REMAINDER, bucket)
         taken = [self._read(start + way * _PLACE.size, bucket) for way in range(WAYS)]
         lowest = min(range(WAYS), key=lambda way: sum(taken[way]))
+        begins = list(remainder)
         if any(taken[lowest]):
             remainder = list(map(max, remainder, taken[lowest]))
             _PLACE.pack_into(self._memory, start + _REMAINDER, 0, bucket, *remainder)
-        return start + lowest * _PLACE.size, remainder
+        return start + lowest * _PLACE.size, begins
 
     def _read(self, place: int, bucket: int) -> Counts:
         """The counts of a place, without those whose time is over."""
