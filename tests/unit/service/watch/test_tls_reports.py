@@ -185,11 +185,16 @@ def test_silent_dns_is_asked_again_with_growing_waits_for_a_day(site: Site) -> N
     site.counted()
     site.answers["_smtp._tls.shop.example"] = dns.Temporary("Timeout")
     began = site.now
-    tries = []
-    while site.now < began + 2 * GIVE_UP_SECONDS:
-        if site.turn():
-            tries.append(site.now - began)
-        site.now += 600
+    tries: list[float] = []
+
+    async def two_days() -> None:
+        reporter = site.reporter()
+        while site.now < began + 2 * GIVE_UP_SECONDS:
+            if await reporter.turn():
+                tries.append(site.now - began)
+            site.now += 600 if site.now < began + 7200 else 3600
+
+    asyncio.run(two_days())
     assert tries[:4] == [0.0, 600.0, 1800.0, 4200.0]
     assert len(tries) < 14
     assert site.sent()[-1] == ("shop.example", "given up")
