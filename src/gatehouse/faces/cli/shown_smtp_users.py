@@ -3,6 +3,7 @@
 
 from gatehouse.faces.actions import smtp_users
 from gatehouse.faces.cli.terminal import Column, Screen, moment, pairs, table
+from gatehouse.journal.escape import clean
 
 
 def user_list(one: smtp_users.UserList, to: Screen) -> str:
@@ -70,4 +71,4 @@ def user_shown(one: smtp_users.UserShown, to: Screen) -> str:
 
 def user_changed(one: smtp_users.UserChanged, to: Screen) -> str:
     """One sentence."""
-    return f"User {one.name}: {one.done}."
+    return f"User {clean(one.name)}: {clean(one.done)}."
