@@ -37,6 +37,10 @@ class StoreRefused(StoreError):
     """The operation contradicts what is stored, such as a MID that is taken."""
 
 
+class StoreMoved(StoreRefused):
+    """Somebody else has committed a configuration meanwhile."""
+
+
 # ENOSPC also stands for "no inodes"; EDQUOT for either under a quota; EFBIG for a file size limit.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 

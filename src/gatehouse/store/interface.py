@@ -21,6 +21,7 @@ from gatehouse.store.auth_values import (
 from gatehouse.store.tls_values import CachedSts, ReceivedTlsReport, TlsCount, TlsReportState
 from gatehouse.store.values import (
     BodyRef,
+    Candidate,
     Cursor,
     DestinationCount,
     DuePage,
@@ -34,6 +35,7 @@ from gatehouse.store.values import (
     Revision,
     SecretName,
     Suspension,
+    Trial,
 )
 
 
@@ -163,6 +165,29 @@ class Revisions(Protocol):
 
     def history(self, limit: int, before: int | None = None) -> tuple[Revision, ...]:
         """Revisions, the newest first."""
+
+
+class Candidates(Protocol):
+    """What each operator has prepared and not committed."""
+
+    def get(self, operator: str) -> Candidate | None:
+        """The candidate of an operator."""
+
+    def put(self, candidate: Candidate) -> None:
+        """Keep or replace it."""
+
+    def remove(self, operator: str) -> bool:
+        """Forget it; False when there was none."""
+
+    def all(self) -> tuple[Candidate, ...]:
+        """Everybody's, the one that was touched last comes first."""
+
+
+class Trials(Protocol):
+    """Which revision is tried: not yet seen running, or not yet confirmed."""
+
+    def current(self) -> Trial | None:
+        """The revision that is tried."""
 
 
 class Secrets(Protocol):
@@ -299,6 +324,12 @@ class Store(Protocol):
     def revisions(self) -> Revisions: ...
 
     @property
+    def candidates(self) -> Candidates: ...
+
+    @property
+    def trials(self) -> Trials: ...
+
+    @property
     def secrets(self) -> Secrets: ...
 
     @property
@@ -317,7 +348,23 @@ class Store(Protocol):
     def spool(self) -> BodyReader: ...
 
     def commit_revision(self, new: NewRevision) -> int:
-        """Keep a configuration and change secrets with it: all of it or nothing; its number."""
+        """Keep a configuration and change secrets with it: all of it or nothing; its number.
+
+        Raises `StoreMoved` when the revision that it should follow is not the last one.
+        """
+
+    def settle_trial(
+        self, revision: int, *, kept: bool, secrets: Mapping[str, bytes | None], at: float
+    ) -> None:
+        """The revision that is tried runs; `kept`: it is in force and nothing more is asked of it.
+
+        Otherwise it waits for its confirmation. Secrets change in the same transaction.
+        """
+
+    def keep_candidate(
+        self, candidate: Candidate, secrets: Mapping[str, bytes | None] | None = None
+    ) -> None:
+        """Keep or replace a candidate with the secrets that wait with it: all of it or nothing."""
 
     def commit_batch(self, writer: BodyWriter, batch: Sequence[Operation]) -> tuple[Result, ...]:
         """Make the bodies durable, then the operations; then a 250 may be sent for each `Added`.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration revisions: append-only, the last one is in force.
 
-A rollback appends the old text anew.
+A rollback appends the old text anew. Whether the last one is still tried is in `trials`.
 """
 
 from collections.abc import Iterable
@@ -9,10 +9,11 @@ from typing import Any
 
 import apsw
 
+from gatehouse.store.errors import StoreMoved
 from gatehouse.store.sql import load_queries
 from gatehouse.store.sqlite.connection import Database
 from gatehouse.store.sqlite.place import SQL
-from gatehouse.store.values import NewRevision, Revision
+from gatehouse.store.values import NewRevision, Revision, RevisionKind
 
 _QUERIES = load_queries(SQL / "revisions.sql")
 _BEYOND = 2**62  # larger than any revision number
@@ -32,7 +33,11 @@ class SqliteRevisions:
 
     def write(self, connection: apsw.Connection, new: NewRevision) -> int:
         """Put a configuration into a transaction of the caller's; its number."""
-        row = (new.committed_at, new.operator, new.comment, new.text)
+        if new.after is not None:
+            ((last,),) = connection.execute(_QUERIES["last"])
+            if last != new.after:
+                raise StoreMoved(f"Revision {last} was committed meanwhile")
+        row = (new.committed_at, new.operator, new.comment, new.text, new.kind.value)
         ((number,),) = connection.execute(_QUERIES["append"], row)
         return int(number)
 
@@ -53,7 +58,12 @@ class SqliteRevisions:
             rows: Iterable[tuple[Any, ...]] = connection.execute(_QUERIES[query], values)
             return tuple(
                 Revision(
-                    number=row[0], committed_at=row[1], operator=row[2], comment=row[3], text=row[4]
+                    number=row[0],
+                    committed_at=row[1],
+                    operator=row[2],
+                    comment=row[3],
+                    text=row[4],
+                    kind=RevisionKind(row[5]),
                 )
                 for row in rows
             )

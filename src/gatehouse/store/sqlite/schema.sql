@@ -58,7 +58,7 @@ CREATE TABLE revision (
     operator        TEXT NOT NULL,
     comment         TEXT NOT NULL,
     text            TEXT NOT NULL
-) STRICT;
+, kind TEXT NOT NULL DEFAULT 'commit') STRICT;
 
 CREATE TRIGGER revision_stays BEFORE UPDATE ON revision
 BEGIN SELECT RAISE(ABORT, 'a revision is never changed'); END;
@@ -157,3 +157,18 @@ CREATE TABLE schema_version (
     phase           TEXT NOT NULL,              -- pre: before the new code runs, post: after it
     PRIMARY KEY (number, phase)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE candidate (
+    operator        TEXT PRIMARY KEY,
+    base            INTEGER NOT NULL,           -- the revision that it was made from
+    text            TEXT NOT NULL,
+    changed_at      REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE trial (
+    one             INTEGER PRIMARY KEY CHECK (one = 1),
+    revision        INTEGER NOT NULL,           -- what is tried, or waits for its confirmation
+    good            INTEGER NOT NULL,           -- what comes back
+    seen_running    INTEGER NOT NULL,
+    confirm_by      REAL                        -- NULL: needs no confirmation
+) STRICT;

@@ -6,7 +6,7 @@ name them are committed, then the writer lets go of them. A crash between the st
 without rows, which `reclaim` removes, never rows without bodies.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.errors import StoreCorrupt, StoreError, StoreUnavailable
@@ -14,6 +14,7 @@ from gatehouse.store.files import Files
 from gatehouse.store.interface import BodyWriter
 from gatehouse.store.spool import Spool, is_shared
 from gatehouse.store.spool_writer import SpoolWriter
+from gatehouse.store.sqlite.candidates import SqliteCandidates
 from gatehouse.store.sqlite.connection import Database, SqliteSettings
 from gatehouse.store.sqlite.ids import SqliteIds
 from gatehouse.store.sqlite.migrate import migrate
@@ -24,9 +25,11 @@ from gatehouse.store.sqlite.smtp_users import SqliteSmtpUsers
 from gatehouse.store.sqlite.sts_cache import SqliteStsCache
 from gatehouse.store.sqlite.suspensions import SqliteSuspensions
 from gatehouse.store.sqlite.tls_reports import SqliteTlsReports
+from gatehouse.store.sqlite.trials import SqliteTrials
 from gatehouse.store.values import (
     AddMessage,
     BodyRef,
+    Candidate,
     Failed,
     NewRevision,
     Operation,
@@ -54,6 +57,8 @@ class SqliteStore:
         self.ids = SqliteIds(self._database)
         self.queue = SqliteQueue(self._database, self.ids)
         self.revisions = SqliteRevisions(self._database)
+        self.candidates = SqliteCandidates(self._database)
+        self.trials = SqliteTrials(self._database)
         self.secrets = SqliteSecrets(self._database, directory.master_key)
         self.smtp_users = SqliteSmtpUsers(self._database, self.secrets)
         self.suspensions = SqliteSuspensions(self._database)
@@ -70,8 +75,36 @@ class SqliteStore:
         """A configuration and the secrets that belong to it, in one transaction."""
         sealed = self.secrets.seal(new.secrets)
         with self._database.transaction() as connection:
+            number = self.revisions.write(connection, new)
             self.secrets.write(connection, sealed, new.committed_at)
-            return self.revisions.write(connection, new)
+            if new.trial is not None:
+                self.trials.begin(connection, number, new.trial)
+            elif new.ends_trial:
+                self.trials.end(connection)
+            if new.candidate is not None:
+                self.candidates.strike(connection, new.candidate)
+            return number
+
+    def settle_trial(
+        self, revision: int, *, kept: bool, secrets: Mapping[str, bytes | None], at: float
+    ) -> None:
+        """The revision that is tried runs; `kept`: nothing more is asked of it."""
+        sealed = self.secrets.seal(secrets)
+        with self._database.transaction() as connection:
+            self.secrets.write(connection, sealed, at)
+            if kept:
+                self.trials.end(connection)
+            else:
+                self.trials.seen(connection, revision)
+
+    def keep_candidate(
+        self, candidate: Candidate, secrets: Mapping[str, bytes | None] | None = None
+    ) -> None:
+        """A candidate and the secrets that wait with it, in one transaction."""
+        sealed = self.secrets.seal(secrets or {})
+        with self._database.transaction() as connection:
+            self.candidates.write(connection, candidate)
+            self.secrets.write(connection, sealed, candidate.changed_at)
 
     def commit_batch(self, writer: BodyWriter, batch: Sequence[Operation]) -> tuple[Result, ...]:
         """Make the bodies durable, then the operations."""

@@ -1,18 +1,22 @@
 -- append
 -- Keep a configuration under the next number.
-INSERT INTO revision (number, committed_at, operator, comment, text)
-VALUES ((SELECT coalesce(max(number), 0) + 1 FROM revision), ?, ?, ?, ?)
+INSERT INTO revision (number, committed_at, operator, comment, text, kind)
+VALUES ((SELECT coalesce(max(number), 0) + 1 FROM revision), ?, ?, ?, ?, ?)
 RETURNING number;
+
+-- last
+-- The last number.
+SELECT max(number) FROM revision;
 
 -- current
 -- The configuration in force: the last one committed.
-SELECT number, committed_at, operator, comment, text FROM revision ORDER BY number DESC LIMIT 1;
+SELECT number, committed_at, operator, comment, text, kind FROM revision ORDER BY number DESC LIMIT 1;
 
 -- get
 -- One configuration by its number.
-SELECT number, committed_at, operator, comment, text FROM revision WHERE number = ?;
+SELECT number, committed_at, operator, comment, text, kind FROM revision WHERE number = ?;
 
 -- history
 -- Configurations before a number, the newest first.
-SELECT number, committed_at, operator, comment, text FROM revision
+SELECT number, committed_at, operator, comment, text, kind FROM revision
 WHERE number < ? ORDER BY number DESC LIMIT ?;
