@@ -56,7 +56,8 @@ def rate(level: str, per_connection: int, messages: int, identity: Identity) -> 
             replace(load, messages=WARM_UP).run(port)
             sink.next_mark()
             result = load.run(port)
-            return messages / (sink.next_mark()["at"] - result["started"])
+            ended: float = sink.next_mark()["at"]
+            return messages / (ended - float(result["started"]))
     finally:
         sink.stop()
 

@@ -102,6 +102,8 @@ class Behaviour:
     drop_after: int | None = None  # close when so many octets of the content have come
     read_delay: float = 0.0  # seconds between two reads of content
     trickle: float = 0.0  # seconds between two octets of each reply
+    auth: Answers = b"235 2.7.0 welcome\r\n"
+    implicit: bool = False  # TLS with the first octet
     hang_up_after: str = ""  # close after the answer to this command
 
 
@@ -167,6 +169,7 @@ class FakeServer:
         self.most_open = 0
         self.handshakes: list[tuple[str, bool]] = []  # (protocol, resumed)
         self.ends: list[str] = []  # how each connection ended, as seen from here
+        self.clear: dict[int, bytes] = {}  # every octet that came outside TLS, by connection
         self._changed = threading.Condition()
         self._closing = False
         self._socket = socket.create_server((address, port), backlog=200)
@@ -269,6 +272,8 @@ class _Talk:
     def run(self) -> None:
         end = "closed by us"
         try:
+            if self.behaviour.implicit:
+                self.secure(self.behaviour.context or server_context())
             self.answer(self.behaviour.greeting)
             while True:
                 line = self.line()
@@ -296,7 +301,12 @@ class _Talk:
         more = self.sock.recv(65536)
         if not more:
             raise _Over("closed by the client")
+        self.came(more)
         self.buffer += more
+
+    def came(self, octets: bytes) -> None:
+        if not self.tls:
+            self.server.clear[self.number] = self.server.clear.get(self.number, b"") + octets
 
     def line(self) -> bytes:
         while b"\r\n" not in self.buffer:
@@ -361,6 +371,8 @@ class _Talk:
             case "RSET":
                 self.sender, self.recipients = None, []
                 self.answer(self.choose("rset", behaviour.rset))
+            case "AUTH":
+                self.answer(self.choose("auth", self.behaviour.auth))
             case "QUIT":
                 self.answer(self.choose("quit", behaviour.quit))
                 raise _Over("QUIT")
@@ -406,6 +418,9 @@ class _Talk:
             case Handshake.GOOD:
                 context = behaviour.context or server_context()
         assert self.buffer == b"", "the client spoke in clear behind STARTTLS"
+        self.secure(context)
+
+    def secure(self, context: ssl.SSLContext) -> None:
         wrapped = context.wrap_socket(self.sock, server_side=True)
         self.sock, self.tls = wrapped, True
         made = (wrapped.version() or "", wrapped.session_reused or False)
@@ -458,6 +473,7 @@ class _Talk:
             more = self.sock.recv(65536)
             if not more:
                 raise _Over("closed within the content")
+            self.came(more)
             wire += more
 
 

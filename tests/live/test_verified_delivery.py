@@ -5,6 +5,8 @@ One gateway with a CA of the tests' own in its custom list. The fake servers are
 library's, so that the gateway is not judged by its own opinion of itself.
 """
 
+import base64
+import dataclasses
 import datetime
 import hashlib
 import re
@@ -28,7 +30,7 @@ from gatehouse.journal import facts
 from tests.live.dns import DnsServer
 from tests.live.gateway import Gateway, address, until
 from tests.live.house import House
-from tests.live.servers import PORT, Behaviour, FakeServer
+from tests.live.servers import FULL, PORT, Behaviour, FakeServer
 from tests.unit.tls.authority import Made, issue
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -60,6 +62,8 @@ type = "private"
 interface = "Net"
 port = 2525
 sender_groups = [{{ name = "RELAYLIST", members = ["ALL"], policy = "RELAYED" }}]
+[mail_flow_policies.RELAYED]
+tls = "preferred"
 [delivery]
 dns_servers = ["{dns}"]
 smtp_port = {smtp_port}
@@ -107,6 +111,22 @@ security_level = 0
 [[sender_tls_overrides]]
 sender = "board@sender.example"
 tls = "required-verify"
+[smtp_routes]
+"relay.example" = ["smarthost:relay"]
+"refusing.example" = ["smarthost:refusing"]
+"wrapped.example" = ["smarthost:wrapped"]
+[smart_hosts.relay]
+host = "smart.verify.example"
+port = {smtp_port}
+username = "us"
+[smart_hosts.refusing]
+host = "refusing.verify.example"
+port = {smtp_port}
+username = "us"
+[smart_hosts.wrapped]
+host = "implicit.verify.example"
+port = {smtp_port}
+tls_mode = "implicit"
 [processes]
 receivers = 1
 """
@@ -140,6 +160,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     )
     _, store = open_house(folder / "data")
     store.secrets.put("trust/Delivery", ROOT.pem, NOW.timestamp())
+    for name in ("relay", "refusing"):
+        store.secrets.put(f"smart-host/{name}", b"open sesame", NOW.timestamp())
     store.secrets.put("trust/Other", OTHER_ROOT.pem, NOW.timestamp())
     store.close()
     gateway = Gateway(folder, text)
@@ -365,6 +387,95 @@ def test_a_sender_can_demand_more(site: House, tmp_path: Path) -> None:
     assert len(server.messages) == 1
     failed = site.gateway.events.wait(facts.TlsDeliveryFailed, domain=domain)
     assert (failed.rule, failed.level) == ("sender-override", "required-verify")
+
+
+# --- REQUIRETLS, smart hosts ----------------------------------------------------------------------
+
+
+def requiretls(site: House, domain: str, *offers: str) -> tuple[int, FakeServer]:
+    """A message with REQUIRETLS to a server that verifies; its MID."""
+    server = site.servers[-1]
+    server.behaviour = dataclasses.replace(server.behaviour, capabilities=(*FULL, *offers))
+    return site.send(f"bob@{domain}", port=2525, tls=True, mail=("REQUIRETLS",)), server
+
+
+def test_requiretls_goes_on_to_a_server_that_verifies_and_offers_it(
+    site: House, tmp_path: Path
+) -> None:
+    domain = "kept.hop.example"
+    serve(site, domain, tls_server(tmp_path, leaf("any", domain), MIDDLE))
+    _, server = requiretls(site, domain, "REQUIRETLS")
+    (message,) = server.wait()
+    assert message.tls
+    assert "REQUIRETLS" in message.parameters.split()
+    up = site.gateway.events.wait(facts.TlsDelivered, domain=domain)
+    assert (up.rule, up.verdict) == ("requiretls", "verified")
+
+
+def test_requiretls_bounces_where_the_server_does_not_offer_it(site: House, tmp_path: Path) -> None:
+    domain = "dropped.hop.example"
+    serve(site, domain, tls_server(tmp_path, leaf("any", domain), MIDDLE))
+    mid, server = requiretls(site, domain)
+    bounced = site.gateway.events.wait(facts.RecipientBounced, mid=mid)
+    assert bounced.enhanced == "5.7.30"
+    assert server.messages == []
+
+
+def test_requiretls_is_not_content_with_a_weak_basis(site: House, tmp_path: Path) -> None:
+    domain = "weak.hop.example"
+    serve(site, domain, tls_server(tmp_path, leaf("any", f"mx0.{domain}"), MIDDLE))
+    _, server = requiretls(site, domain, "REQUIRETLS")
+    failed = site.gateway.events.wait(facts.TlsDeliveryFailed, domain=domain)
+    assert failed.text == "name mismatch"
+    assert server.messages == []
+
+
+def test_a_smart_host_hears_the_password_over_verified_tls_only(
+    site: House, tmp_path: Path
+) -> None:
+    host = "smart.verify.example"
+    bad = tls_server(tmp_path, leaf("other.example", "other.example"), MIDDLE)
+    good = tls_server(tmp_path, leaf("any", host), MIDDLE)
+    server = site.serve(Behaviour(tls=True, context=bad, capabilities=(*FULL, "AUTH PLAIN")))
+    site.dns.host(host, server.address)
+    assert attempt(site, "relay.example") == "deferred"
+    assert server.heard("AUTH") == []
+    server.behaviour = dataclasses.replace(server.behaviour, context=good)
+    assert attempt(site, "relay.example") == "encrypted"
+    assert server.heard("AUTH", tls=False) == []
+    (said,) = server.heard("AUTH", tls=True)
+    assert base64.b64decode(said.split()[2]) == b"\0us\0open sesame"
+
+
+def test_a_smart_host_that_refuses_the_login_keeps_the_mail_waiting(
+    site: House, tmp_path: Path
+) -> None:
+    host = "refusing.verify.example"
+    server = site.serve(
+        Behaviour(
+            tls=True,
+            context=tls_server(tmp_path, leaf("any", host), MIDDLE),
+            capabilities=(*FULL, "AUTH PLAIN"),
+            auth=b"535 5.7.8 no\r\n",
+        )
+    )
+    site.dns.host(host, server.address)
+    mid = site.send("bob@refusing.example", port=2525)
+    delayed = site.gateway.events.wait(facts.RecipientDelayed, mid=mid)
+    assert "535" in delayed.lines[0]
+    assert server.messages == []
+
+
+def test_a_smart_host_with_tls_from_the_first_octet(site: House, tmp_path: Path) -> None:
+    host = "implicit.verify.example"
+    server = site.serve(
+        Behaviour(implicit=True, context=tls_server(tmp_path, leaf("any", host), MIDDLE))
+    )
+    site.dns.host(host, server.address)
+    assert attempt(site, "wrapped.example") == "encrypted"
+    assert server.heard("STARTTLS") == []
+    (message,) = server.wait()
+    assert message.tls
 
 
 # --- weak key exchange, old versions --------------------------------------------------------------

@@ -35,6 +35,7 @@ class Trouble(enum.Enum):
     TLS_UNAVAILABLE = enum.auto()  # required TLS cannot be had
     TLS_FAILED = enum.auto()  # failed after 220 where falling back is not allowed
     TLS_NOT_VERIFIED = enum.auto()  # TLS is up, and the server is not proven to be the one
+    LOGIN_FAILED = enum.auto()  # the smart host does not let us in
     TLS_POLICY = enum.auto()  # the recipient's policy or ours forbids the host
     REQUIRETLS_UNSUPPORTED = enum.auto()  # RFC 8689, and the next server does not offer it
     BROKEN_DIALOGUE = enum.auto()  # the server broke the protocol
@@ -100,6 +101,7 @@ _TROUBLES: Mapping[Trouble, Classification] = MappingProxyType(
         Trouble.TLS_FAILED: Classification("4.7.0", _TEXT_SECURITY),
         # RFC 3463 §3.8: X.7.5 cryptographic failure, X.7.0 other security status
         Trouble.TLS_NOT_VERIFIED: Classification("4.7.5", "Cryptographic failure"),
+        Trouble.LOGIN_FAILED: Classification("4.7.0", _TEXT_SECURITY),
         Trouble.TLS_POLICY: Classification("4.7.0", _TEXT_SECURITY),
         # RFC 8689 §5 registers X.7.30
         Trouble.REQUIRETLS_UNSUPPORTED: Classification("5.7.30", "REQUIRETLS support required"),

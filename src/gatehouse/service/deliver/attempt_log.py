@@ -231,6 +231,12 @@ class AttemptLog:
             tls="REQUIRETLS not offered",
         )
 
+    def login_failed(self, reason: str, reply: Reply | None) -> NotConnected:
+        """The smart host does not know us, or must not hear the password: the mail waits."""
+        detail = f"login: {reason}" if reply is None else f"login: {reason}: {reply_details(reply)}"
+        self._connection_error(detail, "unexpected SMTP response")
+        return self._failure(bounce.Trouble.LOGIN_FAILED, detail)
+
     def _unavailable(self, why: str) -> None:
         self._tools.record(
             facts.TlsRequiredUnavailable(

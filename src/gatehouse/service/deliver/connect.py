@@ -34,6 +34,7 @@ from gatehouse.service.deliver.negotiate import HostAttempt
 from gatehouse.service.deliver.routing import ConnectTools, DeliveryRules, Router, Target
 from gatehouse.service.deliver.tls_sessions import SessionKey
 from gatehouse.smtp.client import ClientSettings
+from gatehouse.tls.failures import TlsFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,13 @@ class Connector:
         port = target.hop.port
         try:
             with self._limits.dialling(ip) as stands:
-                link = await Link.dial(ip, port, self._settings, self._rules.connect_timeout)
+                link = await Link.dial(
+                    ip,
+                    port,
+                    self._settings,
+                    self._rules.connect_timeout,
+                    implicit_tls=target.implicit_tls,
+                )
                 stands(link)
         except LinkLost as lost:
             raise HostFailed(attempt.unreachable(lost)) from None
@@ -214,6 +221,8 @@ class Connector:
             achieved = await attempt.negotiate()
         except LinkLost as lost:
             raise HostFailed(attempt.lost(lost)) from None
+        except TlsFailure as failure:
+            raise HostFailed(attempt.tls_broke(failure)) from None
         except BaseException:
             attempt.close()
             raise

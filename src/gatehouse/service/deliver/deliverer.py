@@ -13,6 +13,7 @@ from functools import partial
 from gatehouse.config.running import Running
 from gatehouse.mail.tls_report import READER
 from gatehouse.policy.retry import BounceProfile
+from gatehouse.policy.smart_hosts import SmartHost
 from gatehouse.service.base import channel as line
 from gatehouse.service.base.handover import unpack
 from gatehouse.service.base.resolver import Resolver
@@ -121,6 +122,7 @@ class Deliverer:
             tls=tls,
             verifier=Verifier(book, resolver, worker.clock),
             planner=Planner(resolver, self._policies(running, resolver)),
+            password_of=self._password_of,
         )
         rules = DeliveryRules(
             hostname=delivery.hostname,
@@ -137,6 +139,11 @@ class Deliverer:
         self._dispatcher.suspended = delivery.suspended
         self._tally.counting = running.tls_reporting.enabled
         return _Rules(running, Connector(rules, tools, self._tools.limits))
+
+    def _password_of(self, smart: SmartHost) -> str | None:
+        """The password of a smart host, read anew each time: it may have been set just now."""
+        content = self._worker.store.secrets.get(smart.secret_name)
+        return None if content is None else content.decode()
 
     def _policies(self, running: Running, resolver: Resolver) -> StsPolicies | None:
         """The MTA-STS policies of destinations, where any rule asks for them."""

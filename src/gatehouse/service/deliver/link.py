@@ -62,8 +62,8 @@ def socket_details(error: OSError) -> str:
 class Link(asyncio.Protocol):
     """A connection to one host. Not shared: one task drives it at a time."""
 
-    def __init__(self, settings: ClientSettings) -> None:
-        self.engine = ClientEngine(settings)
+    def __init__(self, settings: ClientSettings, *, implicit_tls: bool = False) -> None:
+        self.engine = ClientEngine(settings, tls_active=implicit_tls)
         self._transport: asyncio.Transport | None = None
         self._tls: TlsSession | None = None
         self._tls_up = False
@@ -82,11 +82,17 @@ class Link(asyncio.Protocol):
 
     @classmethod
     async def dial(
-        cls, ip: str, port: int, settings: ClientSettings, timeout: float = CONNECT_TIMEOUT
+        cls,
+        ip: str,
+        port: int,
+        settings: ClientSettings,
+        timeout: float = CONNECT_TIMEOUT,
+        *,
+        implicit_tls: bool = False,
     ) -> "Link":
-        """Connect; raises LinkLost with the reason."""
+        """Connect; raises LinkLost with the reason. With implicit TLS the handshake comes next."""
         loop = asyncio.get_running_loop()
-        link = cls(settings)
+        link = cls(settings, implicit_tls=implicit_tls)
         try:
             async with asyncio.timeout(timeout):
                 await loop.create_connection(lambda: link, ip, port)

@@ -8,6 +8,7 @@ RFC 3207 §4, RFC 5321 §3.1.
 
 import errno
 import os
+import secrets
 from typing import NoReturn
 
 from gatehouse.mail.reply import Reply
@@ -28,12 +29,15 @@ from gatehouse.service.deliver.failures import (
     RetryWithoutDh,
 )
 from gatehouse.service.deliver.link import Link, LinkLost
+from gatehouse.service.deliver.login import NotLoggedIn, log_in
 from gatehouse.service.deliver.routing import ConnectTools, Target
 from gatehouse.service.deliver.tls_sessions import Manner, SessionKey, policy_of
 from gatehouse.smtp import client_events as events
 from gatehouse.tls.engine import HandshakeReport
 from gatehouse.tls.failures import DH_KEY_TOO_SMALL, ReportWord, TlsFailure
 
+# RFC 5802 §5.1 asks for a nonce that never comes twice; 18 octets are 24 characters.
+NONCE_OCTETS = 18
 _NO_STARTTLS = ReportWord.STARTTLS_NOT_SUPPORTED.value
 
 
@@ -82,10 +86,30 @@ class HostAttempt:
         self.close()
         return failure
 
+    def tls_broke(self, failure: TlsFailure) -> NotConnected:
+        """TLS ended behind the handshake: with TLS 1.3 a server refuses our certificate so."""
+        self._log.library_failed(failure, None)
+        failed = self._after_220(failure.text)
+        self.close()
+        return failed
+
     async def negotiate(self) -> Achieved:
-        """Greeting, EHLO, STARTTLS and EHLO again, as the level demands."""
+        """All that comes before MAIL: TLS as the level demands, and the login of a smart host."""
         link = self._link
         assert link is not None
+        if self.target.implicit_tls:
+            await self._handshake(link)
+        achieved = await self._dialogue(link)
+        smart = self.target.hop.smart
+        if smart is not None and smart.username is not None:
+            password, nonce = self._tools.password_of(smart), secrets.token_urlsafe(NONCE_OCTETS)
+            result = await log_in(link, smart, achieved, password, nonce)
+            if isinstance(result, NotLoggedIn):
+                raise HostFailed(self._log.login_failed(result.reason, result.reply))
+        return achieved
+
+    async def _dialogue(self, link: Link) -> Achieved:
+        """Greeting, EHLO, STARTTLS and EHLO again."""
         while True:
             try:
                 event = await link.next()
@@ -215,7 +239,8 @@ class HostAttempt:
             raise HostFailed(self._after_220(lost.details)) from None
         await self._judge(link, report)
         self.session_key = key
-        link.engine.tls_started()
+        if not self.target.implicit_tls:
+            link.engine.tls_started()
 
     def _handshake_failed(self, failure: TlsFailure, link: Link) -> NoReturn:
         """The library said no; a DH group that is too small is told apart and gets another try."""

@@ -13,6 +13,7 @@ from gatehouse.journal import facts
 from gatehouse.policy import bounce, route_table, routes
 from gatehouse.policy.destinations import DestinationControl
 from gatehouse.policy.outbound_values import HostPlan
+from gatehouse.policy.smart_hosts import SmartHost, SmartTls
 from gatehouse.service.base import resolver as dns
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.deliver.failures import NotConnected
@@ -45,6 +46,7 @@ class ConnectTools:
     tls: ClientTls
     verifier: Verifier
     planner: Planner
+    password_of: Callable[[SmartHost], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,12 @@ class Target:
     hop: routes.NextHop
     control: DestinationControl
     plan: HostPlan
+
+    @property
+    def implicit_tls(self) -> bool:
+        """TLS begins with the first octet (RFC 8314 §3.3)."""
+        smart = self.hop.smart
+        return smart is not None and smart.tls_mode is SmartTls.IMPLICIT
 
 
 class Router:

