@@ -538,6 +538,20 @@ def test_the_lowest_version_of_a_destination_is_kept(site: House, tmp_path: Path
     assert attempt(site, domain) == "deferred"
 
 
+def test_a_server_that_refuses_our_certificate_is_no_fault_of_ours(
+    site: House, tmp_path: Path
+) -> None:
+    """With TLS 1.3 it says so after our Finished: the handshake was good, and then it was not."""
+    domain = "picky.required.example"
+    context = tls_server(tmp_path, leaf("any", domain), MIDDLE)
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = serve(site, domain, context)
+    assert attempt(site, domain) == "deferred"
+    assert not server.spoke_in_clear
+    assert site.gateway.events.of(facts.TlsDelivered, domain=domain)
+    assert server.heard("MAIL") == []
+
+
 # --- the alarm, limits ----------------------------------------------------------------------------
 
 

@@ -17,6 +17,9 @@ from gatehouse.service.deliver.routing import ConnectTools
 from gatehouse.tls.engine import HandshakeReport
 from gatehouse.tls.failures import TlsFailure
 
+# How a failure begins whose reason was TLS; the queue keeps it, and a late bounce knows it by that.
+TLS_REQUIRED = "TLS required"
+
 
 class AttemptLog:
     """Tells the journal about one attempt."""
@@ -207,7 +210,7 @@ class AttemptLog:
         self._unavailable(f"certificate not verified: {verdict.said}")
         return self._failure(
             bounce.Trouble.TLS_NOT_VERIFIED,
-            f"TLS required but the certificate was not verified: {verdict.said}",
+            f"{TLS_REQUIRED} but the certificate was not verified: {verdict.said}",
             tls=f"verify error: {verdict.said}",
         )
 
@@ -215,7 +218,7 @@ class AttemptLog:
         """The rule demands TLS and this host does not give it: nothing is sent."""
         self._unavailable(why)
         return self._failure(
-            bounce.Trouble.TLS_UNAVAILABLE, "TLS required but not available", tls=why
+            bounce.Trouble.TLS_UNAVAILABLE, f"{TLS_REQUIRED} but not available", tls=why
         )
 
     def handshake_failed(self, why: str) -> NotConnected:

@@ -16,6 +16,7 @@ from gatehouse.mail.envelope import BodyType, Envelope
 from gatehouse.policy import bounce
 from gatehouse.policy.destinations import LimitType
 from gatehouse.policy.outbound_values import Demand, demand
+from gatehouse.service.deliver.attempt_log import TLS_REQUIRED
 from gatehouse.service.deliver.connect import Busy, Connected, Connector
 from gatehouse.service.deliver.courier_tools import CourierRules, CourierTools
 from gatehouse.service.deliver.failures import NotConnected
@@ -148,6 +149,7 @@ class Courier:
                 text=named.text,
                 code="000",
                 lines=((r.last_reply or "timeout"),),
+                tls=r.last_reply.startswith(TLS_REQUIRED),
             )
             for r in waiting
         }
@@ -236,7 +238,7 @@ class Courier:
         fate = self._fate_of(attempt)
         await self._settle(Attempt(message, waiting, shared(waiting, fate), attempt.dcid))
         destination = self._destination
-        if attempt.tls:
+        if attempt.tls and not attempt.classification.permanent:
             self._tools.tls_unavailable(self._control, destination.domain, attempt)
         batch = list(destination.ready)
         destination.ready.clear()

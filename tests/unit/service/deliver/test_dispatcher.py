@@ -149,6 +149,21 @@ def test_while_a_mark_is_owed_nothing_new_begins() -> None:
     play(body)
 
 
+def test_a_destination_that_had_enough_is_served_again_when_its_time_has_come() -> None:
+    async def body(scene: Scene) -> None:
+        scene.go.set()
+        destination = scene.dispatcher.lists.destination("a")
+        scene.dispatcher.pause(destination, 0.0)
+        destination.ready.append(1)
+        scene.dispatcher.serve(destination)
+        assert scene.dispatcher.couriers == 0
+        while not scene.carried:  # the pause ends with the next turn of the loop's clock
+            await asyncio.sleep(0)
+        assert scene.carried == [("a", 1)]
+
+    play(body)
+
+
 def test_suspended_delivers_nothing() -> None:
     async def body(scene: Scene) -> None:
         scene.dispatcher.suspended = True
