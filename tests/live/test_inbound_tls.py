@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import trustme
 
 from gatehouse.app import open_house
 from gatehouse.config.checks import Refused, load
@@ -23,6 +24,7 @@ from tests.live.authority import Authority, openssl
 from tests.live.clients import RawClient, Said, encryption
 from tests.live.dns import DnsServer
 from tests.live.gateway import Gateway, address
+from tests.live.peers.tools import Swaks
 
 LISTED, FREE = "ann@bank.example", "bob@free.example"
 PORTS = {
@@ -105,6 +107,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     gateway = Gateway(folder, text)
     _, store = open_house(gateway.data)
     store.secrets.put("trust/Test Root", root, 1.0)
+    # swaks sends no intermediates, so it gets a certificate that a root signed itself.
+    direct = trustme.CA()
+    certificates["direct"] = folder / "direct.pem"
+    direct.issue_cert("mx.bank.example").private_key_and_cert_chain_pem.write_to_path(
+        certificates["direct"]
+    )
+    store.secrets.put("trust/Direct Root", direct.cert_pem.bytes(), 1.0)
     store.close()
     with gateway:
         yield Scene(gateway, own, certificates)
@@ -311,3 +320,47 @@ def test_openssl_s_client_sees_the_same(scene: Scene, certificate: str, code: by
         given=b"EHLO client.example\r\nQUIT\r\n", status=None,
     )  # fmt: skip
     assert any(line.startswith(code) for line in said.splitlines()), said.decode()
+
+
+# swaks(1), exit codes: 23 MAIL was refused, 29 TLS was asked for and not had
+@pytest.mark.parametrize(
+    ("policy", "certificate", "sender", "status", "said"),
+    [
+        (("off", False), None, FREE, 0, "250 2.0.0 ok"),
+        (("off", False), "none", FREE, 29, "STARTTLS"),
+        (("preferred", False), None, FREE, 0, "250 2.0.0 ok"),
+        (("preferred", False), None, LISTED, 23, "530 5.7.0 Must issue a STARTTLS"),
+        (("preferred", False), "none", LISTED, 0, "250 2.0.0 ok"),
+        (("preferred", True), "invalid", FREE, None, "554 5.7.1 Client certificate not accepted"),
+        (("preferred", True), "none", FREE, 0, "250 2.0.0 ok"),
+        (("required", False), None, FREE, 23, "530 5.7.0 Must issue a STARTTLS"),
+        (("required", True), "none", FREE, None, "554 5.7.1 Client certificate not accepted"),
+        (("required", True), "invalid", FREE, None, "554 5.7.1 Client certificate not accepted"),
+        (("required", True), "direct", LISTED, 0, "250 2.0.0 ok"),
+    ],
+)
+def test_swaks_sees_the_same(
+    scene: Scene,
+    peer_tools: None,
+    policy: tuple[str, bool],
+    certificate: str | None,
+    sender: str,
+    status: int | None,
+    said: str,
+) -> None:
+    options: tuple[str, ...] = () if certificate is None else ("--tls",)
+    if certificate in ("direct", "invalid"):
+        place = str(scene.certificates[certificate])
+        options += ("--tls-cert", place, "--tls-key", place)
+    done = Swaks(
+        port=PORTS[policy],
+        server=scene.address,
+        sender=sender,
+        recipients=("kim@shop.example",),
+        options=options,
+    ).run()
+    assert said in done.stdout + done.stderr, done.stdout + done.stderr
+    if status is None:
+        assert done.returncode != 0
+    else:
+        assert done.returncode == status, done.stdout + done.stderr

@@ -100,13 +100,14 @@ class Swaks:
     """swaks, the Swiss army knife for SMTP: one message, and the transcript."""
 
     port: int
+    server: str = "127.0.0.1"
     sender: str = "swaks@sender.example"
     recipients: tuple[str, ...] = ("someone@example.com",)
     options: tuple[str, ...] = ()  # such as --tls
 
     def run(self, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         """Send it; the result's stdout is the transcript, the status swaks's own (0: delivered)."""
-        command = ["perl", str(packages.program("swaks")), "--server", "127.0.0.1"]
+        command = ["perl", str(packages.program("swaks")), "--server", self.server]
         command += ["--port", str(self.port), "--ehlo", "swaks.example", "--from", self.sender]
         command += ["--to", ",".join(self.recipients), *self.options]
         return subprocess.run(
