@@ -182,9 +182,15 @@ def _strangers(
 ) -> Iterator[Finding]:
     """A group that relays must say whom we know; who must log in is known."""
     policy = build.policy(document, group.policy)
-    relays = policy.behavior is Behavior.RELAY
-    relays = relays or (listener.type == "private" and policy.behavior is Behavior.ACCEPT)
-    if not relays or policy.smtp_auth is AuthDemand.REQUIRED:
+    accepts = policy.behavior is Behavior.ACCEPT
+    if listener.type == "private" and accepts and policy.smtp_auth is AuthDemand.OFF:
+        yield warning(
+            (*path, "policy"),
+            "a private listener has no recipients of its own: every recipient is refused",
+            hint="behavior = relay for clients that one knows, or smtp_auth for those who log in",
+            found=group.policy,
+        )
+    if policy.behavior is not Behavior.RELAY or policy.smtp_auth is AuthDemand.REQUIRED:
         return
     for index, text in enumerate(group.members):
         here = (*path, "members", index)

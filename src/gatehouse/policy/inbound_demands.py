@@ -155,13 +155,14 @@ def _recipient(
 ) -> Deny | None:
     table = rules.entrance.recipients
     assert recipient is not None
-    assert table is not None
     if client.relays:
         return None
     if not recipient.domain:
         if texts.is_postmaster(recipient):
             return None
         recipient = texts.full_recipient(rules.entrance, recipient) or recipient
+    if table is None:  # a private listener is a way out, for those who have the right to it
+        return Deny(Demand.RECIPIENT, texts.NO_RELAYING)
     verdict = table.decide(recipient)
     if isinstance(verdict, Refuse):
         return Deny(Demand.RECIPIENT, verdict.reply)
@@ -241,11 +242,11 @@ def _limits_client(_: Entrance, policy: MailFlowPolicy) -> bool:
 
 
 def _limits_refused(entrance: Entrance, policy: MailFlowPolicy) -> bool:
-    return policy.dhap_limit != OFF and entrance.recipients is not None
+    return policy.dhap_limit != OFF and _asks_about_recipients(entrance, policy)
 
 
-def _has_table(entrance: Entrance, _: MailFlowPolicy) -> bool:
-    return entrance.recipients is not None
+def _asks_about_recipients(entrance: Entrance, policy: MailFlowPolicy) -> bool:
+    return entrance.recipients is not None or policy.behavior is Behavior.ACCEPT
 
 
 # --- the tables: their order is the order of the questions ----------------------------------------
@@ -273,7 +274,7 @@ RECIPIENT: Rows = (
     Row(Demand.BEHAVIOR, _rejects, _rejected, tell.behavior),
     Row(Demand.RECIPIENT_ADDRESS, _always, _recipient_address, tell.recipient_address),
     Row(Demand.HARVEST, _limits_refused, _harvest, tell.harvest),
-    Row(Demand.RECIPIENT, _has_table, _recipient, tell.recipient),
+    Row(Demand.RECIPIENT, _asks_about_recipients, _recipient, tell.recipient),
     Row(Demand.CLIENT_RATE, _limits_client, _client_rate, tell.client_rate),
     Row(Demand.SENDER_RATE, _limits_sender, _sender_rate, tell.sender_rate),
     Row(Demand.RECIPIENTS, _always, _recipients, tell.recipients),

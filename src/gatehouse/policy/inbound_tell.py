@@ -119,10 +119,10 @@ def recipient(
     if client.relays:
         why = f"user {client.user}" if client.may_relay else "behaviour RELAY"
         return f"the client may relay: {why}"
-    if table is None:
-        return "a private listener has no recipient table"
     if texts.is_postmaster(recipient):
         return "Postmaster is always taken"
+    if table is None:
+        return "a private listener takes mail from those who may relay, and from nobody else"
     verdict = table.decide(texts.full_recipient(rules.entrance, recipient) or recipient)
     if isinstance(verdict, Accept):
         return f"accepted by {verdict.entry}"

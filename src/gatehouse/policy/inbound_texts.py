@@ -40,6 +40,7 @@ DOMAIN_REPLIES = {
     SenderDomain.UNKNOWN: SENDER_DOMAIN_UNKNOWN,
 }
 TLS_FIRST = server_replies.TLS_FIRST
+NO_RELAYING = Reply(550, "5.7.1", ("Relaying denied",))
 TOO_MANY_RECIPIENTS = server_replies.TOO_MANY_RECIPIENTS
 
 

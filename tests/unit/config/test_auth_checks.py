@@ -90,9 +90,12 @@ def test_what_is_refused(text: str, said: str) -> None:
 
 
 def test_a_private_listener_that_asks_for_a_login_is_no_open_relay() -> None:
-    assert "an open relay" in found(PRIVATE)
-    assert "an open relay" in found(PRIVATE + 'smtp_auth = "preferred"\n')
-    assert "an open relay" not in found(PRIVATE + 'smtp_auth = "required"\n')
+    relay = PRIVATE.replace('"accept"', '"relay"')
+    assert "an open relay" in found(relay)
+    assert "an open relay" in found(relay + 'smtp_auth = "preferred"\n')
+    assert "an open relay" not in found(relay + 'smtp_auth = "required"\n')
+    assert "every recipient is refused" in found(PRIVATE)
+    assert found(PRIVATE + 'smtp_auth = "preferred"\n').count("recipient") == 0
 
 
 @pytest.mark.parametrize(

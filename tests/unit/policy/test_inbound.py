@@ -317,6 +317,25 @@ def test_who_may_relay_is_not_asked_for_the_recipient_table() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("behavior", "facts", "demand"),
+    [
+        (Behavior.ACCEPT, {}, Demand.RECIPIENT),
+        (Behavior.ACCEPT, {"user": "ann", "may_relay": False}, Demand.RECIPIENT),
+        (Behavior.ACCEPT, {"user": "ann", "may_relay": True}, None),
+        (Behavior.RELAY, {}, None),
+    ],
+)
+def test_a_private_listener_is_a_way_out_for_those_who_may_relay(
+    behavior: Behavior, facts: dict[str, Any], demand: Demand | None
+) -> None:
+    private = replace(ENTRANCE, public=False, recipients=None)
+    asked = rules(entrance=private, behavior=behavior)
+    for recipient in (BOB, address("kim@far.example")):
+        answer = inbound.decide_recipient(asked, client(asked, **facts), Counts(), recipient)
+        assert demand_of(answer) is demand
+
+
 def test_a_bare_recipient_gets_the_default_domain_and_is_looked_up_with_it() -> None:
     inside = rules(entrance=replace(ENTRANCE, default_domain="shop.example"))
     outside = rules(entrance=replace(ENTRANCE, default_domain="other.example"))
