@@ -18,6 +18,7 @@ from gatehouse.store.auth_values import (
     SmtpUserEntry,
     UsualLine,
 )
+from gatehouse.store.people_interface import Audit, People
 from gatehouse.store.tls_values import CachedSts, ReceivedTlsReport, TlsCount, TlsReportState
 from gatehouse.store.values import (
     BodyRef,
@@ -342,6 +343,12 @@ class Store(Protocol):
     def smtp_users(self) -> SmtpUsers: ...
 
     @property
+    def people(self) -> People: ...
+
+    @property
+    def audit(self) -> Audit: ...
+
+    @property
     def suspensions(self) -> Suspensions: ...
 
     @property
@@ -381,10 +388,7 @@ class Store(Protocol):
         """Give back the space of a finished large message at once; `reclaim` does the rest."""
 
     def reclaim(self) -> int:
-        """Remove segments that hold no queued body and belong to no writer; how many went.
-
-        Call it at the start and about once a minute.
-        """
+        """Remove segments that no body and no writer needs; how many. Call it each minute."""
 
     def compact(self, writer: BodyWriter, max_bytes: int) -> int:
         """Move bodies out of mostly dead segments: a stuck message must not pin a whole one."""

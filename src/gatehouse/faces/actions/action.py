@@ -11,15 +11,8 @@ from typing import Any
 
 import msgspec
 
-
-class Role(enum.Enum):
-    """Who may do it; the roles of the modelled appliance."""
-
-    ADMINISTRATOR = "administrator"  # everything
-    OPERATOR = "operator"  # runs the gateway, without people and system settings
-    HELP_DESK = "help-desk"  # looks for messages and frees them
-    READ_ONLY = "read-only"  # sees everything, changes nothing
-    GUEST = "guest"  # sees status and reports
+# Declarations take the roles from here; what each may do stands beside them there.
+from gatehouse.policy.people import Role as Role
 
 
 class Needs(enum.Enum):
@@ -48,6 +41,7 @@ class Arg:
     choices: tuple[str, ...] = ()
     secret: bool = False  # a password: from a prompt or a file, never from an argument
     new: bool = False  # a password that is being chosen: asked for twice
+    unlogged: bool = False  # proves something for a moment: kept out of the audit log
     writes: bool = False  # a path that the face writes the output's `content` to; never read
 
 
@@ -59,13 +53,14 @@ class Action:
     summary: str  # one line, in lists of commands
     help: str  # what it does and why one would want it; paragraphs apart by empty lines
     example: str  # a whole command line that makes sense
-    role: Role  # the least that may do it, with everybody above
+    role: Role  # what somebody needs; policy.people.GRANTS says who has it
     input: type[msgspec.Struct]
     output: type[msgspec.Struct]
     changes: bool
     needs: Needs
     work: str  # "module:function", loaded when it is done; see perform.work_of
     confirm: str = ""  # a question to ask a person first
+    own: bool = False  # whoever is logged in may do it to the account of his own that `name` names
 
 
 class Nothing(msgspec.Struct, frozen=True):

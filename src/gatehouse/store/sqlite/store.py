@@ -14,10 +14,12 @@ from gatehouse.store.files import Files
 from gatehouse.store.interface import BodyWriter
 from gatehouse.store.spool import Spool, is_shared
 from gatehouse.store.spool_writer import SpoolWriter
+from gatehouse.store.sqlite.audit import SqliteAudit
 from gatehouse.store.sqlite.candidates import SqliteCandidates
 from gatehouse.store.sqlite.connection import Database, SqliteSettings
 from gatehouse.store.sqlite.ids import SqliteIds
 from gatehouse.store.sqlite.migrate import migrate
+from gatehouse.store.sqlite.people import SqlitePeople
 from gatehouse.store.sqlite.queue import SqliteQueue
 from gatehouse.store.sqlite.revisions import SqliteRevisions
 from gatehouse.store.sqlite.secrets import SqliteSecrets
@@ -61,6 +63,8 @@ class SqliteStore:
         self.trials = SqliteTrials(self._database)
         self.secrets = SqliteSecrets(self._database, directory.master_key)
         self.smtp_users = SqliteSmtpUsers(self._database, self.secrets)
+        self.people = SqlitePeople(self._database, self.secrets)
+        self.audit = SqliteAudit(self._database)
         self.suspensions = SqliteSuspensions(self._database)
         self.sts = SqliteStsCache(self._database)
         self.tls_reports = SqliteTlsReports(self._database)
