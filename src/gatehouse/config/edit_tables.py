@@ -51,7 +51,7 @@ def rewrite(data: bytes, wanted: schema.Document, changes: Sequence[Tables | Sta
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class Block:
     """A section in a text: from its header to its last line that says something."""
 
     path: Path
@@ -61,7 +61,7 @@ class _Block:
 
 def _tables(edited: str, change: Tables) -> str:
     lines = edited.split("\n")
-    blocks = _blocks(edited)
+    blocks = sections_of(edited)
     stand = [block for block in blocks if block.path == change.path]
     if stand:
         # From the last to the first, so that the numbers of the lines above stay true.
@@ -81,20 +81,20 @@ def _field(edited: str, change: Statement) -> str:
     """Tables of the same name are taken away, and the field is set."""
     edited = _tables(edited, Tables((*change.section, change.field), ()))
     lines = edited.split("\n")
-    blocks = [one for one in _blocks(edited) if one.path == change.section]
+    blocks = [one for one in sections_of(edited) if one.path == change.section]
     if change.index >= len(blocks):
         return edited
     block = blocks[change.index]
     plain = text.masked(edited).split("\n")
     for number in range(block.first + 1, block.end):
         if re.match(rf"\s*{re.escape(change.field)}\s*=", plain[number]):
-            lines[number : _end(plain, number)] = change.line.split("\n")
+            lines[number : statement_end(plain, number)] = change.line.split("\n")
             return "\n".join(lines)
     lines[block.end : block.end] = change.line.split("\n")
     return "\n".join(lines)
 
 
-def _end(plain: Sequence[str], number: int) -> int:
+def statement_end(plain: Sequence[str], number: int) -> int:
     """Behind the last line of the statement that begins in this line."""
     depth = 0
     for at in range(number, len(plain)):
@@ -105,7 +105,7 @@ def _end(plain: Sequence[str], number: int) -> int:
     return len(plain)
 
 
-def _blocks(edited: str) -> list[_Block]:
+def sections_of(edited: str) -> list[Block]:
     """The sections of a text, in their order."""
     lines = edited.split("\n")
     plain = text.masked(edited).split("\n")
@@ -116,17 +116,17 @@ def _blocks(edited: str) -> list[_Block]:
             headers.append(at)
             at += 1
         else:
-            at = _end(plain, at)
+            at = statement_end(plain, at)
     blocks = []
     for number, after in zip(headers, [*headers[1:], len(plain)], strict=True):
         end = after
         while end > number + 1 and not plain[end - 1].strip():
             end -= 1  # blank lines and comments belong to what comes next
         header = lines[number][: len(plain[number].rstrip())]  # without its comment
-        blocks.append(_Block(tuple(text.key_parts(header)), number, end))
+        blocks.append(Block(tuple(text.key_parts(header)), number, end))
     return blocks
 
 
-def _anything(blocks: Sequence[_Block], first: int, end: int) -> bool:
+def _anything(blocks: Sequence[Block], first: int, end: int) -> bool:
     """Does a section stand between these lines?"""
     return any(first <= block.first < end for block in blocks)

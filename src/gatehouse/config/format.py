@@ -9,12 +9,14 @@ import enum
 import re
 import typing
 from collections.abc import Iterator
+from typing import Any
 
 from gatehouse.config import schema, units
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 # TOML 1.0: quote, backslash and control characters other than tab must be escaped.
 _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
+_TABLES = frozenset({"sender_groups"})  # lists whose elements are too rich for one line each
 _SHORT_LIST = 72  # characters; a longer list gets a line for each value
 
 
@@ -31,6 +33,38 @@ def format_tables(path: tuple[str, ...], value: object) -> list[str]:
 def format_field(name: str, value: object) -> str:
     """One field of a section with its value."""
     return f"{_key(name)} = {_value(value)}"
+
+
+def format_plain(path: tuple[str, ...], value: Any) -> list[str]:  # noqa: ANN401
+    """The same from plain values; a list makes a section for each of its elements."""
+    lines: list[str] = []
+    brackets = "[[{}]]" if isinstance(value, list) else "[{}]"
+    for one in value if isinstance(value, list) else [value]:
+        below = [name for name, each in one.items() if isinstance(each, dict) or name in _TABLES]
+        lines += ["", brackets.format(_keys(path))]
+        lines += [format_field(name, each) for name, each in one.items() if name not in below]
+        for name in below:
+            lines += ["", *format_plain((*path, name), one[name])]
+    return lines[1:]
+
+
+def plain(value: object, unit: str | None = None) -> Any:  # noqa: ANN401
+    """Values as the text form writes them, before it does: what was set, in the schema's order."""
+    if isinstance(value, schema.Section):
+        return {
+            name: plain(one, _unit((field.annotation, *field.metadata)))
+            for name, field in type(value).model_fields.items()
+            if name in value.model_fields_set and (one := getattr(value, name)) not in (None, {})
+        }
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if isinstance(value, enum.Enum):
+        return str(value.value).lower()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _sized(value, unit)
+    return value
 
 
 def _section(path: tuple[str, ...], section: schema.Section) -> Iterator[str]:
@@ -91,17 +125,22 @@ def _value(value: object, unit: str | None = None) -> str:
             if name in value.model_fields_set and (one := getattr(value, name)) is not None
         ]
         return "{ " + ", ".join(written) + " }"
+    if isinstance(value, dict):
+        return (
+            "{ " + ", ".join(f"{_key(name)} = {_value(one)}" for name, one in value.items()) + " }"
+        )
     return quoted(str(value))
 
 
 def _number(value: int, unit: str | None) -> str:
-    if unit == "size":
-        written = units.format_size(value)
-    elif unit == "duration":
-        written = units.format_duration(value)
-    else:
-        written = value
+    written = _sized(value, unit)
     return str(written) if isinstance(written, int) else quoted(written)
+
+
+def _sized(value: int, unit: str | None) -> str | int:
+    if unit == "size":
+        return units.format_size(value)
+    return units.format_duration(value) if unit == "duration" else value
 
 
 def _list(values: list[str]) -> str:
