@@ -408,6 +408,7 @@ class TlsDeliveryFailed(HappenedAt, frozen=True, kw_only=True):
     result: str = ""
     protocol: str = ""
     cipher: str = ""
+    group: str | None = None
     dh_bits: int | None = None
     reason: str = ""
     peer: str | None = None
@@ -642,6 +643,30 @@ class SmtpUserChanged(HappenedAt, frozen=True, kw_only=True):
     operator: str
 
 
+class OperatorLogin(HappenedAt, frozen=True, kw_only=True):
+    """Somebody wanted to log in to operate the gateway.
+
+    `way` is "ssh", "api" or "web"; `outcome` is "succeeded", "failed" or "delayed" (not looked at,
+    after failures before). `name` is what was typed, bounded; it need not be anybody's.
+    """
+
+    name: str
+    way: str
+    address: str
+    outcome: str
+
+
+class OperatorAction(HappenedAt, frozen=True, kw_only=True):
+    """An operator did something that the audit log keeps, or was refused; the log has the rest."""
+
+    operator: str
+    role: str
+    way: str
+    address: str
+    action: str
+    outcome: str
+
+
 class ConfigurationCommitted(HappenedAt, frozen=True, kw_only=True):
     """An operator made revision `revision` of the configuration the running one."""
 
@@ -770,6 +795,8 @@ Fact = (
     | ProcessStarted
     | ProcessDied
     | SmtpUserChanged
+    | OperatorLogin
+    | OperatorAction
     | ConfigurationCommitted
     | StatusSnapshot
     | LogFileStarted

@@ -396,6 +396,8 @@ JSON_ONLY: frozenset[type] = frozenset(
         facts.AuthDelayed,
         facts.AuthSenderRefused,
         facts.SmtpUserChanged,
+        facts.OperatorLogin,
+        facts.OperatorAction,
         facts.DeliveryHostSkipped,
         facts.TlsPolicyResult,
         facts.TlsReportReceived,

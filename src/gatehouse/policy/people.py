@@ -42,6 +42,16 @@ class Role(enum.Enum):
     GUEST = "guest"  # sees status and reports
 
 
+class Way(enum.Enum):
+    """By which door somebody came in."""
+
+    CLI = "cli"  # a command that works on the data directory itself
+    SOCKET = "socket"  # a command that asks the running gateway
+    SSH = "ssh"
+    API = "api"
+    WEB = "web"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """Which actions are open, by the role that the action names."""

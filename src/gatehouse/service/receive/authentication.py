@@ -20,8 +20,9 @@ from typing import Any, TypeVar
 
 from gatehouse.policy import auth_throttle as throttle
 from gatehouse.service.base import passwords
+from gatehouse.service.base.login_waits import LoginWaits
 from gatehouse.smtp import scram
-from gatehouse.store.auth_values import FailedLogin, FailureCount, SmtpUser
+from gatehouse.store.auth_values import SmtpUser
 from gatehouse.store.interface import SmtpUsers
 
 THREADS = 2
@@ -75,6 +76,7 @@ class Authenticator:
     def __init__(self, users: SmtpUsers, wall: Callable[[], float]) -> None:
         self._users = users
         self._wall = wall
+        self._waits = LoginWaits(users, wall)
         self._hashing: ThreadPoolExecutor | None = None  # made when somebody logs in
         self._asking: ThreadPoolExecutor | None = None
         self._naming_secret: bytes | None = None
@@ -170,22 +172,8 @@ class Authenticator:
             return late
         # While he was looked at, a user may have been disabled.
         right = right and self._active(name) is not None
-        history, now = self._history(name, network), self._wall()
-        if right:
-            if throttle.worth_noting(history, now):
-                self._users.note_success(name, network, now, throttle.MAX_KEPT)
-            return Granted(name)
-        self._users.note_failure(
-            FailedLogin(
-                account=name,
-                network=network,
-                at=now,
-                forget_before=now - throttle.FORGET_AFTER,
-                most=throttle.MAX_KEPT,
-                usual=throttle.is_usual(history, now),
-            )
-        )
-        return Denied(name)
+        self._waits.note(name, network, right=right)
+        return Granted(name) if right else Denied(name)
 
     def _find_owner(self, identities: Sequence[str], name: str | None, network: str) -> Verdict:
         owners = self._users.by_certificate(identities)
@@ -200,27 +188,14 @@ class Authenticator:
         return user if user is not None and user.enabled else None
 
     def _too_early(self, name: str, network: str) -> Later | None:
-        seconds = throttle.seconds_to_wait(self._history(name, network), self._wall())
+        seconds = self._waits.seconds(name, network)
         return Later(name, seconds) if seconds > 0 else None
-
-    def _history(self, name: str, network: str) -> throttle.History:
-        kept = self._users.history(name, network)
-        return throttle.History(
-            address=_failures(kept.network),
-            account=_failures(kept.account),
-            both=_failures(kept.both),
-            usual_at=kept.usual_at,
-        )
 
     def _secret(self) -> bytes:
         if self._naming_secret is None:
             fresh = secrets.token_bytes(32)
             self._naming_secret = self._users.naming_secret(fresh, self._wall())
         return self._naming_secret
-
-
-def _failures(kept: FailureCount) -> throttle.Failures:
-    return throttle.Failures(kept.count, kept.last_at)
 
 
 def _step_back() -> None:
