@@ -18,14 +18,17 @@ from gatehouse.store.auth_values import (
     SmtpUserEntry,
     UsualLine,
 )
+from gatehouse.store.errors import StoreError
 from gatehouse.store.people_interface import Audit, People
 from gatehouse.store.tls_values import CachedSts, ReceivedTlsReport, TlsCount, TlsReportState
 from gatehouse.store.values import (
+    AddMessage,
     BodyRef,
     Candidate,
     Cursor,
     DestinationCount,
     DuePage,
+    Failed,
     NewRevision,
     Operation,
     QueuedMessage,
@@ -65,6 +68,12 @@ class BodyWriter(Protocol):
 
     def sync(self) -> None:
         """Make every body finished so far durable. One that a failed sync has lost stays lost."""
+
+    def seal(self, envelopes: Mapping[int, bytes]) -> tuple[dict[int, int], list[StoreError]]:
+        """`sync`, with these envelopes put behind the bodies in the segments they name.
+
+        Returns where each such group ends if it is durable, and the errors of the others.
+        """
 
     def is_durable(self, ref: BodyRef) -> bool:
         """Whether a body of this writer that nobody settled yet is on stable storage."""
@@ -379,6 +388,27 @@ class Store(Protocol):
         A body that could not be made durable fails its own operation only. Raises when the
         transaction failed: then no operation is done, and its bodies are given up after the next
         success.
+        """
+
+    def take_on(self, writer: BodyWriter, batch: Sequence[AddMessage]) -> tuple[Result, ...]:
+        """Make messages safe with one flush; they are in the queue only after `enter`.
+
+        `Added` (with place 0) says that a 250 may be sent: after a crash `recover` enters what was
+        taken on. A message whose body has a file of its own is queued at once, as by
+        `commit_batch`. While `enter` fails nothing more is taken on. Never at the same time as
+        `enter` in one process.
+        """
+
+    def enter(self, writer: BodyWriter) -> tuple[Failed, ...]:
+        """Queue everything that was taken on, in one transaction; what could not be, and why.
+
+        Raises when the transaction failed: then all of it is still there for the next time.
+        """
+
+    def recover(self) -> int:
+        """Queue what processes took on that died before they could enter it; how many messages.
+
+        Call it when a process begins that takes on or delivers. `reclaim` does it too.
         """
 
     def body_writer(self) -> BodyWriter:
