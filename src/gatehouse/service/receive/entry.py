@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From "safe" to "queued": enters what was taken on, at once when it is quiet, else in large groups.
+"""From "safe" to "queued": enters what was taken on, at once in the quiet, else many at a time.
 
 A message that was answered 250 is safe in its segment (`store.interface`, `take_on`). Its rows cost
 less the more of them are written together, and the receivers and the deliverer have one database

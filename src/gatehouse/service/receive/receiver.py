@@ -29,8 +29,8 @@ from gatehouse.store.errors import StoreError
 
 # Postfix and the appliance keep 50 to 128 connections waiting in the kernel.
 BACKLOG = 511
-# How often free space is looked at; between two looks less than this can come in: the reserve is
-# larger than what two cores can receive in half a second.
+# How often free space is looked at when no mail comes; else after each entry (`entry.py`). The
+# reserve is larger than what two cores can receive in half a second.
 SPACE_SECONDS = 0.5
 # A receiver that was told to stop because a newer one serves gives its clients this long at most.
 DRAIN_SECONDS = 900.0
@@ -80,7 +80,7 @@ class Receiver:
             tools.writer,
             worker.recorder.record,
             worker.clock.wall,
-            wake=lambda: worker.send(line.Wake()),
+            wake=self._entered,
             flush=worker.recorder.flush,
         )
         self.office = Office(tools, rules, counts, tally, self._entry.due)
@@ -132,6 +132,11 @@ class Receiver:
             self._worker.store.recover()
         except StoreError as error:
             self._worker.report("entry", error)
+
+    def _entered(self) -> None:
+        """New mail is queued. What it took of the disk is looked at here too: it may be much."""
+        self._look_at_space()
+        self._worker.send(line.Wake())
 
     async def _watch_space(self) -> None:
         while True:
