@@ -7,7 +7,7 @@ every method may be called from any thread. Reading never waits for writing. Eve
 `StoreError`; a method that returns has done what it says, durably.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from gatehouse.store.auth_values import (
@@ -18,12 +18,13 @@ from gatehouse.store.auth_values import (
     SmtpUserEntry,
     UsualLine,
 )
-from gatehouse.store.errors import StoreError
+from gatehouse.store.bodies import BodyReader as BodyReader
+from gatehouse.store.bodies import BodyWriter as BodyWriter
+from gatehouse.store.bodies import OpenBody as OpenBody
 from gatehouse.store.people_interface import Audit, People
 from gatehouse.store.tls_values import CachedSts, ReceivedTlsReport, TlsCount, TlsReportState
 from gatehouse.store.values import (
     AddMessage,
-    BodyRef,
     Candidate,
     Cursor,
     DestinationCount,
@@ -41,58 +42,6 @@ from gatehouse.store.values import (
     Suspension,
     Trial,
 )
-
-
-class OpenBody(Protocol):
-    """A body that is being received. Exactly one of `finish` and `abort` ends it."""
-
-    @property
-    def size(self) -> int:
-        """Octets written so far."""
-
-    def write(self, chunk: bytes) -> None:
-        """Take the next octets of the body."""
-
-    def finish(self) -> BodyRef:
-        """The body is complete. It is durable only after the writer's next successful `sync`."""
-
-    def abort(self) -> None:
-        """Forget the body; harmless after either end."""
-
-
-class BodyWriter(Protocol):
-    """The one per process that appends bodies to the spool."""
-
-    def begin(self) -> OpenBody:
-        """A new, empty body."""
-
-    def sync(self) -> None:
-        """Make every body finished so far durable. One that a failed sync has lost stays lost."""
-
-    def seal(self, envelopes: Mapping[int, bytes]) -> tuple[dict[int, int], list[StoreError]]:
-        """`sync`, with these envelopes put behind the bodies in the segments they name.
-
-        Returns where each such group ends if it is durable, and the errors of the others.
-        """
-
-    def is_durable(self, ref: BodyRef) -> bool:
-        """Whether a body of this writer that nobody settled yet is on stable storage."""
-
-    def settle(self, ref: BodyRef) -> None:
-        """The queue knows the body, or nobody ever will: we no longer guard its segment."""
-
-    def close(self) -> None:
-        """Let go of the open segments."""
-
-
-class BodyReader(Protocol):
-    """Reads bodies back, never a damaged one to its end."""
-
-    def read(self, ref: BodyRef, chunk_size: int = 65536) -> Iterator[bytes]:
-        """The body in chunks; the last one comes only after the checksum proved right."""
-
-    def read_small(self, ref: BodyRef) -> bytes:
-        """The whole body at once, checked; for bodies known to be small."""
 
 
 class Queue(Protocol):

@@ -140,8 +140,7 @@ def _from(one: access.PolicyLine) -> str:
 def _policy(one: access.PolicyView, to: Screen) -> str:
     columns = (Column("FIELD"), Column("VALUE", flexible=True), Column("FROM"))
     rows = [
-        (each.field, _value(each), _ORIGINS.get(each.origin, each.origin))
-        for each in one.fields
+        (each.field, _value(each), _ORIGINS.get(each.origin, each.origin)) for each in one.fields
     ]
     head = pairs([("Policy", one.name), ("Used by", ", ".join(one.used_by) or "nobody")])
     return f"{head}\n\n{table(columns, rows, to)}"
