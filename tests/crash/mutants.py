@@ -11,7 +11,7 @@ keep every promise all the same.
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -23,13 +23,16 @@ from gatehouse import app
 from gatehouse.policy import retry
 from gatehouse.service.base.group_writer import GroupWriter
 from gatehouse.service.deliver import courier, settle, transaction
+from gatehouse.service.receive import entry as entry_module
 from gatehouse.service.receive.session import Session
 from gatehouse.smtp import client_events
 from gatehouse.store import values
 from gatehouse.store.errors import StoreUnavailable
 from gatehouse.store.files import Files
 from gatehouse.store.spool import Spool
+from gatehouse.store.spool_writer import SpoolWriter
 from gatehouse.store.sqlite.connection import Database
+from gatehouse.store.sqlite.intake import Intake
 from gatehouse.store.sqlite.queue import SqliteQueue
 from gatehouse.store.sqlite.store import SqliteStore
 from tests.crash import verdict
@@ -167,6 +170,32 @@ def rows_before_bodies() -> None:
         return commit_batch
 
     _replace(SqliteStore, "commit_batch", hasty)
+    _replace(SqliteStore, "take_on", hasty)
+
+
+def promise_without_the_envelope() -> None:
+    """250 leaves when the body is safe, and the rows are still to come."""
+
+    def hasty(honest: Any) -> Any:
+        def seal(self: SpoolWriter, envelopes: Mapping[int, bytes]) -> Any:
+            return honest(self, dict.fromkeys(envelopes, b""))
+
+        return seal
+
+    _replace(SpoolWriter, "seal", hasty)
+    _replace(entry_module, "ENTER_SECONDS", lambda _: HASTE_SECONDS)
+
+
+def forget_what_the_dead_promised() -> None:
+    """Nobody enters what a dead process had taken on."""
+    _replace(SqliteStore, "recover", lambda _: lambda _: 0)
+    _replace(Intake, "claim", lambda _: lambda *_: True)
+    _replace(entry_module, "ENTER_SECONDS", lambda _: HASTE_SECONDS)
+
+
+def enter_again_from_the_start() -> None:
+    """How far a segment was entered is not remembered."""
+    _replace(SqliteQueue, "entered", lambda _: lambda *_: 0)
 
 
 def never_flush() -> None:
@@ -217,12 +246,16 @@ MUTANTS = {
     "one-answer-for-all": Mutant(one_answer_for_all, (verdict.LOST,)),
     "put-off": Mutant(put_off_for_an_hour, (verdict.STUCK,)),
     "sweep-nothing": Mutant(sweep_nothing, (verdict.ORPHAN,)),
+    "promise-without-envelope": Mutant(promise_without_the_envelope, (verdict.LOST,)),
+    "forget-the-dead": Mutant(forget_what_the_dead_promised, (verdict.LOST,)),
+    "enter-again": Mutant(enter_again_from_the_start, (verdict.DUPLICATE,)),
     "rows-first": Mutant(rows_before_bodies, (verdict.STUCK, verdict.ORPHAN)),
 }
 STUMBLES: dict[str, Patch] = {
     "reading-the-queue": lambda: _now_and_then(SqliteQueue, "load"),
     "looking-what-is-due": lambda: _now_and_then(SqliteQueue, "due"),
     "committing": lambda: _now_and_then(SqliteQueue, "write"),
+    "entering": lambda: _now_and_then(SqliteQueue, "enter"),
     "flushing": lambda: _now_and_then(Files, "flush"),
     "writing-bodies": lambda: _now_and_then(Files, "write"),
 }

@@ -182,6 +182,7 @@ class Storm:
                 await asyncio.sleep(0)
             case "the power":
                 assert self.volume is not None
+                gateway.freeze_group()
                 self.volume.cut_power()
                 gateway.kill_group()
                 await asyncio.to_thread(gateway.wait_until_gone)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process that queues and settles mail and dies on the way; it prints what it promised.
 
-Arguments: data directory; JSON of {"files": plan of FaultyFiles} or {"disk": fields of Fault}.
-The faults are armed after the first batch.
+Arguments: data directory; JSON of {"files": plan of FaultyFiles} or {"disk": fields of Fault}, and
+"late" if messages are taken on and entered later. The faults are armed after the first batch.
 """
 
 import json
@@ -31,6 +31,28 @@ def say(word: str, mid: int) -> None:
     os.write(1, f"{word} {mid}\n".encode())
 
 
+def take_on(store: SqliteStore, writer: SpoolWriter, settle: list[int]) -> list[int]:
+    """The way of a receiver: safe, acknowledged, entered; and a deliverer's marks."""
+    mids = []
+    for half in (SIZES[:2], SIZES[2:]):
+        messages = []
+        for _ in half:
+            mid = store.ids.next("mid")
+            say("OFFER", mid)
+            messages.append(AddMessage(new_message(mid, write_body(writer, content(mid)))))
+        for result in store.take_on(writer, messages):
+            if isinstance(result, Added):
+                say("ACK", result.mid)
+                mids.append(result.mid)
+    assert store.enter(writer) == ()
+    for mid in settle:
+        say("TRY", mid)
+    store.commit_batch(writer, [delivered(mid) for mid in settle])
+    for mid in settle:
+        say("DONE", mid)
+    return mids
+
+
 def batch(store: SqliteStore, writer: SpoolWriter, settle: list[int]) -> list[int]:
     operations: list[Operation] = []
     for _ in SIZES:
@@ -55,12 +77,13 @@ def main(data: str, plan: dict[str, dict[str, object]]) -> None:
         settings = SqliteSettings(vfs="faulty", checkpoint_pages=8)
         store = open_store(DataDirectory(Path(data)), settings, files)
         writer = store.body_writer()
-        first = batch(store, writer, [])
+        way = take_on if "late" in plan else batch
+        first = way(store, writer, [])
         files.plan = plan.get("files", {})  # type: ignore[assignment]
         if "disk" in plan:
             disk.arm(Fault(**plan["disk"]))  # type: ignore[arg-type]
-        second = batch(store, writer, first[:2])
-        batch(store, writer, second[2:])
+        second = way(store, writer, first[:2])
+        way(store, writer, second[2:])
         say("END", 0)
 
 

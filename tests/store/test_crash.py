@@ -32,6 +32,8 @@ DISK_STEPS: list[Plan] = [
     for how in hows
 ]
 
+LATE_STEPS: list[Plan] = [{"late": {}, **plan} for plan in FILE_STEPS + DISK_STEPS]
+
 
 def run_child(data: Path, plan: object) -> tuple[dict[str, set[int]], bool]:
     """What the child said by kind of word, and whether it died on the way."""
@@ -52,6 +54,7 @@ def run_child(data: Path, plan: object) -> tuple[dict[str, set[int]], bool]:
 
 
 def check(store: SqliteStore, said: dict[str, set[int]]) -> None:
+    store.recover()
     queued = {entry.mid for entry in store.queue.list(QueueFilter(), 1000)}
     assert said["ACK"] - said["TRY"] <= queued, "LOST: promised and gone"
     assert queued <= said["OFFER"], "PHANTOM: never offered"
@@ -66,7 +69,7 @@ def check(store: SqliteStore, said: dict[str, set[int]]) -> None:
     assert store.ids.next("mid") > max(said["OFFER"]), "a MID was given twice"
 
 
-@pytest.mark.parametrize("plan", FILE_STEPS + DISK_STEPS, ids=json.dumps)
+@pytest.mark.parametrize("plan", FILE_STEPS + DISK_STEPS + LATE_STEPS, ids=json.dumps)
 def test_a_death_at_this_step_loses_and_invents_nothing(
     tmp_path: Path, plan: dict[str, dict[str, object]]
 ) -> None:
@@ -79,8 +82,9 @@ def test_a_death_at_this_step_loses_and_invents_nothing(
         store.close()
 
 
-def test_the_child_comes_to_its_end_without_faults(tmp_path: Path) -> None:
-    said, died = run_child(tmp_path / "data", {})
+@pytest.mark.parametrize("plan", [{}, {"late": {}}], ids=json.dumps)
+def test_the_child_comes_to_its_end_without_faults(tmp_path: Path, plan: Plan) -> None:
+    said, died = run_child(tmp_path / "data", plan)
     assert not died
     assert said["END"] == {0}
     store = open_store(DataDirectory(tmp_path / "data"))

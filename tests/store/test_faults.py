@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gatehouse.store.body_record import HEADER_SIZE
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.errors import (
     BodyMissing,
@@ -21,7 +22,7 @@ from gatehouse.store.errors import (
 from gatehouse.store.spool import segment_path
 from gatehouse.store.sqlite.connection import SqliteSettings
 from gatehouse.store.sqlite.store import SqliteStore, open_store
-from gatehouse.store.values import Added, AddMessage, Failed, Operation, Settled
+from gatehouse.store.values import Added, AddMessage, BodyRef, Failed, Operation, Settled
 from tests.store.building import FaultyFiles, delivered, new_message, queue_one, write_body
 from tests.store.faulty_vfs import Fault, FaultyDisk, faulty_disk
 
@@ -203,13 +204,13 @@ def test_numbers_of_a_failed_commit_are_not_used(store: SqliteStore, disk: Fault
     writer.close()
 
 
-def cut(path: Path) -> None:
+def cut(path: Path, body: BodyRef) -> None:
     os.truncate(path, path.stat().st_size - 8)
 
 
-def flip(path: Path) -> None:
+def flip(path: Path, body: BodyRef) -> None:
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    content[body.offset + HEADER_SIZE + body.length // 2] ^= 1
     path.write_bytes(content)
 
 
@@ -222,7 +223,7 @@ def test_a_damaged_body_never_comes_to_its_end(store: SqliteStore, harm: type, s
     writer.close()
     found = store.queue.load(mid)
     assert found is not None
-    harm(segment_path(store.spool.directory, found.body.segment))
+    harm(segment_path(store.spool.directory, found.body.segment), found.body)
     got: list[bytes] = []
     with pytest.raises(StoreCorrupt):
         got.extend(store.spool.read(found.body))

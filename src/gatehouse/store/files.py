@@ -65,6 +65,13 @@ class Files:
         except OSError as error:
             raise from_os_error(error, f"flush the directory {directory.name}") from error
 
+    def cut(self, fd: int, length: int) -> None:
+        """Take away what lies behind the first `length` octets."""
+        try:
+            os.ftruncate(fd, length)
+        except OSError as error:
+            raise from_os_error(error, "cut off what could not be flushed") from error
+
     def remove(self, path: Path) -> None:
         """Remove a file; one that is gone already is fine."""
         try:

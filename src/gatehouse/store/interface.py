@@ -7,7 +7,7 @@ every method may be called from any thread. Reading never waits for writing. Eve
 `StoreError`; a method that returns has done what it says, durably.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from gatehouse.store.auth_values import (
@@ -18,14 +18,18 @@ from gatehouse.store.auth_values import (
     SmtpUserEntry,
     UsualLine,
 )
+from gatehouse.store.bodies import BodyReader as BodyReader
+from gatehouse.store.bodies import BodyWriter as BodyWriter
+from gatehouse.store.bodies import OpenBody as OpenBody
 from gatehouse.store.people_interface import Audit, People
 from gatehouse.store.tls_values import CachedSts, ReceivedTlsReport, TlsCount, TlsReportState
 from gatehouse.store.values import (
-    BodyRef,
+    AddMessage,
     Candidate,
     Cursor,
     DestinationCount,
     DuePage,
+    Failed,
     NewRevision,
     Operation,
     QueuedMessage,
@@ -38,52 +42,6 @@ from gatehouse.store.values import (
     Suspension,
     Trial,
 )
-
-
-class OpenBody(Protocol):
-    """A body that is being received. Exactly one of `finish` and `abort` ends it."""
-
-    @property
-    def size(self) -> int:
-        """Octets written so far."""
-
-    def write(self, chunk: bytes) -> None:
-        """Take the next octets of the body."""
-
-    def finish(self) -> BodyRef:
-        """The body is complete. It is durable only after the writer's next successful `sync`."""
-
-    def abort(self) -> None:
-        """Forget the body; harmless after either end."""
-
-
-class BodyWriter(Protocol):
-    """The one per process that appends bodies to the spool."""
-
-    def begin(self) -> OpenBody:
-        """A new, empty body."""
-
-    def sync(self) -> None:
-        """Make every body finished so far durable. One that a failed sync has lost stays lost."""
-
-    def is_durable(self, ref: BodyRef) -> bool:
-        """Whether a body of this writer that nobody settled yet is on stable storage."""
-
-    def settle(self, ref: BodyRef) -> None:
-        """The queue knows the body, or nobody ever will: we no longer guard its segment."""
-
-    def close(self) -> None:
-        """Let go of the open segments."""
-
-
-class BodyReader(Protocol):
-    """Reads bodies back, never a damaged one to its end."""
-
-    def read(self, ref: BodyRef, chunk_size: int = 65536) -> Iterator[bytes]:
-        """The body in chunks; the last one comes only after the checksum proved right."""
-
-    def read_small(self, ref: BodyRef) -> bytes:
-        """The whole body at once, checked; for bodies known to be small."""
 
 
 class Queue(Protocol):
@@ -379,6 +337,27 @@ class Store(Protocol):
         A body that could not be made durable fails its own operation only. Raises when the
         transaction failed: then no operation is done, and its bodies are given up after the next
         success.
+        """
+
+    def take_on(self, writer: BodyWriter, batch: Sequence[AddMessage]) -> tuple[Result, ...]:
+        """Make messages safe with one flush; they are in the queue only after `enter`.
+
+        `Added` (with place 0) says that a 250 may be sent: after a crash `recover` enters what was
+        taken on. A message whose body has a file of its own is queued at once, as by
+        `commit_batch`. While `enter` fails nothing more is taken on. Never at the same time as
+        `enter` in one process.
+        """
+
+    def enter(self, writer: BodyWriter) -> tuple[Failed, ...]:
+        """Queue everything that was taken on, in one transaction; what could not be, and why.
+
+        Raises when the transaction failed: then all of it is still there for the next time.
+        """
+
+    def recover(self) -> int:
+        """Queue what processes took on that died before they could enter it; how many messages.
+
+        Call it when a process begins that takes on or delivers. `reclaim` does it too.
         """
 
     def body_writer(self) -> BodyWriter:

@@ -12,6 +12,7 @@ queue belongs to nobody, also after a crash, and may go. No age, no pid, no gues
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gatehouse.store import body_record
@@ -57,7 +58,7 @@ class Spool:
     def read_small(self, ref: BodyRef) -> bytes:
         """The whole body, checked, in one read."""
         reader = self._readers.get(ref.segment) or self._keep(ref.segment)
-        record = _pread(reader.fd, body_record.OVERHEAD + ref.length, ref.offset)
+        record = read_at(reader.fd, body_record.OVERHEAD + ref.length, ref.offset)
         start, end = body_record.HEADER_SIZE, body_record.HEADER_SIZE + ref.length
         body_record.check_header(record[:start], ref)
         body = record[start:end]
@@ -65,13 +66,17 @@ class Spool:
         return body
 
     def reclaim(
-        self, live: Callable[[Iterable[int]], set[int]], among: list[int] | None = None
-    ) -> int:
-        """Remove the segments that `live` does not name and nobody owns; how many went.
+        self,
+        live: Callable[[Iterable[int]], set[int]],
+        among: list[int] | None = None,
+        claim: Callable[[int, int], bool] = lambda segment, fd: True,
+    ) -> list[int]:
+        """Remove the segments that `live` does not name and nobody owns; which went.
 
         `live` tells which of some segments the queue has rows for. It is asked while we hold the
         locks of the candidates: only a segment's owner adds rows for it, so the answer cannot
-        become false.
+        become false. `claim` is told each candidate and its descriptor before that question, and
+        may keep it.
         """
         present = self.segments() if among is None else among
         dead = set(present) - live(present)
@@ -79,18 +84,30 @@ class Spool:
         try:
             for segment in dead:
                 self._try_to_own(segment, held)
-            doomed = set(held) - live(held) if held else set()
+            claimed = [segment for segment, fd in held.items() if claim(segment, fd)]
+            doomed = sorted(set(claimed) - live(claimed)) if claimed else []
             for segment in doomed:
                 self.files.remove(segment_path(self.directory, segment))
                 self._forget(segment)
         finally:
             for fd in held.values():
                 os.close(fd)
-        return len(doomed)
+        return doomed
 
     def reclaim_one(self, segment: int) -> bool:
         """Remove a segment that no row names any more, unless its writer still owns it."""
-        return self.reclaim(lambda _: set(), [segment]) == 1
+        return self.reclaim(lambda _: set(), [segment]) == [segment]
+
+    @contextmanager
+    def owning(self, segment: int) -> Iterator[int | None]:
+        """Own a segment for a while: its descriptor, or None when it is gone or another's."""
+        held: dict[int, int] = {}
+        self._try_to_own(segment, held)
+        try:
+            yield held.get(segment)
+        finally:
+            for fd in held.values():
+                os.close(fd)
 
     def is_owned(self, segment: int) -> bool:
         """Whether a writer still fills or guards a segment."""
@@ -169,7 +186,8 @@ class _Reader:
         os.close(self.fd)
 
 
-def _pread(fd: int, count: int, offset: int) -> bytes:
+def read_at(fd: int, count: int, offset: int) -> bytes:
+    """Octets of a file; fewer than asked for only where it ends."""
     try:
         found = os.pread(fd, count, offset)
         while len(found) < count:
@@ -183,18 +201,18 @@ def _pread(fd: int, count: int, offset: int) -> bytes:
 
 
 def _chunks(fd: int, ref: BodyRef, chunk_size: int) -> Iterator[bytes]:
-    body_record.check_header(_pread(fd, body_record.HEADER_SIZE, ref.offset), ref)
+    body_record.check_header(read_at(fd, body_record.HEADER_SIZE, ref.offset), ref)
     crc = 0
     position, left = ref.offset + body_record.HEADER_SIZE, ref.length
     while left > chunk_size:
-        chunk = _pread(fd, chunk_size, position)
+        chunk = read_at(fd, chunk_size, position)
         if len(chunk) < chunk_size:
             raise StoreCorrupt(f"Body {body_record.place(ref)} is cut off")
         crc = body_record.checksum(chunk, crc)
         position += chunk_size
         left -= chunk_size
         yield chunk
-    tail = _pread(fd, left + body_record.TRAILER_SIZE, position)
+    tail = read_at(fd, left + body_record.TRAILER_SIZE, position)
     last = tail[:left]
     body_record.check_trailer(tail[left:], ref, body_record.checksum(last, crc))
     if last:

@@ -8,17 +8,21 @@ message.
 
 Rule: a body is durable iff it lies before its segment's `durable_end`. A failed write or flush
 ends the segment for good and leaves that mark where it was, so no later success can make its
-bodies good.
+bodies good; what may have come to the disk behind the mark is cut off, so nobody enters it later.
+
+What goes into a shared segment between two flushes is a group (`group_record`). The envelopes of
+messages taken on stand at its end, so that one flush makes body and envelope safe.
 """
 
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
-from gatehouse.store import body_record
+from gatehouse.store import body_record, group_record
 from gatehouse.store.errors import StoreError, StoreRefused, StoreUnavailable
 from gatehouse.store.interface import SegmentIds
-from gatehouse.store.spool import Spool, segment_path
+from gatehouse.store.spool import Spool, is_shared, segment_path
 from gatehouse.store.values import BodyRef
 
 # docs/adr/0003: above this a file of its own costs less than holding the body in memory.
@@ -32,7 +36,7 @@ SEGMENT_SIZE = 64 * 1024 * 1024
 class _Segment:
     """A file that this process fills and owns."""
 
-    __slots__ = ("broken", "durable_end", "end", "fd", "full", "id", "path", "unsettled")
+    __slots__ = ("broken", "durable_end", "end", "fd", "full", "group", "id", "path", "unsettled")
 
     def __init__(self, segment: int, path: Path) -> None:
         self.id = segment
@@ -41,6 +45,9 @@ class _Segment:
         self.end = 0  # where the next record goes
         self.durable_end = 0
         self.unsettled = 0  # bodies that the queue does not know yet
+        self.group: list[bytes] | None = (
+            None  # records of the open group; room for its head is left
+        )
         self.full = False
         self.broken = False
 
@@ -67,7 +74,7 @@ class SpoolWriter:
         self._in_memory = 0
         self._shared: _Segment | None = None
         self._segments: dict[int, _Segment] = {}
-        self._waiting: list[tuple[_Segment, list[bytes]]] = []
+        self._waiting: list[_Segment] = []  # segments with an open group
         self._waiting_large: list[tuple[_Segment, int]] = []
         self._syncing = threading.Lock()
 
@@ -77,19 +84,34 @@ class SpoolWriter:
 
     def sync(self) -> None:
         """Make every body finished so far durable, with one flush of the shared segment."""
+        _, failures = self.seal({})
+        if failures:
+            raise failures[0]
+
+    def seal(self, envelopes: Mapping[int, bytes]) -> tuple[dict[int, int], list[StoreError]]:
+        """Make all bodies durable, and with them these envelopes, each in the segment it names.
+
+        Returns where the group with the envelopes ends, for each segment where it is durable, and
+        what went wrong in others. A segment that is not ours (any more) is left out.
+        """
         with self._syncing:
             with self._lock:
-                small, self._waiting = self._waiting, []
+                groups, octets = self._close_groups(envelopes)
                 large, self._waiting_large = self._waiting_large, []
-            if not (small or large):
-                return
             failures: list[StoreError] = []
+            if not (groups or large):
+                return {}, failures
             written: list[tuple[_Segment, int]] = []
-            for segment, records in _by_segment(small):
-                self._write_small(segment, records, written, failures)
+            for segment, records in groups:
+                self._write_group(segment, records, written, failures)
+            self.give_back(octets)
             self._flush(written + large, failures)
-            if failures:
-                raise failures[0]
+            ends = {
+                segment.id: segment.durable_end
+                for segment, end in written
+                if segment.id in envelopes and segment.durable_end == end
+            }
+            return ends, failures
 
     def is_durable(self, ref: BodyRef) -> bool:
         """Whether a body of ours that is not settled yet lies on stable storage."""
@@ -138,11 +160,13 @@ class SpoolWriter:
             segment = self._shared
             if segment is None or segment.full or segment.end + size > self._segment_size:
                 segment = self._new_shared()
+            group = self._open_group(segment)
             ref = BodyRef(segment.id, segment.end, length)
             segment.end += size
             segment.unsettled += 1
-            opening = body_record.header(segment.id, ref.offset)
-            self._waiting.append((segment, [opening, *chunks, closing]))
+            group.append(body_record.header(segment.id, ref.offset))
+            group += chunks
+            group.append(closing)
         return ref
 
     def open_large(self) -> tuple[int, int]:
@@ -195,26 +219,51 @@ class SpoolWriter:
             raise StoreUnavailable(f"Segment {segment.id:x} was taken away while it was created")
         segment.fd = fd
 
-    def _write_small(
+    def _open_group(self, segment: _Segment) -> list[bytes]:
+        """The records of the group that is being gathered; its head comes when it is closed."""
+        if segment.group is None:
+            segment.group = []
+            segment.end += group_record.HEAD_SIZE
+            self._waiting.append(segment)
+        return segment.group
+
+    def _close_groups(
+        self, envelopes: Mapping[int, bytes]
+    ) -> tuple[list[tuple[_Segment, list[bytes]]], int]:
+        """The groups to write, and how many octets of bodies they hold."""
+        for segment_id in envelopes:
+            if (segment := self._segments.get(segment_id)) is not None and not segment.broken:
+                self._open_group(segment)
+        waiting, self._waiting = self._waiting, []
+        groups, total = [], 0
+        for segment in waiting:
+            bodies, segment.group = segment.group or [], None
+            octets = sum(map(len, bodies))
+            total += octets
+            added = envelopes.get(segment.id, b"")
+            start = segment.end - octets - group_record.HEAD_SIZE
+            segment.end += len(added)
+            head = group_record.head(segment.id, start, octets, added)
+            groups.append((segment, [head, *bodies, added] if added else [head, *bodies]))
+        return groups, total
+
+    def _write_group(
         self,
         segment: _Segment,
         records: list[bytes],
         written: list[tuple[_Segment, int]],
         failures: list[StoreError],
     ) -> None:
-        octets = sum(map(len, records))
         try:
             if segment.broken:
                 raise StoreUnavailable(f"Segment {segment.id:x} was ended by an earlier fault")
             if segment.fd < 0:
                 self._create(segment)
-            self._files.write(segment.fd, records, segment.durable_end)
+            octets = self._files.write(segment.fd, records, segment.durable_end)
             written.append((segment, segment.durable_end + octets))
         except StoreError as error:
             self._break(segment)
             failures.append(error)
-        finally:
-            self.give_back(octets)
 
     def _flush(self, written: list[tuple[_Segment, int]], failures: list[StoreError]) -> None:
         """Flush the data of each segment, then, once for all new ones, their names."""
@@ -239,7 +288,15 @@ class SpoolWriter:
                 segment.durable_end = end
 
     def _break(self, segment: _Segment) -> None:
+        """End a segment. Who is told "no" now must not be found in it later, so that goes."""
+        kept = 0
+        if segment.fd >= 0 and not segment.broken and is_shared(segment.id):
+            try:
+                self._files.cut(segment.fd, segment.durable_end)
+            except StoreError:
+                kept = 1  # ours until this process ends: nobody looks into what another one owns
         with self._lock:
+            segment.unsettled += kept
             segment.broken = segment.full = True
             self._let_go_if_done(segment)
 
@@ -325,16 +382,3 @@ class OpenBody:
         self._writer.write_large(self._fd, [body_record.header(self._segment, 0), *self._chunks], 0)
         self._chunks.clear()
         self._give_back()
-
-
-def _by_segment(
-    waiting: list[tuple[_Segment, list[bytes]]],
-) -> list[tuple[_Segment, list[bytes]]]:
-    """Join what goes into one segment; records of a segment stand in the order of their places."""
-    joined: list[tuple[_Segment, list[bytes]]] = []
-    for segment, record in waiting:
-        if joined and joined[-1][0] is segment:
-            joined[-1][1].extend(record)
-        else:
-            joined.append((segment, list(record)))
-    return joined

@@ -110,3 +110,11 @@ def test_impure(piece: bytes) -> None:
 @pytest.mark.parametrize("piece", [b"", b"\r\n", b"a\r\nb\r\n\r\n", b"\xff\x01\t"])
 def test_pure(piece: bytes) -> None:
     assert is_pure(piece)
+
+
+def test_purity_is_what_the_rule_says_for_every_short_piece() -> None:
+    for length in range(6):
+        for octets in itertools.product(b"\r\n\0a\x85", repeat=length):
+            piece = bytes(octets)
+            rest = piece.replace(b"\r\n", b"")
+            assert is_pure(piece) == (not set(rest) & set(b"\r\n\0")), piece

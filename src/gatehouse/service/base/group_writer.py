@@ -18,12 +18,14 @@ connections waiting.
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from gatehouse.store.errors import StoreError
 from gatehouse.store.values import AddMessage, Failed, Operation, Result
 
 Done = Callable[[Result | StoreError], None]
-Commit = Callable[[Sequence[Operation]], Sequence[Result]]
+Ended = Callable[[StoreError | None], None]
+Commit = Callable[[Sequence[Any]], Sequence[Result]]  # of `Operation`, or of some kinds of them
 
 # So many operations are one transaction at most: it bounds the time that other processes wait for
 # their turn to write, and what is lost at once when the disk says no.
@@ -52,6 +54,7 @@ class GroupWriter:
         self._report = report
         self._monotonic = monotonic
         self._waiting: list[tuple[Operation, Done]] = []
+        self._chore: tuple[Callable[[], object], Ended] | None = None
         self._loop = asyncio.get_running_loop()
         self._running = False
         self._gathering = False
@@ -71,6 +74,16 @@ class GroupWriter:
         waiting.append((operation, done))
         if not self._running and not self._gathering:
             self._gather()
+
+    def between(self, work: Callable[[], object], ended: Ended) -> None:
+        """Do other work of the store before the next group, where groups are committed.
+
+        One at a time; `ended` is called on the loop with the error, if there was one.
+        """
+        assert self._chore is None
+        self._chore = (work, ended)
+        if not self._running and not self._gathering:
+            self._begin()
 
     def _gather(self) -> None:
         self._gathering = True
@@ -109,6 +122,8 @@ class GroupWriter:
         return result
 
     def _begin(self) -> None:
+        if self._chore is not None and not self._running:
+            self._do_chore()
         if self._running or not self._waiting:
             return
         self._running = True
@@ -119,6 +134,34 @@ class GroupWriter:
             work.add_done_callback(lambda future: self._finish(group, future.result()))
         else:
             self._finish(group, self._write(group))
+
+    def _do_chore(self) -> None:
+        assert self._chore is not None
+        (work, ended), self._chore = self._chore, None
+        self._running = True
+        if self._monotonic() < self._slow_until:
+            future = self._loop.run_in_executor(self._thread, self._try, work)
+            future.add_done_callback(lambda done: self._chore_done(ended, done.result()))
+        else:
+            self._chore_done(ended, self._try(work))
+
+    def _try(self, work: Callable[[], object]) -> StoreError | None:
+        started = self._monotonic()
+        try:
+            work()
+        except StoreError as error:
+            return error
+        except Exception as error:
+            self._loop.call_soon_threadsafe(self._report, "group writer", error)
+            return StoreError(str(error))
+        finally:
+            self._judge(started)
+        return None
+
+    def _chore_done(self, ended: Ended, error: StoreError | None) -> None:
+        self._running = False
+        ended(error)
+        self._go_on()
 
     def _write(self, group: list[tuple[Operation, Done]]) -> Sequence[Result | StoreError]:
         """One transaction; never raises: clients that wait always get an answer."""
@@ -131,9 +174,12 @@ class GroupWriter:
             self._loop.call_soon_threadsafe(self._report, "group writer", error)
             return [StoreError(str(error))] * len(group)
         finally:
-            ended = self._monotonic()
-            if ended - started > SLOW_SECONDS:
-                self._slow_until = ended + SLOW_FOR_SECONDS
+            self._judge(started)
+
+    def _judge(self, started: float) -> None:
+        ended = self._monotonic()
+        if ended - started > SLOW_SECONDS:
+            self._slow_until = ended + SLOW_FOR_SECONDS
 
     def _finish(
         self, group: list[tuple[Operation, Done]], answers: Sequence[Result | StoreError]
@@ -146,16 +192,21 @@ class GroupWriter:
                 done(answer)
             except Exception as error:  # one client's answer never costs another's
                 self._report("group writer", error)
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self._waiting:
             if not self._gathering:
                 self._gather()
+        elif self._chore is not None:
+            self._begin()
         elif self._idle is not None:
             idle, self._idle = self._idle, None
             idle.set_result(None)
 
     async def drain(self) -> None:
         """Wait until nothing is waiting or running."""
-        while self._running or self._waiting:
+        while self._running or self._waiting or self._chore is not None:
             if self._idle is None:
                 self._idle = self._loop.create_future()
             await asyncio.shield(self._idle)

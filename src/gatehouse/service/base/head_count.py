@@ -19,7 +19,8 @@ ROWS = 65_536
 SEATS = 136  # processes that count at the same time: two generations of 64 receivers, and more
 _ITEM = 2  # octets of a count
 _KEY = 16
-_SIZE = ROWS * SEATS * _ITEM + _KEY
+_TAKEN = ROWS * SEATS * _ITEM + _KEY  # behind counts and key: an octet for each seat ever taken
+_SIZE = _TAKEN + SEATS
 MAX_COUNT = 65_535
 # Names whose row is remembered; more than a machine has clients at once.
 _MAX_KNOWN = 65_536
@@ -29,7 +30,7 @@ def create() -> int:
     """New shared memory, by descriptor: empty counts and a fresh key. The supervisor's part."""
     fd = os.memfd_create("gatehouse-head-count")
     os.ftruncate(fd, _SIZE)
-    os.pwrite(fd, secrets.token_bytes(_KEY), _SIZE - _KEY)
+    os.pwrite(fd, secrets.token_bytes(_KEY), _TAKEN - _KEY)
     os.set_inheritable(fd, True)
     return fd
 
@@ -42,8 +43,9 @@ class HeadCount:
             raise ValueError(f"seat {seat} of {SEATS}")
         self._memory = mmap.mmap(fd, _SIZE)
         self._seat = seat
-        self._key = self._memory[_SIZE - _KEY :]
-        self._counts = memoryview(self._memory)[: _SIZE - _KEY].cast("H")
+        self._memory[_TAKEN + seat] = 1
+        self._key = self._memory[_TAKEN - _KEY : _TAKEN]
+        self._counts = memoryview(self._memory)[: _TAKEN - _KEY].cast("H")
         self._rows: dict[str, int] = {}
 
     def enter(self, name: str) -> int:
@@ -53,7 +55,7 @@ class HeadCount:
         mine = counts[row + self._seat]
         if mine < MAX_COUNT:
             counts[row + self._seat] = mine + 1
-        return sum(counts[row : row + SEATS])
+        return sum(counts[row : row + self._seats()])
 
     def leave(self, name: str) -> None:
         """One fewer."""
@@ -65,7 +67,7 @@ class HeadCount:
     def now(self, name: str) -> int:
         """How many there are."""
         row = self._row(name)
-        return sum(self._counts[row : row + SEATS])
+        return sum(self._counts[row : row + self._seats()])
 
     def clear(self, seat: int) -> None:
         """Forget what a process that is gone has counted."""
@@ -73,6 +75,10 @@ class HeadCount:
         for place in range(seat, ROWS * SEATS, SEATS):
             if counts[place]:
                 counts[place] = 0
+
+    def _seats(self) -> int:
+        """How many columns can hold a count; adding up all of them is dear, and few are taken."""
+        return self._memory.rfind(b"\1", _TAKEN) - _TAKEN + 1
 
     def _row(self, name: str) -> int:
         row = self._rows.get(name)

@@ -21,11 +21,10 @@ from gatehouse.journal import facts
 from gatehouse.journal.counters import Counters
 from gatehouse.service.base import channel as line
 from gatehouse.service.base.clock import SYSTEM_CLOCK, Clock
-from gatehouse.service.base.group_writer import GroupWriter
+from gatehouse.service.base.group_writer import Commit, GroupWriter
 from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
 from gatehouse.store.directory import DataDirectory
-from gatehouse.store.interface import BodyWriter
 from gatehouse.store.sqlite.store import SqliteStore
 
 # The journal leaves this often at the latest; a commit group of a receiver sends it at once.
@@ -90,12 +89,9 @@ class Worker:
         if self.channel is not None:
             self.channel.send(message)
 
-    def writer(self, bodies: BodyWriter) -> GroupWriter:
+    def writer(self, commit: Commit) -> GroupWriter:
         """The group writer of this process."""
-        store = self.store
-        return GroupWriter(
-            lambda batch: store.commit_batch(bodies, batch), self.report, self.clock.monotonic
-        )
+        return GroupWriter(commit, self.report, self.clock.monotonic)
 
     async def run(self, sock: socket.socket, role_of: "Callable[[Worker], Role]") -> int:
         """Serve until told to stop; the exit status."""

@@ -62,7 +62,7 @@ class Deliverer:
     def __init__(self, worker: Worker, running: Running) -> None:
         self._worker = worker
         self._bodies = worker.store.body_writer()
-        self._writer = worker.writer(self._bodies)
+        self._writer = worker.writer(lambda batch: worker.store.commit_batch(self._bodies, batch))
         self._dice = random.SystemRandom().random
         record, wall = worker.recorder.record, worker.clock.wall
         reporter = Reporter(worker.store.ids, self._bodies, worker.store.spool, record)
@@ -223,6 +223,10 @@ class Deliverer:
         """Give space back: segments without mail at once, mostly dead ones by moving what lives."""
         loop = asyncio.get_running_loop()
         rounds = 0
+        try:
+            await loop.run_in_executor(None, self._worker.store.recover)
+        except Exception as error:
+            self._worker.report("spool upkeep", error)
         while True:
             await asyncio.sleep(RECLAIM_SECONDS)
             rounds += 1

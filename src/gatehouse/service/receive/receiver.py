@@ -21,14 +21,16 @@ from gatehouse.service.base.worker import Worker
 from gatehouse.service.receive.authentication import Authenticator
 from gatehouse.service.receive.client_certificates import for_clients
 from gatehouse.service.receive.desk import Contexts, Desk
+from gatehouse.service.receive.entry import Entry
 from gatehouse.service.receive.office import IntakeRules, Office, Tools
 from gatehouse.service.receive.session import Session
 from gatehouse.service.trust.keyring import server_context
+from gatehouse.store.errors import StoreError
 
 # Postfix and the appliance keep 50 to 128 connections waiting in the kernel.
 BACKLOG = 511
-# How often free space is looked at; between two looks less than this can come in: the reserve is
-# larger than what two cores can receive in half a second.
+# How often free space is looked at when no mail comes; else after each entry (`entry.py`). The
+# reserve is larger than what two cores can receive in half a second.
 SPACE_SECONDS = 0.5
 # A receiver that was told to stop because a newer one serves gives its clients this long at most.
 DRAIN_SECONDS = 900.0
@@ -49,7 +51,6 @@ class Receiver:
         self._running = running
         self._sockets = sockets
         self._servers: list[asyncio.Server] = []
-        self._wake_due = False
         self._bodies = worker.store.body_writer()
         tools = Tools(
             clock=worker.clock,
@@ -61,7 +62,7 @@ class Receiver:
             ),
             tasks=worker.tasks,
             ids=worker.store.ids,
-            writer=worker.writer(self._bodies),
+            writer=worker.writer(lambda batch: worker.store.take_on(self._bodies, batch)),
             bodies=self._bodies,
         )
         rules = IntakeRules(
@@ -74,13 +75,22 @@ class Receiver:
                 for policy in listener.access.policies
             ),
         )
-        self.office = Office(tools, rules, counts, tally, self._wake)
+        self._entry = Entry(
+            lambda: worker.store.enter(self._bodies),
+            tools.writer,
+            worker.recorder.record,
+            worker.clock.wall,
+            wake=self._entered,
+            flush=worker.recorder.flush,
+        )
+        self.office = Office(tools, rules, counts, tally, self._entry.due)
         self._tools = tools
         self.office.authenticator = Authenticator(worker.store.smtp_users, worker.clock.wall)
 
     async def start(self) -> None:
         """Open the desks."""
         self._look_at_space()
+        self._recover()
         loop = asyncio.get_running_loop()
         asked = False
         for listener in self._running.listeners:
@@ -116,14 +126,16 @@ class Receiver:
                 judge.keep_lists(worker.store, self.office.report), "revocation lists", vital=True
             )
 
-    def _wake(self) -> None:
-        """New mail is committed: the deliverer hears it once for each group, after its facts."""
-        if not self._wake_due:
-            self._wake_due = True
-            asyncio.get_running_loop().call_soon(self._send_wake)
+    def _recover(self) -> None:
+        """What a receiver before us took on is entered now; the deliverer finds it by itself."""
+        try:
+            self._worker.store.recover()
+        except StoreError as error:
+            self._worker.report("entry", error)
 
-    def _send_wake(self) -> None:
-        self._wake_due = False
+    def _entered(self) -> None:
+        """New mail is queued. What it took of the disk is looked at here too: it may be much."""
+        self._look_at_space()
         self._worker.send(line.Wake())
 
     async def _watch_space(self) -> None:
@@ -175,4 +187,5 @@ class Receiver:
         await self.office.close(min(within, 5.0))
         await self._tools.writer.drain()
         self._tools.writer.close()
+        self._entry.finish()
         self._bodies.close()

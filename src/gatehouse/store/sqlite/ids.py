@@ -40,12 +40,14 @@ class SqliteIds:
         return number
 
     def top_up(self, connection: apsw.Connection) -> Grants:
-        """Reserve, in this transaction, a spare block for each kind that has few left.
+        """Reserve, in this transaction, spare blocks for each kind that has few left.
 
         The numbers may be used only after the commit: hand the result to `grant` then.
         """
         with self._lock:
-            low = [kind for kind, blocks in self._blocks.items() if len(blocks) < _SPARE]
+            low = [
+                kind for kind, blocks in self._blocks.items() for _ in range(_SPARE - len(blocks))
+            ]
         return [self._reserve(connection, kind) for kind in low]
 
     def grant(self, grants: Grants) -> None:

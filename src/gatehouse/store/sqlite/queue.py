@@ -7,7 +7,7 @@ index that holds deferred recipients only, so the hot path of a message that is 
 never touches it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gatehouse.store.errors import StoreFull, StoreRefused
 from gatehouse.store.sqlite.changes import QUERIES, Changes
@@ -32,6 +32,7 @@ from gatehouse.store.values import (
 
 _MESSAGE = QUERIES["message"]
 _WAITING = QUERIES["waiting_recipients"]
+_NOTHING: Mapping[int, int] = {}
 
 
 class SqliteQueue:
@@ -54,11 +55,40 @@ class SqliteQueue:
         except StoreFull as error:
             return self._write_without_growth(batch, error)
 
-    def _write(self, batch: Sequence[Operation], *, one_by_one: bool) -> tuple[Result, ...]:
+    def enter(self, batch: Sequence[AddMessage], ends: Mapping[int, int]) -> tuple[Result, ...]:
+        """Queue messages that are safe already, and say up to where each segment is entered.
+
+        They were promised to a client, so a full disk is treated as for the marks of deliveries.
+        """
+        try:
+            return self._write(batch, ends, one_by_one=False)
+        except StoreRefused:
+            return self._write(batch, ends, one_by_one=True)
+        except StoreFull:
+            self._database.make_room()
+            return self._write(batch, ends, one_by_one=True)
+
+    def entered(self, segment: int) -> int:
+        """Up to where a segment has been entered."""
+        with self._database.reading() as connection:
+            (end,) = next(connection.execute(QUERIES["entered"], (segment,)), (0,))
+            return int(end)
+
+    def forget_entered(self, segments: Sequence[int]) -> None:
+        """These segments are gone for good."""
+        if segments:
+            with self._database.transaction() as connection:
+                connection.executemany(QUERIES["forget_entered"], [(one,) for one in segments])
+
+    def _write(
+        self, batch: Sequence[Operation], ends: Mapping[int, int] = _NOTHING, *, one_by_one: bool
+    ) -> tuple[Result, ...]:
         with self._database.transaction() as connection:
             changes = Changes(connection)
             results = changes.run_one_by_one(batch) if one_by_one else changes.run(batch)
             changes.finish()
+            if ends:
+                connection.executemany(QUERIES["set_entered"], ends.items())
             grants = self._ids.top_up(connection)
         self._ids.grant(grants)
         return tuple(results)

@@ -152,6 +152,11 @@ CREATE TABLE suspension (
     operator        TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE entered (
+    segment         INTEGER PRIMARY KEY,
+    upto            INTEGER NOT NULL            -- messages taken on before this place have rows
+) STRICT;
+
 CREATE TABLE schema_version (
     number          INTEGER NOT NULL,
     phase           TEXT NOT NULL,              -- pre: before the new code runs, post: after it

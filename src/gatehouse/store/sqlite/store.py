@@ -18,6 +18,7 @@ from gatehouse.store.sqlite.audit import SqliteAudit
 from gatehouse.store.sqlite.candidates import SqliteCandidates
 from gatehouse.store.sqlite.connection import Database, SqliteSettings
 from gatehouse.store.sqlite.ids import SqliteIds
+from gatehouse.store.sqlite.intake import Intake
 from gatehouse.store.sqlite.migrate import migrate
 from gatehouse.store.sqlite.people import SqlitePeople
 from gatehouse.store.sqlite.queue import SqliteQueue
@@ -70,6 +71,7 @@ class SqliteStore:
         self.tls_reports = SqliteTlsReports(self._database)
         self.spool = Spool(directory.spool, files)
         self._doubtful: list[tuple[BodyWriter, BodyRef]] = []
+        self.intake = Intake(self.queue, self.spool, self._commit)
 
     def body_writer(self) -> SpoolWriter:
         """The writer of bodies for this process."""
@@ -112,13 +114,31 @@ class SqliteStore:
 
     def commit_batch(self, writer: BodyWriter, batch: Sequence[Operation]) -> tuple[Result, ...]:
         """Make the bodies durable, then the operations."""
-        bodies = [(writer, ref) for operation in batch for ref in _bodies(operation)]
-        self._doubtful += bodies
         failure: StoreError | None = None
         try:
             writer.sync()
         except StoreError as error:
             failure = error
+        return self._commit(writer, batch, failure)
+
+    def take_on(self, writer: BodyWriter, batch: Sequence[AddMessage]) -> tuple[Result, ...]:
+        """Make messages safe; they are queued later."""
+        return self.intake.take_on(writer, batch)
+
+    def enter(self, writer: BodyWriter) -> tuple[Failed, ...]:
+        """Queue what was taken on."""
+        return self.intake.enter(writer)
+
+    def recover(self) -> int:
+        """Queue what dead processes have taken on."""
+        return self.intake.recover()
+
+    def _commit(
+        self, writer: BodyWriter, batch: Sequence[Operation], failure: StoreError | None
+    ) -> tuple[Result, ...]:
+        """Commit what has its body on stable storage; `failure`: why others have not."""
+        bodies = [(writer, ref) for operation in batch for ref in _bodies(operation)]
+        self._doubtful += bodies
         if failure is None and all(writer.is_durable(ref) for _, ref in bodies):
             results = self.queue.write(batch)
         else:
@@ -145,14 +165,28 @@ class SqliteStore:
             self.spool.reclaim_one(message.body.segment)
 
     def reclaim(self) -> int:
-        """Remove segments that hold no queued body and belong to no writer; renew the reserve."""
+        """Remove segments that hold no queued body and belong to no writer; renew the reserve.
+
+        What dead processes left in them is queued first.
+        """
 
         def live(_asked: Iterable[int]) -> set[int]:
             return set(self.queue.live_segments())
 
-        removed = self.spool.reclaim(live)
+        damaged: StoreCorrupt | None = None
+        try:
+            self.recover()
+        except StoreCorrupt as error:  # what can be freed is freed all the same
+            damaged = error
+        removed = self.spool.reclaim(live, claim=self.intake.claim)
+        if removed:
+            # For good first: a name that comes back must not be entered again from its start.
+            self.spool.files.flush_directory(self.spool.directory)
+            self.intake.forget(removed)
         self._database.keep_reserve()
-        return removed
+        if damaged is not None:
+            raise damaged
+        return len(removed)
 
     def compact(self, writer: BodyWriter, max_bytes: int) -> int:
         """Move up to `max_bytes` of bodies out of mostly dead segments; how many were moved."""

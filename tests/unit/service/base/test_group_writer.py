@@ -178,3 +178,57 @@ def test_draining_waits_for_what_waits() -> None:
         await writer.drain()  # nothing left: at once
 
     run(body)
+
+
+def test_other_work_of_the_store_is_done_between_two_groups() -> None:
+    async def body(writer: GroupWriter, disk: Disk, _: list[str]) -> None:
+        said: list[object] = []
+        writer.between(lambda: said.append("work"), said.append)
+        assert said == ["work", None]  # nobody was at work: at once
+        disk.seconds = 1.0
+        await writer.write(operation(0))  # from now on in the thread
+        disk.seconds = 0.0
+        disk.gate.clear()
+        first = asyncio.ensure_future(writer.write(operation(1)))
+        await asyncio.sleep(0.01)
+        second = asyncio.ensure_future(writer.write(operation(2)))
+        writer.between(lambda: said.append(list(disk.groups)), said.append)
+        await asyncio.sleep(0.01)
+        assert said == ["work", None]
+        disk.gate.set()
+        await asyncio.gather(first, second)
+        await writer.drain()
+        assert said == ["work", None, [1, 1], None]
+        assert disk.groups == [1, 1, 1]
+
+    run(body)
+
+
+def test_other_work_that_fails_says_so_and_mail_goes_on() -> None:
+    async def body(writer: GroupWriter, _: Disk, reports: list[str]) -> None:
+        def full() -> None:
+            raise StoreFull("disk full")
+
+        def wrong() -> None:
+            raise ZeroDivisionError("oops")
+
+        said: list[object] = []
+        writer.between(full, said.append)
+        writer.between(wrong, said.append)
+        assert [str(one) for one in said] == ["disk full", "oops"]
+        assert await writer.write(operation(1)) == Changed((1,))
+        assert reports == ["group writer: oops"]
+
+    run(body)
+
+
+def test_draining_waits_for_other_work_too() -> None:
+    async def body(writer: GroupWriter, disk: Disk, _: list[str]) -> None:
+        disk.seconds = 1.0
+        await writer.write(operation(0))
+        said: list[object] = []
+        writer.between(lambda: said.append("work"), said.append)
+        await writer.drain()
+        assert said == ["work", None]
+
+    run(body)

@@ -30,6 +30,9 @@ HOT = [
     "unschedule",
     "unschedule_destination",
     "move_body",
+    "entered",
+    "set_entered",
+    "forget_entered",
 ]
 # Asked by people or about once a minute; they may look at every row.
 COLD = {

@@ -167,3 +167,15 @@ SELECT mid, segment, body_offset, body_length FROM message WHERE segment = ?;
 -- move_body
 -- A body was copied; from now on it is read at its new place.
 UPDATE message SET segment = ?, body_offset = ? WHERE mid = ? AND segment = ? AND body_offset = ?;
+
+-- entered
+-- Up to where a segment has been entered.
+SELECT upto FROM entered WHERE segment = ?;
+
+-- set_entered
+-- Everything in a segment before this place has its rows, or had them.
+INSERT INTO entered (segment, upto) VALUES (?1, ?2) ON CONFLICT (segment) DO UPDATE SET upto = ?2;
+
+-- forget_entered
+-- A segment is gone for good.
+DELETE FROM entered WHERE segment = ?;
