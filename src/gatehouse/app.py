@@ -26,6 +26,8 @@ from gatehouse.service.base import channel as line
 from gatehouse.service.base.children import Launch, program
 from gatehouse.service.base.clock import SYSTEM_CLOCK
 from gatehouse.service.base.control import ControlServer, Request
+from gatehouse.service.base.first_start import NAME as FIRST_ADMINISTRATOR
+from gatehouse.service.base.first_start import ensure_administrator
 from gatehouse.service.base.log_files import LogWriter, default_settings
 from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
@@ -82,6 +84,7 @@ def run_gateway(data: Path) -> int:
         directory, store = open_house(data)
         lock = directory.lock()
     except StoreError as error:
+        _first_administrator(store)
         print(f"gatehouse: {error}", file=sys.stderr)
         return 1
     _raise_open_files()
@@ -93,6 +96,30 @@ def run_gateway(data: Path) -> int:
 
 
 def _raise_open_files() -> None:
+def _first_administrator(store: SqliteStore) -> None:
+    """Show the password of a new administrator, this once; never to what keeps what it is told."""
+    password = ensure_administrator(store, SYSTEM_CLOCK.wall())
+    if password is None:
+        return
+    if _goes_to_the_journal(sys.stdout.fileno()):
+        print(
+            f"Administrator {FIRST_ADMINISTRATOR} was made: give it a password with "
+            f"`gatehouse user password {FIRST_ADMINISTRATOR}`",
+            flush=True,
+        )
+    else:
+        print(
+            f"Administrator {FIRST_ADMINISTRATOR}, password {password} (it is not shown again)",
+            flush=True,
+        )
+
+
+def _goes_to_the_journal(number: int) -> bool:
+    """systemd keeps what is written there (systemd.exec(5), JOURNAL_STREAM)."""
+    status = os.fstat(number)
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
     """The usual 1,024 descriptors are fewer than a listener's connections: take what we may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:

@@ -11,6 +11,8 @@ import pytest
 from gatehouse.app import open_house
 from gatehouse.config.running import Running
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.operator import of_this_machine
+from gatehouse.policy.people import Way
 from gatehouse.service.base.channel import Value
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.commit.conductor import ApplyFailed
@@ -50,7 +52,14 @@ def house(tmp_path: Path) -> Iterator[House]:
     directory, store = open_house(tmp_path / "data")
     ticks = itertools.count()
     clock = Clock(wall=lambda: NOW + next(ticks), monotonic=lambda: 0.0)
-    yield House(directory=directory, version="1.2.3", operator="ann", opened=store, clock=clock)
+    yield House(
+        directory=directory,
+        version="1.2.3",
+        operator="ann",
+        acting=of_this_machine("ann", Way.CLI),
+        opened=store,
+        clock=clock,
+    )
     store.close()
 
 

@@ -18,7 +18,9 @@ import msgspec
 from gatehouse.faces.actions.action import Action, Needs
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
-from gatehouse.faces.actions.perform import Answer, do, not_running
+from gatehouse.faces.actions.operator import of_this_machine
+from gatehouse.faces.actions.perform import Answer, do, not_running, operator_as
+from gatehouse.policy.people import Way
 from gatehouse.service.base.control import Request, call
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.errors import StoreError
@@ -29,20 +31,29 @@ OpenHouse = Callable[[Path], tuple[DataDirectory, Store]]
 
 
 def carry(
-    action: Action, given: msgspec.Struct, data: Path, version: str, open_house: OpenHouse
+    action: Action,
+    given: msgspec.Struct,
+    data: Path,
+    version: str,
+    open_house: OpenHouse,
+    acting_as: str = "",
 ) -> msgspec.Struct:
     """Have an action done; raises OperatorError."""
-    house = House(directory=DataDirectory(data), version=version, operator=operator_name())
+    himself = of_this_machine(operator_name(), Way.CLI)
+    house = House(
+        directory=DataDirectory(data), version=version, operator=himself.name, acting=himself
+    )
+    there = house.directory.database.exists()
     try:
-        if action.needs is Needs.NOTHING:
+        if action.needs is Needs.NOTHING and not acting_as:
             return asyncio.run(do(action, house, given))
-        if house.directory.running() is not None:
-            return _ask(house, action, given)
+        if action.needs is not Needs.NOTHING and house.directory.running() is not None:
+            return _ask(house, action, given, acting_as)
         if action.needs is Needs.RUNNING:
             raise not_running()
-        if action.changes or house.directory.database.exists():
-            return _do_with_store(action, given, house, open_house)
-        if action.needs is Needs.STORE_IF_ANY:
+        if there or (action.changes and not acting_as):
+            return _do_with_store(action, given, house, open_house, acting_as)
+        if action.needs is Needs.STORE_IF_ANY and not acting_as:
             return asyncio.run(do(action, house, given))
     except StoreError as error:
         raise OperatorError("store-trouble", f"{error}.".replace("..", ".")) from error
@@ -63,11 +74,12 @@ def operator_name() -> str:
         return f"uid {uid}"
 
 
-def _ask(house: House, action: Action, given: msgspec.Struct) -> msgspec.Struct:
+def _ask(house: House, action: Action, given: msgspec.Struct, acting_as: str) -> msgspec.Struct:
     request = Request(
         action=action.name,
         arguments=msgspec.Raw(msgspec.json.encode(given)),
         operator=house.operator,
+        acting_as=acting_as,
     )
     try:
         line = call(house.directory.control_socket, request)
@@ -86,10 +98,13 @@ def _ask(house: House, action: Action, given: msgspec.Struct) -> msgspec.Struct:
 
 
 def _do_with_store(
-    action: Action, given: msgspec.Struct, house: House, open_house: OpenHouse
+    action: Action, given: msgspec.Struct, house: House, open_house: OpenHouse, acting_as: str
 ) -> msgspec.Struct:
     _, store = open_house(house.directory.path)
     try:
-        return asyncio.run(do(action, replace(house, opened=store), given))
+        opened = replace(house, opened=store)
+        if acting_as:
+            opened = opened.acting_for(operator_as(opened, acting_as, house.acting))
+        return asyncio.run(do(action, opened, given))
     finally:
         store.close()

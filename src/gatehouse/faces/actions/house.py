@@ -7,10 +7,11 @@ own when no gateway runs; then `gateway` is None.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from gatehouse.config.running import Running
+from gatehouse.faces.actions.operator import NOBODY, Operator
 from gatehouse.journal.facts import Fact
 from gatehouse.service.base.channel import Value
 from gatehouse.service.base.clock import SYSTEM_CLOCK, Clock
@@ -43,13 +44,18 @@ class House:
 
     directory: DataDirectory
     version: str
-    operator: str
+    operator: str  # the name of who acts
+    acting: Operator = NOBODY
     opened: Store | None = None  # None only for actions that need nothing
     gateway: Gateway | None = None
     started_at: float | None = None
     record: Callable[[Fact], None] | None = None  # the journal is the running gateway's
     clock: Clock = SYSTEM_CLOCK
     committing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def acting_for(self, operator: Operator) -> "House":
+        """The same house, for somebody else."""
+        return replace(self, operator=operator.name, acting=operator)
 
     @property
     def store(self) -> Store:

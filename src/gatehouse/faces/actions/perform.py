@@ -1,28 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """Carries an action out: in this process, or for somebody at the control socket.
 
+Every action of every face goes through `do`, and so this is where it is decided whether somebody
+may do it, and where the audit log is written: what was changed, by whom, and what was refused.
+
 The answer is JSON with either `output` (exactly the action's output) or `fault`. What an action
 did not foresee becomes a fault too, and is reported; a command never ends a gateway.
 """
 
+import asyncio
 import importlib
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from gatehouse.faces.actions import audit_trail
 from gatehouse.faces.actions.action import Action, Needs, arguments
 from gatehouse.faces.actions.errors import Fault, OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.operator import LONGEST_NAME, Operator, of_this_machine
 from gatehouse.faces.actions.registry import BY_NAME
+from gatehouse.journal import facts
+from gatehouse.policy.people import Role, Way, may
 from gatehouse.service.base.control import Request
+from gatehouse.smtp import saslprep
 from gatehouse.store.errors import StoreError
 
 Report = Callable[[str, BaseException], None]
 Work = Callable[[House, Any], Awaitable[Any]]
-
-_LONGEST_NAME = 64  # of an operator, in the history
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +54,61 @@ def work_of(action: Action) -> Work:
 
 
 async def do(action: Action, house: House, given: msgspec.Struct) -> msgspec.Struct:
-    """Do it; raises OperatorError and nothing else that is to be expected."""
+    """Do it for `house.acting`; raises OperatorError and nothing else that is to be expected."""
+    if not is_allowed(action, house.acting, given):
+        await _remember(action, house, given, audit_trail.REFUSED)
+        raise OperatorError(
+            "not-allowed",
+            "Your role does not allow this.",
+            f"{action.name}, as {house.acting.role.value}",
+            "An administrator can do it, or give you another role.",
+        )
+    output, outcome = None, "interrupted"
+    try:
+        output = await _do(action, house, given)
+        outcome = audit_trail.DONE
+    except OperatorError as error:
+        outcome = f"failed: {error.fault.reference}"
+        raise
+    except Exception:
+        outcome = "failed: internal-fault"
+        raise
+    finally:
+        if audit_trail.is_kept(action):
+            await _remember(action, house, given, outcome, output)
+    return output
+
+
+def is_allowed(action: Action, who: Operator, given: msgspec.Struct) -> bool:
+    """By his role, or because it is his own account and the action is open for that."""
+    if may(who.role, action.role, changes=action.changes):
+        return True
+    if not action.own or not who.account:
+        return False
+    return saslprep.prepare_name(getattr(given, "name", "")) == who.account
+
+
+def operator_as(house: House, name: str, himself: Operator) -> Operator:
+    """Somebody of this machine as the account that he names."""
+    prepared = saslprep.prepare_name(name)
+    account = None if prepared is None else house.store.people.get(prepared)
+    if account is None or not account.enabled:
+        raise OperatorError(
+            "no-such-account",
+            "There is no such account, or it is disabled.",
+            name[:LONGEST_NAME],
+            "`gatehouse user list` shows all.",
+        )
+    return Operator(
+        name=account.name,
+        role=Role(account.role),
+        way=himself.way,
+        address=himself.name,
+        account=account.name,
+    )
+
+
+async def _do(action: Action, house: House, given: msgspec.Struct) -> msgspec.Struct:
     if action.needs is Needs.RUNNING and house.gateway is None:
         raise not_running()
     _check_bounds(action, given)
@@ -59,6 +119,40 @@ async def do(action: Action, house: House, given: msgspec.Struct) -> msgspec.Str
     return done
 
 
+async def _remember(
+    action: Action, house: House, given: msgspec.Struct, outcome: str, output: object = None
+) -> None:
+    """Write the audit log, and tell the journal. Without a store nothing was changed either."""
+    if house.opened is None:
+        return
+
+    def write() -> None:
+        house.store.audit.append(audit_trail.entry(action, house, given, outcome, output))
+
+    who = house.acting
+    if house.record is not None:
+        house.record(
+            facts.OperatorAction(
+                at=house.clock.wall(),
+                operator=who.name,
+                role=who.role.value,
+                way=who.way.value,
+                address=who.address,
+                action=action.name,
+                outcome=outcome,
+            )
+        )
+    try:
+        await asyncio.to_thread(write)
+    except StoreError as error:
+        raise OperatorError(
+            "audit-trouble",
+            f"The audit log could not be written: {error}.".replace("..", "."),
+            f"{action.name}: {outcome}",
+            "What was done is done; see that there is space.",
+        ) from error
+
+
 async def answer(house: House, request: Request, report: Report) -> bytes:
     """Do what a request from the control socket asks for."""
     try:
@@ -67,12 +161,15 @@ async def answer(house: House, request: Request, report: Report) -> bytes:
             raise OperatorError(
                 "unknown-action",
                 "The running gateway does not know this command.",
-                request.action[:_LONGEST_NAME],
+                request.action[:LONGEST_NAME],
                 "It may be of another version: restart it.",
             )
         given = _read(action, request.arguments)
-        mine = replace(house, operator=request.operator[:_LONGEST_NAME])
-        return msgspec.json.encode(_Output(await do(action, mine, given)))
+        who = of_this_machine(request.operator, Way.SOCKET)
+        if request.acting_as:
+            who = await asyncio.to_thread(operator_as, house, request.acting_as, who)
+        done = await do(action, house.acting_for(who), given)
+        return msgspec.json.encode(_Output(done))
     except OperatorError as error:
         return msgspec.json.encode(_Fault(error.fault))
     except Exception as error:

@@ -5,6 +5,7 @@ from gatehouse.faces.actions import (
     access,
     acme,
     alarms,
+    audit,
     certificates,
     certificates_look,
     configuration,
@@ -17,6 +18,8 @@ from gatehouse.faces.actions import (
     program,
     queue,
     smart_hosts,
+    people,
+    people_access,
     smtp_users,
     status,
     tls_reports,
@@ -95,6 +98,22 @@ ACTIONS: tuple[Action, ...] = (
     logs.TAIL,
     program.VERSION,
 )
+    people.ADD,
+    people.LIST,
+    people.SHOW,
+    people.ROLE,
+    people.PASSWORD,
+    people.ENABLE,
+    people.DISABLE,
+    people.DELETE,
+    people.UNLOCK,
+    people_access.TOTP_ENABLE,
+    people_access.TOTP_DISABLE,
+    people_access.TOTP_RECOVERY,
+    people_access.TOKEN_CREATE,
+    people_access.TOKEN_LIST,
+    people_access.TOKEN_REVOKE,
+    audit.LIST,
 
 BY_NAME = {action.name: action for action in ACTIONS}
 
@@ -120,3 +139,7 @@ GROUPS = {
     "alarm": "What the gateway wanted somebody to know.",
     "log": "The mail log and the event log.",
 }
+    "user": "The people who operate the gateway: accounts, roles, second factor, tokens.",
+    "user totp": "The second factor: one-time passwords and recovery codes.",
+    "user token": "API tokens: programs that act for an account.",
+    "audit": "Who did what, and who was refused.",

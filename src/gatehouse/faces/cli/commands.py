@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a declared action to a command: arguments, flags, help, completion.
 
-`--data` and `--json` are understood in front of the command and behind it; what stands nearest to
-the end wins.
+`--data`, `--as` and `--json` are understood in front of the command and behind it; what stands
+nearest to the end wins.
 """
 
 import os
@@ -23,7 +23,9 @@ from gatehouse.faces.actions.errors import OperatorError
 DATA_VARIABLE = "GATEHOUSE_DATA"
 DEFAULT_DATA = "gatehouse-data"
 _DATA = "gatehouse.data"
+OPERATOR_VARIABLE = "GATEHOUSE_OPERATOR"
 _JSON = "gatehouse.json"
+_AS = "gatehouse.as"
 _STANDARD_INPUT = "-"
 _LONGEST_SECRET = 4096  # our own; PKCS#12 passwords are bounded at 1024
 
@@ -46,7 +48,7 @@ def command(action: Action, run: Run) -> click.Command:
     return click.Command(
         name=action.name.split()[-1],
         callback=callback,
-        params=[*options, data_option(), json_option()],
+        params=[*options, *common_options()],
         help=action.help,
         short_help=action.summary,
         epilog=example(action.example),
@@ -59,6 +61,11 @@ def example(line: str) -> str:
 
 
 def data_option() -> click.Option:
+def common_options() -> list[click.Parameter]:
+    """What every command and every group understands."""
+    return [data_option(), as_option(), json_option()]
+
+
     """Where the gateway keeps everything."""
     return click.Option(
         ["--data"],
@@ -71,6 +78,17 @@ def data_option() -> click.Option:
 
 
 def json_option() -> click.Option:
+def as_option() -> click.Option:
+    """For who may do more, and wants to do less."""
+    return click.Option(
+        ["--as", "acting_as"],
+        metavar="NAME",
+        expose_value=False,
+        callback=_remember(_AS),
+        help=f"act as this account, with its role (else {OPERATOR_VARIABLE}, else as yourself)",
+    )
+
+
     """For programs that read the output."""
     return click.Option(
         ["--json"],
@@ -88,6 +106,11 @@ def data_directory(context: click.Context, environment: typing.Mapping[str, str]
 
 
 def wants_json(context: click.Context) -> bool:
+def acting_as(context: click.Context, environment: typing.Mapping[str, str]) -> str:
+    """The account that was named, by option or by variable; "" for none."""
+    return str(context.meta.get(_AS) or environment.get(OPERATOR_VARIABLE) or "")
+
+
     """Is JSON asked for?"""
     return bool(context.meta.get(_JSON))
 

@@ -21,7 +21,7 @@ import click
 import msgspec
 from click.shell_completion import get_completion_class
 
-from gatehouse.faces.actions import logs
+from gatehouse.faces.actions import logs, people_access
 from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.errors import PASSWORD_NEEDED, Fault, OperatorError
 from gatehouse.faces.actions.registry import ACTIONS, GROUPS
@@ -64,27 +64,24 @@ def tree(doors: Doors) -> click.Group:
         name=_NAME,
         help="Gatehouse, a mail gateway that proves its TLS.",
         epilog=commands.example("gatehouse run --data /var/lib/gatehouse"),
-        params=[commands.data_option(), commands.json_option()],
+        params=commands.common_options(),
     )
     click.version_option(message=f"{_NAME} %(version)s", package_name="mailgatehouse")(root)
     for command in (_run_command(doors), demo_command(), _completion_command(root)):
         root.add_command(command)
-    groups = {
-        name: click.Group(
-            name=name, help=text, params=[commands.data_option(), commands.json_option()]
-        )
-        for name, text in GROUPS.items()
-    }
-    for action in ACTIONS:
-        where = groups[action.name.split()[0]] if " " in action.name else root
-        where.add_command(_command(action, doors))
-    for group in groups.values():
-        root.add_command(group)
+    groups = {name: _group(name, text) for name, text in GROUPS.items()}
+    for name, group in (*groups.items(), *((one.name, _command(one, doors)) for one in ACTIONS)):
+        above, _, _ = name.rpartition(" ")
+        (groups[above] if above else root).add_command(group)
     return root
 
 
 def _command(action: Action, doors: Doors) -> click.Command:
     def run(action: Action, given: msgspec.Struct) -> None:
+def _group(name: str, text: str) -> click.Group:
+    return click.Group(name=name.split()[-1], help=text, params=commands.common_options())
+
+
         _carry_out(action, given, doors)
 
     command = commands.command(action, run)
@@ -99,8 +96,9 @@ def _carry_out(action: Action, given: msgspec.Struct, doors: Doors) -> None:
     data = commands.data_directory(context, os.environ)
 
     def work(wanted: msgspec.Struct) -> msgspec.Struct:
+    acting_as = commands.acting_as(context, os.environ)
         with at_work():
-            return carry(action, wanted, data, doors.version(), doors.open_house)
+            return carry(action, wanted, data, doors.version(), doors.open_house, acting_as)
 
     try:
         output = work(given)
@@ -111,8 +109,22 @@ def _carry_out(action: Action, given: msgspec.Struct, doors: Doors) -> None:
     output = commands.write_content(action, given, output)
     if commands.wants_json(context):
         click.echo(msgspec.json.format(msgspec.json.encode(output), indent=2))
-    else:
-        click.echo(render(output, screen()))
+        return
+    click.echo(render(output, screen()))
+    if isinstance(output, people_access.TotpStarted) and not output.counts and sys.stdin.isatty():
+        code = click.prompt("Code from the authenticator", err=True)
+        click.echo(render(work(msgspec.structs.replace(given, code=code)), screen()))
+
+
+def _carry_in_dialogue(doors: Doors) -> CarryThere:
+    def work(action: Action, given: msgspec.Struct, data: Path) -> msgspec.Struct:
+        # Here and not above: see _carry_out.
+        from gatehouse.faces.actions.carry import carry
+
+        with at_work():
+            return carry(action, given, data, doors.version(), doors.open_house)
+
+    return work
 
 
 def _with_password(action: Action, given: msgspec.Struct) -> msgspec.Struct:
@@ -163,8 +175,8 @@ def _run_command(doors: Doors) -> click.Command:
         short_help="Run the gateway until it is told to stop.",
         help="""Run the gateway in the foreground until SIGTERM or Ctrl-C.
 
-On an empty data directory it makes a configuration that works on loopback, and the Demo
-certificate. It prints where it listens once it does.""",
+On an empty data directory it makes a configuration that works on loopback, the Demo certificate,
+and the account `admin`, whose password it prints once. It prints where it listens once it does.""",
         epilog=commands.example("gatehouse run --data /var/lib/gatehouse"),
     )
 
@@ -194,6 +206,8 @@ def _with_follow(command: click.Command) -> click.Command:
         if follow:
             _follow(msgspec.convert(given, logs.TailInput))
         else:
+            if commands.acting_as(click.get_current_context(), os.environ):
+                raise click.UsageError("--follow is for the owner of the data directory.")
             inner(**given)
 
     command.callback = callback

@@ -29,6 +29,7 @@ from gatehouse.faces.cli import (
     shown_listeners,
     shown_mta_sts,
     shown_smart_hosts,
+    shown_people,
     shown_smtp_users,
     shown_tls_reports,
     shown_watch,
@@ -342,6 +343,7 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     smtp_users.UserList: shown_smtp_users.user_list,
     smtp_users.UserShown: shown_smtp_users.user_shown,
     smtp_users.UserChanged: shown_smtp_users.user_changed,
+    **shown_people.RENDERERS,
     smart_hosts.SmartHostList: shown_smart_hosts.smart_host_list,
     smart_hosts.PasswordDone: shown_smart_hosts.password_done,
 }

@@ -43,6 +43,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     arguments: msgspec.Raw
     operator: str
+    acting_as: str = ""  # the account as which he wants to act, "" as himself
 
 
 Handler = Callable[[Request], Awaitable[bytes]]

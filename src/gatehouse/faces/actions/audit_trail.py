@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the audit log keeps of an action: who, when, from where, with what, and what came of it.
+
+Rule: what an argument is stands in its declaration, and only that decides what is kept of it. A
+secret is named and never shown, a file is its size and its SHA-256, everything is bounded. What an
+action answers is not kept, since new passwords and tokens are in there; a commit is kept with its
+revision and what it changed.
+"""
+
+import difflib
+import hashlib
+
+import msgspec
+
+from gatehouse.faces.actions.action import Action, Arg, arguments
+from gatehouse.faces.actions.house import House
+from gatehouse.policy.people import Role
+from gatehouse.store.people_values import AuditEntry
+
+LONGEST_TEXT = 1000  # characters of one argument; ours
+LONGEST_LIST = 100  # values of one argument; ours
+LONGEST_ARGUMENTS = 16 * 1024  # octets of all; ours
+LONGEST_DIFF = 64 * 1024  # octets of what a commit changed; ours
+LONGEST_COMPARED = 20_000  # lines that differ, before they are only counted; ours: a few seconds
+
+REFUSED = "refused"
+DONE = "done"
+_CUT = "\n[cut off]"
+
+
+def is_kept(action: Action) -> bool:
+    """Whatever changes something is kept, and what only administrators may see."""
+    return action.changes or action.role is Role.ADMINISTRATOR
+
+
+def entry(
+    action: Action, house: House, given: msgspec.Struct, outcome: str, output: object = None
+) -> AuditEntry:
+    """What is kept of an action that was done, refused or failed."""
+    who = house.acting
+    told = getattr(output, "revision", None) if action.changes else None
+    revision = told if isinstance(told, int) else None
+    return AuditEntry(
+        at=house.clock.wall(),
+        operator=who.name,
+        role=who.role.value,
+        way=who.way.value,
+        address=who.address,
+        action=action.name,
+        arguments=told_arguments(action, given),
+        outcome=outcome,
+        revision=revision,
+        diff="" if revision is None else _changed_by(house, revision),
+    )
+
+
+def told_arguments(action: Action, given: msgspec.Struct) -> str:
+    """The arguments as JSON, without secrets and without contents of files."""
+    told = {}
+    for field, _, asked in arguments(action):
+        value = getattr(given, field.name)
+        if value is not None and value is not False and value not in ((), ""):
+            told[field.name] = _told(value, asked)
+    text = msgspec.json.encode(told, enc_hook=str)
+    if len(text) > LONGEST_ARGUMENTS:
+        text = msgspec.json.encode(
+            {"octets": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+        )
+    return text.decode()
+
+
+def difference(before: str, after: str) -> str:
+    """What changed between two texts, as a unified diff, bounded."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    if abs(len(old) - len(new)) > LONGEST_COMPARED or _apart(old, new) > LONGEST_COMPARED:
+        return f"{len(old)} lines before, {len(new)} lines after: too many to compare"
+    lines = "".join(difflib.unified_diff(old, new, "before", "after", n=2)).encode()
+    if len(lines) <= LONGEST_DIFF:
+        return lines.decode()
+    return lines[: LONGEST_DIFF - len(_CUT)].decode(errors="ignore") + _CUT
+
+
+def _told(value: object, asked: Arg) -> object:
+    if asked.secret or asked.unlogged:
+        return "(secret)"
+    match value:
+        case bytes():
+            return _size_of(value)
+        case str():
+            return value if len(value) <= LONGEST_TEXT else value[:LONGEST_TEXT] + "…"
+        case tuple():
+            more = len(value) - LONGEST_LIST
+            shown = [_told(one, asked) for one in value[:LONGEST_LIST]]
+            return [*shown, f"and {more} more"] if more > 0 else shown
+    return value
+
+
+def _size_of(octets: bytes) -> dict[str, object]:
+    return {"octets": len(octets), "sha256": hashlib.sha256(octets).hexdigest()}
+
+
+def _changed_by(house: House, number: int) -> str:
+    revisions = house.store.revisions
+    this, before = revisions.get(number), revisions.get(number - 1)
+    if this is None:
+        return ""
+    return difference("" if before is None else before.text, this.text)
+
+
+def _apart(old: list[str], new: list[str]) -> int:
+    """Lines that are left when what both begin and end with is taken away."""
+    same = 0
+    shorter = min(len(old), len(new))
+    while same < shorter and old[same] == new[same]:
+        same += 1
+    tail = 0
+    while tail < shorter - same and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    return max(len(old), len(new)) - same - tail
