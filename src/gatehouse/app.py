@@ -83,8 +83,8 @@ def run_gateway(data: Path) -> int:
     try:
         directory, store = open_house(data)
         lock = directory.lock()
-    except StoreError as error:
         _first_administrator(store)
+    except StoreError as error:
         print(f"gatehouse: {error}", file=sys.stderr)
         return 1
     _raise_open_files()
@@ -95,7 +95,6 @@ def run_gateway(data: Path) -> int:
         lock.close()
 
 
-def _raise_open_files() -> None:
 def _first_administrator(store: SqliteStore) -> None:
     """Show the password of a new administrator, this once; never to what keeps what it is told."""
     password = ensure_administrator(store, SYSTEM_CLOCK.wall())
@@ -120,6 +119,7 @@ def _goes_to_the_journal(number: int) -> bool:
     return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
+def _raise_open_files() -> None:
     """The usual 1,024 descriptors are fewer than a listener's connections: take what we may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:

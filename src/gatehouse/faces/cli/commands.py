@@ -22,10 +22,10 @@ from gatehouse.faces.actions.errors import OperatorError
 
 DATA_VARIABLE = "GATEHOUSE_DATA"
 DEFAULT_DATA = "gatehouse-data"
-_DATA = "gatehouse.data"
 OPERATOR_VARIABLE = "GATEHOUSE_OPERATOR"
-_JSON = "gatehouse.json"
+_DATA = "gatehouse.data"
 _AS = "gatehouse.as"
+_JSON = "gatehouse.json"
 _STANDARD_INPUT = "-"
 _LONGEST_SECRET = 4096  # our own; PKCS#12 passwords are bounded at 1024
 
@@ -60,12 +60,12 @@ def example(line: str) -> str:
     return f"\b\nExample:\n  {line}"
 
 
-def data_option() -> click.Option:
 def common_options() -> list[click.Parameter]:
     """What every command and every group understands."""
     return [data_option(), as_option(), json_option()]
 
 
+def data_option() -> click.Option:
     """Where the gateway keeps everything."""
     return click.Option(
         ["--data"],
@@ -77,7 +77,6 @@ def common_options() -> list[click.Parameter]:
     )
 
 
-def json_option() -> click.Option:
 def as_option() -> click.Option:
     """For who may do more, and wants to do less."""
     return click.Option(
@@ -89,6 +88,7 @@ def as_option() -> click.Option:
     )
 
 
+def json_option() -> click.Option:
     """For programs that read the output."""
     return click.Option(
         ["--json"],
@@ -105,12 +105,12 @@ def data_directory(context: click.Context, environment: typing.Mapping[str, str]
     return Path(named)
 
 
-def wants_json(context: click.Context) -> bool:
 def acting_as(context: click.Context, environment: typing.Mapping[str, str]) -> str:
     """The account that was named, by option or by variable; "" for none."""
     return str(context.meta.get(_AS) or environment.get(OPERATOR_VARIABLE) or "")
 
 
+def wants_json(context: click.Context) -> bool:
     """Is JSON asked for?"""
     return bool(context.meta.get(_JSON))
 

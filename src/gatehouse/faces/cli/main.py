@@ -76,12 +76,12 @@ def tree(doors: Doors) -> click.Group:
     return root
 
 
-def _command(action: Action, doors: Doors) -> click.Command:
-    def run(action: Action, given: msgspec.Struct) -> None:
 def _group(name: str, text: str) -> click.Group:
     return click.Group(name=name.split()[-1], help=text, params=commands.common_options())
 
 
+def _command(action: Action, doors: Doors) -> click.Command:
+    def run(action: Action, given: msgspec.Struct) -> None:
         _carry_out(action, given, doors)
 
     command = commands.command(action, run)
@@ -94,9 +94,9 @@ def _carry_out(action: Action, given: msgspec.Struct, doors: Doors) -> None:
 
     context = click.get_current_context()
     data = commands.data_directory(context, os.environ)
+    acting_as = commands.acting_as(context, os.environ)
 
     def work(wanted: msgspec.Struct) -> msgspec.Struct:
-    acting_as = commands.acting_as(context, os.environ)
         with at_work():
             return carry(action, wanted, data, doors.version(), doors.open_house, acting_as)
 
@@ -114,17 +114,6 @@ def _carry_out(action: Action, given: msgspec.Struct, doors: Doors) -> None:
     if isinstance(output, people_access.TotpStarted) and not output.counts and sys.stdin.isatty():
         code = click.prompt("Code from the authenticator", err=True)
         click.echo(render(work(msgspec.structs.replace(given, code=code)), screen()))
-
-
-def _carry_in_dialogue(doors: Doors) -> CarryThere:
-    def work(action: Action, given: msgspec.Struct, data: Path) -> msgspec.Struct:
-        # Here and not above: see _carry_out.
-        from gatehouse.faces.actions.carry import carry
-
-        with at_work():
-            return carry(action, given, data, doors.version(), doors.open_house)
-
-    return work
 
 
 def _with_password(action: Action, given: msgspec.Struct) -> msgspec.Struct:
@@ -204,10 +193,10 @@ def _with_follow(command: click.Command) -> click.Command:
 
     def callback(follow: bool, **given: object) -> None:
         if follow:
-            _follow(msgspec.convert(given, logs.TailInput))
-        else:
             if commands.acting_as(click.get_current_context(), os.environ):
                 raise click.UsageError("--follow is for the owner of the data directory.")
+            _follow(msgspec.convert(given, logs.TailInput))
+        else:
             inner(**given)
 
     command.callback = callback
