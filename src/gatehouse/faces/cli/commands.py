@@ -19,6 +19,7 @@ import msgspec
 from gatehouse.config.text import MAX_BYTES
 from gatehouse.faces.actions.action import Action, Arg, arguments
 from gatehouse.faces.actions.errors import OperatorError
+from gatehouse.faces.cli import files
 
 DATA_VARIABLE = "GATEHOUSE_DATA"
 DEFAULT_DATA = "gatehouse-data"
@@ -208,7 +209,7 @@ def write_content(action: Action, given: msgspec.Struct, output: msgspec.Struct)
     if named is None:
         return output
     path = getattr(given, named)
-    _write_private(path, output.content)  # type: ignore[attr-defined]
+    files.write_new(path, output.content)  # type: ignore[attr-defined]
     return msgspec.structs.replace(output, content=b"")
 
 
@@ -218,20 +219,6 @@ def _refuse_present(name: str) -> None:
         raise OperatorError(
             "file-exists", "The file is there already.", name, "Name another, or remove it."
         )
-
-
-def _write_private(name: str, content: bytes) -> None:
-    """A new file for its owner alone, from its first instant."""
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with os.fdopen(os.open(name, flags, 0o600), "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        raise OperatorError(
-            "file-unwritable", f"The file cannot be written: {error.strerror}.", name
-        ) from None
 
 
 def _first_line(name: str) -> str:
@@ -247,12 +234,6 @@ def _first_line(name: str) -> str:
 
 def _content(name: str, most: int) -> bytes:
     """What a file holds; no more than a little over the bound, so that it is refused in words."""
-    try:
-        if name == _STANDARD_INPUT:
-            return sys.stdin.buffer.read(most + 1)
-        with Path(name).open("rb") as stream:
-            return stream.read(most + 1)
-    except OSError as error:
-        raise OperatorError(
-            "file-unreadable", f"The file cannot be read: {error.strerror}.", name
-        ) from None
+    if name == _STANDARD_INPUT:
+        return sys.stdin.buffer.read(most + 1)
+    return files.read(name, most)

@@ -2,8 +2,8 @@
 """The `gatehouse` command.
 
 Its tree is made from the registry; only what is no operator action is written out here: `run`,
-`demo` and `completion`. What is heavy is loaded when a command is carried out, so that help and
-completion are there at once.
+`demo`, `shell` and `completion`. What is heavy is loaded when a command is carried out, so that
+help and completion are there at once.
 
 Exit status: 0 it was done, 1 it was not (one sentence on standard error says why), 2 the command
 line was not understood.
@@ -28,6 +28,7 @@ from gatehouse.faces.actions.registry import ACTIONS, GROUPS
 from gatehouse.faces.cli import commands
 from gatehouse.faces.cli.demo_command import demo_command
 from gatehouse.faces.cli.progress import at_work
+from gatehouse.faces.cli.shell.command import CarryThere, shell_command
 from gatehouse.faces.cli.shown import render
 from gatehouse.faces.cli.terminal import screen
 from gatehouse.journal.escape import clean
@@ -67,7 +68,8 @@ def tree(doors: Doors) -> click.Group:
         params=commands.common_options(),
     )
     click.version_option(message=f"{_NAME} %(version)s", package_name="mailgatehouse")(root)
-    for command in (_run_command(doors), demo_command(), _completion_command(root)):
+    shell = _failing(shell_command(_carry_in_dialogue(doors)))
+    for command in (_run_command(doors), demo_command(), shell, _completion_command(root)):
         root.add_command(command)
     groups = {name: _group(name, text) for name, text in GROUPS.items()}
     for name, group in (*groups.items(), *((one.name, _command(one, doors)) for one in ACTIONS)):
@@ -114,6 +116,18 @@ def _carry_out(action: Action, given: msgspec.Struct, doors: Doors) -> None:
     if isinstance(output, people_access.TotpStarted) and not output.counts and sys.stdin.isatty():
         code = click.prompt("Code from the authenticator", err=True)
         click.echo(render(work(msgspec.structs.replace(given, code=code)), screen()))
+
+
+def _carry_in_dialogue(doors: Doors) -> CarryThere:
+    def work(action: Action, given: msgspec.Struct, data: Path) -> msgspec.Struct:
+        # Here and not above: see _carry_out.
+        from gatehouse.faces.actions.carry import carry
+
+        acting_as = commands.acting_as(click.get_current_context(), os.environ)
+        with at_work():
+            return carry(action, given, data, doors.version(), doors.open_house, acting_as)
+
+    return work
 
 
 def _with_password(action: Action, given: msgspec.Struct) -> msgspec.Struct:

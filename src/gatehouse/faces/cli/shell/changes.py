@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands about the configuration as a whole: look at it, commit it, drop it, go back."""
+
+from gatehouse.config.text import MAX_BYTES
+from gatehouse.faces.actions import configuration
+from gatehouse.faces.actions.action import Nothing
+from gatehouse.faces.cli.shell.dialogue import (
+    Talk,
+    ask,
+    choose,
+    confirm,
+    do,
+    read_file,
+    say,
+    show,
+    something,
+    write_file,
+)
+from gatehouse.faces.cli.terminal import moment
+from gatehouse.journal.escape import clean
+
+_NO_COMMENT = "no comment"  # what the history says where nothing was said
+_LISTED = 10  # commits to choose from, as on the modelled appliance
+
+
+def commit() -> Talk[None]:
+    """Make the candidate run."""
+    comment = yield from ask(
+        "What was changed, and why? (may be empty)", help="It stands in the history."
+    )
+    yield from show(configuration.COMMIT, configuration.CommitInput(comment=comment or _NO_COMMENT))
+    newest = (yield from _history(1))[0]
+    yield from say(f"Changes committed: {moment(newest.committed_at)}")
+
+
+def commit_detail() -> Talk[None]:
+    """What the last commit was."""
+    newest = (yield from _history(1))[0]
+    yield from say(_line(newest))
+
+
+def clear() -> Talk[None]:
+    """Drop the candidate."""
+    if (yield from confirm("Drop all changes that are not committed?")):
+        yield from show(configuration.CLEAR, Nothing())
+
+
+def show_changes() -> Talk[None]:
+    """What a commit would change."""
+    yield from show(configuration.DIFF, Nothing())
+
+
+def show_config() -> Talk[None]:
+    """The configuration in force."""
+    yield from show(configuration.SHOW, configuration.ShowInput())
+
+
+def save_config() -> Talk[None]:
+    """The configuration in force, into a file."""
+    path = yield from ask("File to write (it must not exist)", check=something)
+    shown = yield from do(configuration.SHOW, configuration.ShowInput(), configuration.Text)
+    yield from write_file(path, shown.text.encode())
+    yield from say(
+        clean(f"{shown.source} is in {path}. It holds no password and no key: save certificates"),
+        "with certconfig > export.",
+    )
+
+
+def load_config() -> Talk[None]:
+    """A file becomes the candidate."""
+    path = yield from ask("File to load", check=something)
+    content = yield from read_file(path, MAX_BYTES)
+    yield from show(configuration.LOAD, configuration.LoadInput(file=content))
+
+
+def roll_back() -> Talk[None]:
+    """An earlier configuration becomes the candidate, and may run at once."""
+    found = [one for one in (yield from _history(_LISTED + 1)) if not one.in_force]
+    if not found:
+        yield from say("There is no earlier configuration.")
+        return
+    place = yield from choose("Go back to which configuration?", [_line(one) for one in found])
+    number = found[place].revision
+    if not (yield from confirm(f"Replace the candidate by revision {number}?")):
+        return
+    old = yield from do(
+        configuration.SHOW, configuration.ShowInput(revision=number), configuration.Text
+    )
+    yield from show(configuration.LOAD, configuration.LoadInput(file=old.text.encode()))
+    if (yield from confirm("Commit it now?", default=True)):
+        comment = f"back to revision {number}"
+        yield from show(configuration.COMMIT, configuration.CommitInput(comment=comment))
+
+
+def _history(limit: int) -> Talk[tuple[configuration.RevisionLine, ...]]:
+    found = yield from do(
+        configuration.HISTORY, configuration.HistoryInput(limit=limit), configuration.History
+    )
+    return found.revisions
+
+
+def _line(one: configuration.RevisionLine) -> str:
+    return clean(
+        f"revision {one.revision}, {moment(one.committed_at)}, {one.operator}: {one.comment}"
+    )

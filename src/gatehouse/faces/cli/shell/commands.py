@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of the shell, with the names of the modelled appliance.
+
+What somebody may do is decided by the actions that a command uses, as for every other face.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gatehouse.faces.cli.shell import changes, log_search, operation
+from gatehouse.faces.cli.shell.dialogue import Talk
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command."""
+
+    summary: str  # one line, in `help`
+    talk: Callable[[], Talk[None]]
+
+
+COMMANDS: Mapping[str, Command] = {
+    "clear": Command("Drop what is not committed.", changes.clear),
+    "commit": Command("Make the changes run.", changes.commit),
+    "commitdetail": Command("Show the last commit.", changes.commit_detail),
+    "deleterecipients": Command("Remove messages from the queue.", operation.delete_recipients),
+    "delivernow": Command("Try mail now.", operation.deliver_now),
+    "findevent": Command("Show all log lines about a message.", log_search.find_event),
+    "grep": Command("Show log lines with a text in them.", log_search.grep),
+    "hoststatus": Command("Show one destination.", operation.host_status),
+    "loadconfig": Command("Make a file the candidate.", changes.load_config),
+    "resumedel": Command("Deliver to suspended domains again.", operation.resume_deliveries),
+    "rollbackconfig": Command("Go back to an earlier configuration.", changes.roll_back),
+    "saveconfig": Command("Write the configuration into a file.", changes.save_config),
+    "showchanges": Command("Show what a commit would change.", changes.show_changes),
+    "showconfig": Command("Print the configuration in force.", changes.show_config),
+    "showrecipients": Command("List messages that wait.", operation.show_recipients),
+    "status": Command("Show how the gateway is.", operation.status_short),
+    "status detail": Command("Show how the gateway is, with everything.", operation.status_detail),
+    "suspenddel": Command("Keep the mail of domains in the queue.", operation.suspend_deliveries),
+    "tail": Command("Show the end of a log.", log_search.tail),
+    "tophosts": Command("List the destinations with the most mail.", operation.top_hosts),
+    "version": Command("Show which program this is.", operation.version),
+    "workqueue": Command("Show how much mail waits.", operation.work_queue),
+}
+
+ALIASES: Mapping[str, str] = {"clearchanges": "clear", "statusdetail": "status detail"}

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plays a dialogue: asks, reads, repeats what was not understood, and carries out what it wants.
+
+A recorded session that answers wrongly must end, and not wait for ever: where nobody sits, the
+same question is put a few times and the session is given up.
+"""
+
+import enum
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from gatehouse.faces.actions import configuration
+from gatehouse.faces.actions.action import Action
+from gatehouse.faces.actions.errors import OperatorError
+from gatehouse.faces.cli import files
+from gatehouse.faces.cli.shell import dialogue
+from gatehouse.faces.cli.shell.dialogue import Bad, Question, Talk
+from gatehouse.journal.escape import clean
+
+T = TypeVar("T")
+
+_WRONG_ANSWERS = 3  # to one question, of a recorded session; ours
+_HELP = ("?", "help")
+
+Carry = Callable[[Action, msgspec.Struct], msgspec.Struct]
+
+
+class SessionEnded(Exception):
+    """The input is at its end, or a recorded session cannot go on."""
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(why)
+        self.why = why  # empty: nothing went wrong
+
+
+class Kind(enum.Enum):
+    """What a line is for: each has a history of its own, passwords have none."""
+
+    COMMAND = "command"
+    ANSWER = "answer"
+    SECRET = "secret"
+
+
+class Source(Protocol):
+    """Where answers come from, and where text goes."""
+
+    person: bool
+
+    def read(self, beginning: str, words: tuple[str, ...], kind: Kind) -> str | None:
+        """One line without its end; None at the end of the input."""
+
+    def say(self, text: str) -> None:
+        """Print text and a line end."""
+
+    def show(self, output: msgspec.Struct) -> None:
+        """Print an action's output."""
+
+
+class Player:
+    """Plays dialogues for one session."""
+
+    def __init__(self, source: Source, carry: Carry) -> None:
+        self._source, self._carry = source, carry
+        self._ready: deque[str] = deque()
+        self.commit_refused = False
+
+    def play(self, talk: Talk[T], answers: Iterable[str] = ()) -> T:
+        """What the dialogue returns.
+
+        `answers`: those that were typed behind the command, for its first questions. Raises
+        SessionEnded, and OperatorError of an action where the dialogue does not handle it.
+        """
+        self._ready = deque(answers)
+        resume: Callable[[], dialogue.Prompt] = partial(next, talk)
+        try:
+            while True:
+                try:
+                    prompt = resume()
+                except StopIteration as ended:
+                    return ended.value  # type: ignore[no-any-return]
+                try:
+                    resume = partial(talk.send, self._meet(prompt))
+                except OperatorError as error:
+                    resume = partial(talk.throw, error)
+        finally:
+            talk.close()
+
+    def _meet(self, prompt: dialogue.Prompt) -> object:
+        match prompt:
+            case dialogue.Say(text=text):
+                self._source.say(text)
+            case dialogue.Show(output=output):
+                self._source.show(output)
+            case dialogue.Do(action=action, given=given):
+                return self._do(action, given)
+            case dialogue.ReadFile(path=path, most=most):
+                return files.read(path, most)
+            case dialogue.WriteFile(path=path, content=content):
+                files.write_new(path, content)
+            case _:
+                return self._ask(prompt)
+        return None
+
+    def _do(self, action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        try:
+            return self._carry(action, given)
+        except OperatorError:
+            self.commit_refused |= action is configuration.COMMIT
+            raise
+
+    def _ask(self, question: Question) -> object:
+        above, beginning = dialogue.shown(question)
+        wrong = 0
+        while True:
+            line = self._line(question, above, beginning)
+            if line.strip().lower() in _HELP and not isinstance(question, dialogue.Secret):
+                self._source.say(dialogue.helped(question))
+                continue
+            found = dialogue.answered(question, line)
+            if not isinstance(found, Bad):
+                return self._sure(question, found.value)
+            self._source.say(clean(found.why))
+            self._ready.clear()  # what was meant for later questions does not fit any more
+            wrong += 1
+            if wrong >= _WRONG_ANSWERS and not self._source.person:
+                raise SessionEnded(f"{_WRONG_ANSWERS} wrong answers to one question")
+
+    def _line(self, question: Question, above: str, beginning: str) -> str:
+        hidden = isinstance(question, dialogue.Secret)
+        if self._ready and not hidden:
+            return self._ready.popleft()
+        if above:
+            self._source.say(clean_lines(above))
+        kind = Kind.SECRET if hidden else Kind.ANSWER
+        line = self._source.read(clean(beginning), dialogue.words(question), kind)
+        if line is None:
+            raise SessionEnded
+        return line
+
+    def _sure(self, question: Question, value: object) -> object:
+        """A new password that a person types is typed twice."""
+        if isinstance(question, dialogue.Secret) and question.new and self._source.person:
+            again = self._source.read("Once more> ", (), Kind.SECRET)
+            if again is None:
+                raise SessionEnded
+            if again != value:
+                self._source.say("The two are not the same.")
+                return self._ask(question)
+        return value
+
+
+def clean_lines(text: str) -> str:
+    """Text of many lines made harmless."""
+    return "\n".join(map(clean, text.split("\n")))

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A session of the shell: a command, its dialogue, the next command.
+
+What a dialogue has not finished when it is left (Ctrl-C, end of the input, an error) is not kept.
+Words behind a command answer its first questions: `hoststatus partner.example`.
+"""
+
+import difflib
+import shlex
+from collections.abc import Mapping
+
+from gatehouse.faces.actions.errors import Fault, OperatorError
+from gatehouse.faces.cli.shell.commands import ALIASES, COMMANDS, Command
+from gatehouse.faces.cli.shell.player import Carry, Kind, Player, SessionEnded, Source
+from gatehouse.journal.escape import clean
+
+_LEAVE = ("quit", "exit")
+_HELP = ("help", "?")
+_WHO = "who"
+_OWN = (*_HELP, *_LEAVE, _WHO)
+_NAME_WIDTH = 18  # of the list of commands: the longest name and a gap
+
+
+class Session:
+    """One person, or one recorded session."""
+
+    def __init__(
+        self,
+        source: Source,
+        carry: Carry,
+        *,
+        who: str,
+        host: str,
+        commands: Mapping[str, Command] = COMMANDS,
+    ) -> None:
+        self._source, self._who, self._host = source, who, host
+        self._player = Player(source, carry)
+        self._commands = commands
+        self._names = (*commands, *ALIASES, *_OWN)
+
+    def run(self) -> int:
+        """Until it is left; the exit status: 1 if a commit was refused, or the input broke off."""
+        while True:
+            try:
+                line = self._source.read(f"{clean(self._host)}> ", self._names, Kind.COMMAND)
+                if line is None or not self._command(line):
+                    break
+            except KeyboardInterrupt:
+                self._source.say("")
+            except SessionEnded as ended:
+                if ended.why:
+                    self._source.say(f"The session ends here: {ended.why}.")
+                    return 1
+                self._source.say("The input ended within a dialogue; what it began is not kept.")
+                break
+        return int(self._player.commit_refused)
+
+    def _command(self, line: str) -> bool:
+        """Carry out a line; False: the session is over."""
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError:
+            self._source.say("A quote is not closed.")
+            return True
+        if not words:
+            return True
+        first = words[0].lower()
+        if first in _LEAVE:
+            return False
+        if first in _HELP:
+            self._source.say(self._help())
+        elif first == _WHO:
+            self._source.say(clean(f"{self._who}, at this shell"))
+        else:
+            self._play(first, words)
+        return True
+
+    def _play(self, first: str, words: list[str]) -> None:
+        pair = " ".join((first, *words[1:2])).lower()
+        size, name = (2, pair) if pair in self._commands else (1, ALIASES.get(first, first))
+        command = self._commands.get(name)
+        if command is None:
+            self._source.say(self._unknown(first))
+            return
+        try:
+            self._player.play(command.talk(), words[size:])
+        except OperatorError as error:
+            self._tell(error.fault)
+
+    def _tell(self, fault: Fault) -> None:
+        for one in fault.findings:
+            self._source.say(clean(one.text))
+        self._source.say(clean(fault.sentence()))
+
+    def _help(self) -> str:
+        rows = [f"{name:<{_NAME_WIDTH}}{one.summary}" for name, one in self._commands.items()]
+        return "\n".join(
+            [
+                *rows,
+                f"{_WHO:<{_NAME_WIDTH}}Show who you are here.",
+                f"{'help':<{_NAME_WIDTH}}Show this; `?` at a question says what is allowed.",
+                f"{'quit':<{_NAME_WIDTH}}Leave; what is not committed stays for the next time.",
+            ]
+        )
+
+    def _unknown(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self._names, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "`help` lists all commands."
+        return clean(f"There is no command {name[:80]!r}. {hint}")

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a dialogue asks, and what a line means as an answer."""
+
+import pytest
+
+from gatehouse.faces.cli.shell import dialogue
+from gatehouse.faces.cli.shell.dialogue import Ask, Bad, Choose, Confirm, Good, Menu, Secret
+
+TLS = Choose(text="TLS?", choices=("No", "Preferred", "Required"))
+OPERATIONS = Menu(operations=(("NEW", "make one"), ("EDIT", "change one"), ("EXPORT", "write")))
+
+
+def test_questions_look_as_on_the_appliance() -> None:
+    assert dialogue.shown(TLS) == ("TLS?\n1. No\n2. Preferred\n3. Required", "[1]> ")
+    assert dialogue.shown(Confirm(text="Sure?", default=True)) == ("", "Sure? [Y]> ")
+    assert dialogue.shown(Ask(text="Name")) == ("Name", "[]> ")
+    above, beginning = dialogue.shown(OPERATIONS)
+    assert beginning == "[]> "
+    assert "- NEW - make one" in above
+
+
+@pytest.mark.parametrize(
+    ("question", "line", "value"),
+    [
+        (TLS, "", 0),
+        (TLS, " 3 ", 2),
+        (TLS, "required", 2),
+        (Confirm(text="?", default=True), "", True),
+        (Confirm(text="?"), "YES", True),
+        (Confirm(text="?", default=True), "n", False),
+        (Ask(text="?", default="25"), "", "25"),
+        (Ask(text="?", default="25"), " 26 ", "26"),
+        (OPERATIONS, "", None),
+        (OPERATIONS, "edit", "EDIT"),
+        (OPERATIONS, "n", "NEW"),
+        (Secret(text="?"), " with blanks ", " with blanks "),
+    ],
+)
+def test_a_line_is_understood(question: dialogue.Question, line: str, value: object) -> None:
+    assert dialogue.answered(question, line) == Good(value)
+
+
+@pytest.mark.parametrize(
+    ("question", "line"),
+    [
+        (TLS, "0"),
+        (TLS, "4"),
+        (TLS, "maybe"),
+        (TLS, "9" * 5000),
+        (Choose(text="?", choices=("a", "b"), default=None), ""),
+        (Confirm(text="?"), "perhaps"),
+        (OPERATIONS, "E"),  # EDIT or EXPORT
+        (OPERATIONS, "REMOVE"),
+        (Ask(text="?", check=dialogue.something), ""),
+        (Ask(text="?", check=dialogue.whole_number(1, 65535)), "65536"),
+        (Ask(text="?", check=dialogue.whole_number(1, 65535)), "٣"),
+    ],
+)
+def test_a_line_that_is_no_answer_says_why(question: dialogue.Question, line: str) -> None:
+    found = dialogue.answered(question, line)
+    assert isinstance(found, Bad)
+    assert found.why
+
+
+def test_everything_can_be_asked_for_help_and_completed() -> None:
+    for question in (TLS, OPERATIONS, Ask(text="?"), Confirm(text="?"), Secret(text="?")):
+        assert dialogue.helped(question)
+    assert dialogue.words(OPERATIONS) == ("NEW", "EDIT", "EXPORT")
+    assert dialogue.words(Secret(text="?")) == ()
+
+
+def test_a_list_is_typed_with_commas_or_blanks() -> None:
+    assert dialogue.words_of("a, b  c,d") == ("a", "b", "c", "d")

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loop of commands: names, help, leaving, exit status."""
+
+import msgspec
+
+from gatehouse.faces.actions import configuration
+from gatehouse.faces.actions.action import Action
+from gatehouse.faces.actions.errors import OperatorError
+from gatehouse.faces.cli.shell import dialogue
+from gatehouse.faces.cli.shell.commands import ALIASES, COMMANDS, Command
+from gatehouse.faces.cli.shell.dialogue import Talk
+from gatehouse.faces.cli.shell.player import Kind
+from gatehouse.faces.cli.shell.session import Session
+from tests.unit.faces.cli.shell.playing import Script, nothing_to_do
+
+
+def greet() -> Talk[None]:
+    name = yield from dialogue.ask("Name")
+    yield from dialogue.say(f"hello {name}")
+
+
+def long() -> Talk[None]:
+    yield from dialogue.say("the long one")
+
+
+HERE = {"greet": Command("Say hello.", greet), "greet all": Command("To all.", long)}
+
+
+def session(*lines: str, person: bool = False) -> tuple[int, list[str]]:
+    source = Script(lines, person=person)
+    one = Session(source, nothing_to_do, who="ops", host="gw1.example.com", commands=HERE)
+    return one.run(), source.transcript
+
+
+def test_commands_are_played_one_after_the_other() -> None:
+    status, said = session("greet", "Ann", "# a remark", "GREET 'Bob B.'", "quit", "greet")
+    assert status == 0
+    assert said == [
+        "gw1.example.com> greet",
+        "Name",
+        "[]> Ann",
+        "hello Ann",
+        "gw1.example.com> # a remark",
+        "gw1.example.com> GREET 'Bob B.'",
+        "hello Bob B.",
+        "gw1.example.com> quit",
+    ]
+
+
+def test_the_longest_name_wins() -> None:
+    _, said = session("greet all")
+    assert "the long one" in said
+
+
+def test_an_unknown_command_says_so_and_names_the_nearest() -> None:
+    _, said = session("gret", "xyzzy", "greet 'open")
+    assert "There is no command 'gret'. Did you mean greet?" in said
+    assert "There is no command 'xyzzy'. `help` lists all commands." in said
+    assert "A quote is not closed." in said
+
+
+def test_help_lists_every_command_and_who_says_who() -> None:
+    _, said = session("help", "?", "who")
+    assert sum(line.startswith("greet  ") for line in said) == 2
+    assert "ops, at this shell" in said
+
+
+def test_a_session_that_breaks_off_within_a_dialogue_keeps_nothing_and_says_so() -> None:
+    status, said = session("greet")
+    assert status == 0
+    assert said[-1] == "The input ended within a dialogue; what it began is not kept."
+
+
+def test_control_c_leaves_the_dialogue_and_not_the_shell() -> None:
+    class Interrupted(Script):
+        def read(self, beginning: str, words: tuple[str, ...], kind: Kind) -> str | None:
+            answer = super().read(beginning, words, kind)
+            if answer == "^C":
+                raise KeyboardInterrupt
+            return answer
+
+    source = Interrupted(["greet", "^C", "greet Ann"], person=True)
+    status = Session(source, nothing_to_do, who="ops", host="gw", commands=HERE).run()
+    assert status == 0
+    assert "hello Ann" in source.transcript
+
+
+def test_the_exit_status_tells_of_a_refused_commit() -> None:
+    def refuse(action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        raise OperatorError("no", "It cannot be done.", "revision 2")
+
+    for line, expected in (("commit why", 1), ("showchanges", 0)):
+        source = Script([line, "quit"])
+        assert Session(source, refuse, who="ops", host="gw").run() == expected
+        assert "It cannot be done (revision 2)." in source.transcript
+
+
+def test_the_exit_status_tells_of_a_session_that_was_given_up() -> None:
+    source = Script(["tail", "7", "8", "9"])
+    assert Session(source, nothing_to_do, who="ops", host="gw").run() == 1
+    assert source.transcript[-1].startswith("The session ends here: ")
+
+
+def test_a_commit_without_a_comment_says_so_in_the_history() -> None:
+    given: list[msgspec.Struct] = []
+
+    def refuse(action: Action, one: msgspec.Struct) -> msgspec.Struct:
+        given.append(one)
+        raise OperatorError("no", "no")
+
+    Session(Script(["commit", ""]), refuse, who="ops", host="gw").run()
+    assert given == [configuration.CommitInput(comment="no comment")]
+
+
+def test_the_table_of_commands_is_in_order_and_its_aliases_lead_somewhere() -> None:
+    assert list(COMMANDS) == sorted(COMMANDS)
+    assert all(one in COMMANDS for one in ALIASES.values())
+    assert all(one.summary.endswith(".") for one in COMMANDS.values())
