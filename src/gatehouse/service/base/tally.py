@@ -20,9 +20,9 @@ hour); what it brings is that newcomers seem to have done a little already. Sinc
 and known to nobody outside, nobody can choose names that share a set.
 
 **Races**: a set is changed under a record lock of the kernel on its first octet, which ends with
-its owner if that is killed. The lock is tried for a moment and not waited for: a process that was
-stopped with a lock in its hand must not stop all the others. Without the lock an addition may get
-lost; that is the only undercount there is.
+its owner if that is killed. The lock is tried for 20 milliseconds at most, and then not at length
+again until it has been free once: a process that was stopped with a lock in its hand must
+not stop all the others. Without the lock an addition may get lost; that is the only undercount.
 """
 
 import fcntl
@@ -31,6 +31,7 @@ import mmap
 import os
 import secrets
 import struct
+import time
 
 BUCKET_SECONDS = 300
 HOUR = 3600
@@ -45,6 +46,8 @@ _KEY = 16
 _LATEST = SETS * _SET // 8  # the word behind the sets: the number of the running bucket
 _SIZE = SETS * _SET + 8 + _KEY
 _LOCK_TRIES = 200  # a lock is held for microseconds; between tries others may use the processor
+_LOCK_WAITS = 20  # then a millisecond each: its owner has lost the processor, not its life
+_WAIT = 0.001
 _WORDS = _PLACE.size // 8  # 64-bit words of a place
 _EMPTY = (0,) * SLOTS
 _NO_LIMIT = 1 << 62
@@ -69,6 +72,7 @@ class Tally:
         self._memory = mmap.mmap(fd, _SIZE)
         self._key = self._memory[_SIZE - _KEY :]
         self._words = memoryview(self._memory)[: _SIZE - _KEY].cast("Q")
+        self._stuck: set[int] = set()  # sets whose lock was not to be had the last time
 
     def add(self, name: str, amount: int, now: float) -> int:
         """`name` did so much more at `now` (Unix time); its total of the last hour with it."""
@@ -159,13 +163,19 @@ class Tally:
 
     def _lock(self, start: int) -> bool:
         """Try to keep other processes out of a set."""
-        for _ in range(_LOCK_TRIES):
+        tries = 1 if start in self._stuck else _LOCK_TRIES + _LOCK_WAITS
+        for number in range(tries):
             try:
                 fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, start)
             except OSError:
-                os.sched_yield()
+                if number < _LOCK_TRIES:
+                    os.sched_yield()
+                else:
+                    time.sleep(_WAIT)
             else:
+                self._stuck.discard(start)
                 return True
+        self._stuck.add(start)
         return False
 
     def _unlock(self, start: int) -> None:
