@@ -268,6 +268,7 @@ def _delivery(
         mta_sts_internal=section.mta_sts_internal,
         max_connections=section.max_connections,
         connect_timeout=section.connect_timeout,
+        starttls_timeout=section.starttls_timeout,
         dns_timeout=section.dns_timeout,
         idle_timeout=section.idle_timeout,
         transaction_timeout=section.transaction_timeout,

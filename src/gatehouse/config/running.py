@@ -107,6 +107,7 @@ class DeliverySettings:
     mta_sts_internal: bool
     max_connections: int
     connect_timeout: int
+    starttls_timeout: int
     dns_timeout: int
     idle_timeout: int
     transaction_timeout: int

@@ -485,6 +485,12 @@ class Delivery(Section):
     connect_timeout: Duration = Field(
         default=30, ge=1, le=600, description="Wait for a TCP connection."
     )
+    starttls_timeout: Duration = Field(
+        default=300,
+        ge=1,
+        le=600,
+        description="Wait for the answer to STARTTLS; the handshake waits as long, and 30s at most.",
+    )
     dns_timeout: Duration = Field(default=10, ge=1, le=120, description="Wait for a DNS answer.")
     idle_timeout: Duration = Field(
         default=5, ge=0, le=300, description="How long an open connection waits for more mail."

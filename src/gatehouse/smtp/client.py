@@ -44,6 +44,7 @@ class ClientSettings:
 
     hostname: str  # the name we say in EHLO
     lmtp: bool = False
+    starttls_timeout: float = client_limits.STARTTLS_TIMEOUT
 
 
 class ClientEngine:
@@ -95,13 +96,16 @@ class ClientEngine:
     def timeout(self) -> float:
         """Seconds the driver may wait now for the server (RFC 5321 §4.5.3.2)."""
         if self._expected:
-            return REPLIES[self._expected[0][0]].timeout
+            step = self._expected[0][0]
+            if step is Step.STARTTLS:
+                return self._settings.starttls_timeout
+            return REPLIES[step].timeout
         return WAITS.get(self._state, client_limits.IDLE_TIMEOUT)
 
     def receive(self, data: bytes) -> None:
         """Bytes from the wire, or out of TLS. Everything in them is acted upon at once."""
         if self._state is State.PAUSED_FOR_TLS and data:
-            self._breach("data behind STARTTLS reply")
+            self._breach(events.BEHIND_STARTTLS)
         if self.closing:
             return
         self._reader.feed(data)
@@ -268,7 +272,7 @@ class ClientEngine:
                 self._move(Happening.UNKNOWN_HELLO if fallback else Happening.UNWELCOME)
                 self._events.append(events.HelloRefused(reply, fallback))
             case Step.STARTTLS, True if self._reader.pending:
-                self._breach("data behind STARTTLS reply")
+                self._breach(events.BEHIND_STARTTLS)
             case Step.STARTTLS, _:
                 self._move(Happening.TLS_GRANTED if accepted else Happening.TLS_REFUSED)
                 self._events.append(events.TlsGo() if accepted else events.TlsRefused(reply))

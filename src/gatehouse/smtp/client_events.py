@@ -120,6 +120,10 @@ class ResetDone:
     """RSET was accepted; the next message may begin."""
 
 
+# The one breach after which a server has said 220 to STARTTLS (RFC 3207 §4.2, CVE-2011-0411).
+BEHIND_STARTTLS = "data behind STARTTLS reply"
+
+
 @dataclass(frozen=True, slots=True)
 class Broken:
     """The server left the protocol and nothing more from it is believed; close.

@@ -67,7 +67,9 @@ class Connector:
         self._tools = tools
         self._limits = limits
         self._router = Router(rules, tools)
-        self._settings = ClientSettings(hostname=rules.hostname)
+        self._settings = ClientSettings(
+            hostname=rules.hostname, starttls_timeout=rules.starttls_timeout
+        )
 
     def keep_session(self, connected: Connected) -> None:
         """Remember the TLS session of a connection that ends, for the same host and demands."""

@@ -130,6 +130,7 @@ class Deliverer:
             route_table=running.routes,
             ourselves=running.ourselves,
             connect_timeout=delivery.connect_timeout,
+            starttls_timeout=delivery.starttls_timeout,
         )
         self._settler.profile_of = self._profile_of
         self._reporter.hostname = delivery.hostname

@@ -71,6 +71,7 @@ class Link(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._lost: LinkLost | None = None
         self._tls_failure: TlsFailure | None = None
+        self._handshake_timeout = min(HANDSHAKE_TIMEOUT, settings.starttls_timeout)
         self.local_ip = ""
         self.peer_ip = ""
         self.peer_port = 0
@@ -250,7 +251,7 @@ class Link(asyncio.Protocol):
         tls.handshake()
         self._write(tls.output())
         loop = asyncio.get_running_loop()
-        ends = loop.time() + HANDSHAKE_TIMEOUT
+        ends = loop.time() + self._handshake_timeout
         while self.report is None:
             if self._tls_failure is not None:
                 raise self._tls_failure

@@ -114,7 +114,7 @@ class HostAttempt:
             try:
                 event = await link.next()
             except LinkLost as lost:
-                if self._asked_tls and not link.encrypted and link.report is None:
+                if self._unanswered:
                     return self._no_answer(lost)
                 raise
             achieved = await self._step(link, event)
@@ -160,6 +160,8 @@ class HostAttempt:
                     raise ReconnectClear
                 raise HostFailed(self._log.replied(reply))
             case events.Broken(what, _):
+                if self._unanswered and what != events.BEHIND_STARTTLS:
+                    self._no_reply(what)
                 raise HostFailed(self._log.broken(what))
             case events.Lost(_):
                 raise LinkLost("EOF")
@@ -207,6 +209,21 @@ class HostAttempt:
         self._log.result(_NO_STARTTLS, why)
         if not go_on:
             raise HostFailed(self._log.required(why))
+
+    @property
+    def _unanswered(self) -> bool:
+        """STARTTLS was sent, and nothing that is a reply has come."""
+        link = self._link
+        return self._asked_tls and not (link is None or link.encrypted or link.report is not None)
+
+    def _no_reply(self, what: str) -> NoReturn:
+        """What came instead of an answer to STARTTLS is none: not the 220, in any case."""
+        why = "no valid answer to STARTTLS"
+        self._log.result(_NO_STARTTLS, why)
+        if decide(self._level, Situation.NO_ANSWER_TO_STARTTLS) is TlsAction.RECONNECT_CLEAR:
+            raise ReconnectClear
+        self._log.broken(what)
+        raise HostFailed(self._log.required(why))
 
     def _no_answer(self, lost: LinkLost) -> Achieved:
         """STARTTLS was sent and the connection ended without any reply."""

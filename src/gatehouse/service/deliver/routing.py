@@ -32,6 +32,7 @@ class DeliveryRules:
     route_table: route_table.RouteTable
     ourselves: routes.Ourselves
     connect_timeout: float
+    starttls_timeout: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
