@@ -257,12 +257,15 @@ BEFORE = (
     _answer("a454", "STARTTLS answered 454", "454-'4.7.0 not now'"),
     _answer("a502", "STARTTLS answered 502", "502-'5.5.1 what?'"),
     _answer("a354", "STARTTLS answered 354", "354-'do something else'"),
+    _no_answer("garbage", "STARTTLS answered with garbage", MALFORMED, "no reply"),
+    _no_answer("silence", "STARTTLS answered with silence", "timeout"),
     _no_answer("reset", "STARTTLS answered with RST", "[Errno 104] Connection reset by peer"),
     _no_answer("closed", "STARTTLS answered with a close", "EOF"),
 )
 AFTER = (
     _handshake("alert", "TLS alert after the 220"),
     _handshake("no-tls", "octets after the 220 that are no TLS"),
+    _handshake("mute", "silence after the 220", "handshake cut", TIMED_OUT),
     _handshake("cut", "RST after the 220", "handshake cut", "[Errno 104] Connection reset by peer"),
     _handshake("tls10", "TLS 1.0 only"),
     _handshake("dh1024", "DH with 1024 bits only", "weak DH"),

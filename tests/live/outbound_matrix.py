@@ -54,6 +54,7 @@ dns_servers = ["{dns}"]
 smtp_port = {smtp_port}
 dns_timeout = 4
 idle_timeout = 0
+starttls_timeout = 2
 mta_sts_port = {policy_port}
 mta_sts_internal = true
 [trust]
