@@ -128,7 +128,7 @@ def test_every_refusal_is_the_same_and_costs_a_hash(
         hashed.append(encoded)
         return encoded == HASH and given == PASSWORD
 
-    monkeypatch.setattr(module.passwords, "verify_password", count)
+    monkeypatch.setattr(passwords, "verify_password", count)
     assert scene.login(name, password) == Refused()
     assert len(hashed) == 1
     assert all(len(getattr(fact, "name", "")) <= 64 for fact in scene.facts)
