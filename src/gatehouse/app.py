@@ -32,6 +32,7 @@ from gatehouse.service.base.log_files import LogWriter, default_settings
 from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
 from gatehouse.service.commit.conductor import ApplyFailed, Conductor, ConductorTools
+from gatehouse.service.commit.trials import LOOK_SECONDS, Trials, TrialTools
 from gatehouse.service.trust import keyring
 from gatehouse.service.watch.alarms import AlarmDesk
 from gatehouse.service.watch.rounds import Rounds, RoundsTools
@@ -226,15 +227,23 @@ class _Gateway:
         )
         self._conductor = conductor
         control = self._control(conductor)
-        current = self._store.revisions.current()
-        assert current is not None
+        trials = Trials(
+            TrialTools(
+                store=self._store,
+                clock=SYSTEM_CLOCK,
+                committing=self._committing,
+                start=conductor.start,
+                apply=conductor.apply,
+                tell=self._alarms.tell,
+            )
+        )
         self._recorder.record(
             facts.GatewayStarted(
                 at=SYSTEM_CLOCK.wall(), version=version(), serial=serial(self._store)
             )
         )
         try:
-            await conductor.start(current.number)
+            await trials.start()
             await control.listen(lock)
         except (ApplyFailed, OSError) as error:
             print(f"gatehouse: {error}", file=sys.stderr)
@@ -242,6 +251,8 @@ class _Gateway:
             return 1
         self._announce(conductor)
         self._tasks.start(self._schedule(conductor).run(), "schedule")
+        confirmation = Schedule((trials.job(),), SYSTEM_CLOCK, self._report, LOOK_SECONDS)
+        self._tasks.start(confirmation.run(), "confirmation")
         _notify("READY=1")
         await stop.wait()
         _notify("STOPPING=1")

@@ -35,6 +35,11 @@ def format_field(name: str, value: object) -> str:
     return f"{_key(name)} = {_value(value)}"
 
 
+def literal(value: object) -> str:
+    """One value as it is written."""
+    return _value(value)
+
+
 def format_plain(path: tuple[str, ...], value: Any) -> list[str]:  # noqa: ANN401
     """The same from plain values; a list makes a section for each of its elements."""
     lines: list[str] = []

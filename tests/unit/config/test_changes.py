@@ -38,10 +38,10 @@ def read(values: dict[str, Any]) -> schema.Document:
     return found
 
 
-def changed(path: tuple[Any, ...], value: Any) -> dict[str, Any]:  # noqa: ANN401
+def changed(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
     """The base with one value set, or taken away."""
     values = copy.deepcopy(BASE)
-    here = values
+    here: Any = values
     for part in path[:-1]:
         here = here.setdefault(part, {}) if isinstance(here, dict) else here[part]
     if value is None:
@@ -54,7 +54,8 @@ def changed(path: tuple[Any, ...], value: Any) -> dict[str, Any]:  # noqa: ANN40
 def merged(mine: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
     found = changes.merge(read(BASE), read(mine), read(theirs))
     assert isinstance(found, Merged), found
-    return format.plain(read(changes.apply(read(theirs), found.changes)))
+    result: dict[str, Any] = format.plain(read(changes.apply(read(theirs), found.changes)))
+    return result
 
 
 def clashes(mine: dict[str, Any], theirs: dict[str, Any]) -> list[str]:

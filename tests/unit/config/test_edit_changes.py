@@ -61,7 +61,7 @@ def done(*made: Change, source: str = TEXT) -> str:
     return edited.decode()
 
 
-def set_to(path: str, new: Any, old: Any = Mark.ABSENT) -> Change:  # noqa: ANN401
+def set_to(path: str, new: Any, old: Any = Mark.ABSENT) -> Change:
     return Change(tuple(path.split("/")), old, new)
 
 
@@ -176,9 +176,14 @@ def test_what_comes_of_it_is_checked() -> None:
 
 
 def test_thousands_of_changes_cost_one_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted = []
+    counted: list[int] = []
     plain = text.masked
-    monkeypatch.setattr(text, "masked", lambda one: counted.append(1) or plain(one))
+
+    def masked(one: str) -> str:
+        counted.append(1)
+        return plain(one)
+
+    monkeypatch.setattr(text, "masked", masked)
     made = []
     for number in range(300):
         section = ("destination_controls", f"d{number}.example")

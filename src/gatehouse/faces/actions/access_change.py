@@ -18,7 +18,8 @@ from gatehouse.faces.actions.access_work import named, no_such, public, read_doc
 from gatehouse.faces.actions.candidate import Candidate
 from gatehouse.faces.actions.certificates_shelf import finish
 from gatehouse.faces.actions.configuration import ShowInput
-from gatehouse.faces.actions.configuration_work import examine, show
+from gatehouse.faces.actions.configuration_examine import examine
+from gatehouse.faces.actions.configuration_work import show
 from gatehouse.faces.actions.errors import FindingView, OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.journal.escape import clean
@@ -171,14 +172,14 @@ async def _change(house: House, change: Change) -> tuple[FindingView, ...]:
     """Change the candidate; where there is none, it is made from what is in force."""
     async with house.committing:
         source = "candidate"
-        text = Candidate(house.directory).read()
+        text = Candidate(house).read()
         if text is None:
             shown = await show(house, ShowInput())
             source, text = shown.source, shown.text.encode()
         wanted, changes = change(read_document(text, source))
         edited = edit_tables.rewrite(text, wanted, changes)
         warnings = await examine(house, edited, "candidate")
-        Candidate(house.directory).write(edited)
+        Candidate(house).write(edited)
         return warnings
 
 

@@ -1,70 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The candidate: a configuration that was loaded and checked and does not run yet.
+"""The candidate: what one operator has prepared, that does not run yet.
 
-There is one for the whole gateway, in a file of its own in the data directory, replaced in one
-step: a crash leaves the old one or the new one, never a half.
+It lies in the store and remembers the revision that it was made from, so that what others commit
+meanwhile is merged and never overwritten. Earlier versions had one for all in a file; whoever asks
+for a candidate first takes that over.
 """
 
-import os
-from contextlib import suppress
-from pathlib import Path
-
-from gatehouse.store.directory import DataDirectory
+from gatehouse.faces.actions.errors import OperatorError
+from gatehouse.faces.actions.house import House
+from gatehouse.service.trust import pending
+from gatehouse.store import values
 from gatehouse.store.errors import from_os_error
 
-_NAME = "candidate.toml"
+_SHARED = "candidate.toml"
 
 
 class Candidate:
-    """Reads and replaces it; raises StoreError."""
+    """The candidate of the operator who asks; raises StoreError."""
 
-    def __init__(self, directory: DataDirectory) -> None:
-        self._path = directory.path / _NAME
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def kept(self) -> values.Candidate | None:
+        """The candidate with the revision that it was made from."""
+        if self._house.opened is None:
+            return None
+        found = self._house.store.candidates.get(self._house.operator)
+        return found or self._taken_over()
 
     def read(self) -> bytes | None:
         """The text, None when there is no candidate."""
+        kept = self.kept()
+        return None if kept is None else kept.text.encode()
+
+    def write(self, text: bytes, base: int | None = None) -> None:
+        """Replace it; it stays made from the revision that it was, unless another is named."""
+        if base is None:
+            kept = self.kept()
+            base = self._last() if kept is None else kept.base
+        self._house.store.candidates.put(self._new(text.decode("utf-8"), base))
+
+    def clear(self) -> bool:
+        """Forget it; False when there was none."""
+        self.kept()
+        return self._house.store.candidates.remove(self._house.operator)
+
+    def _new(self, text: str, base: int) -> values.Candidate:
+        now = self._house.clock.wall()
+        return values.Candidate(operator=self._house.operator, base=base, text=text, changed_at=now)
+
+    def _last(self) -> int:
+        current = self._house.store.revisions.current()
+        if current is None:
+            raise OperatorError(
+                "no-revision",
+                "There is no configuration yet.",
+                hint="`gatehouse run` makes the first.",
+            )
+        return current.number
+
+    def _taken_over(self) -> values.Candidate | None:
+        """What lies in the old file, with the certificates and trust entries that waited for it."""
+        path = self._house.directory.path / _SHARED
         try:
-            return self._path.read_bytes()
+            text = path.read_bytes().decode("utf-8", "replace")
         except FileNotFoundError:
             return None
         except OSError as error:
             raise from_os_error(error, "read the candidate") from error
-
-    def write(self, text: bytes) -> None:
-        """Replace it."""
-        new = self._path.with_name(f"{_NAME}.{os.getpid()}")
+        store, operator = self._house.store, self._house.operator
+        found = self._new(text, self._last())
+        store.keep_candidate(found, pending.taken_over(store, operator))
         try:
-            _write_private(new, text)
-            new.replace(self._path)
-            _flush_directory(self._path.parent)
+            path.unlink()
         except OSError as error:
-            with suppress(OSError):
-                new.unlink(missing_ok=True)
-            raise from_os_error(error, "keep the candidate") from error
-
-    def clear(self) -> bool:
-        """Forget it; False when there was none."""
-        try:
-            self._path.unlink()
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise from_os_error(error, "forget the candidate") from error
-        return True
-
-
-def _write_private(path: Path, text: bytes) -> None:
-    path.unlink(missing_ok=True)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(fd)
-
-
-def _flush_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+            raise from_os_error(error, "remove the old candidate") from error
+        return found

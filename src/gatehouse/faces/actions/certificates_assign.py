@@ -9,7 +9,8 @@ from gatehouse.faces.actions.candidate import Candidate
 from gatehouse.faces.actions.certificates import Assigned, AssignInput
 from gatehouse.faces.actions.certificates_shelf import candidate_running, finish, to_be
 from gatehouse.faces.actions.configuration import ShowInput
-from gatehouse.faces.actions.configuration_work import examine, show
+from gatehouse.faces.actions.configuration_examine import examine
+from gatehouse.faces.actions.configuration_work import show
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.status_work import DEMO_NOTE, running_now
@@ -22,7 +23,7 @@ async def assign(house: House, given: AssignInput) -> Assigned:
     """Write it into the candidate; where there is none, it is made from what runs."""
     to_be(house, given.name)
     async with house.committing:
-        text = Candidate(house.directory).read()
+        text = Candidate(house).read()
         if text is None:
             text = (await show(house, ShowInput())).text.encode()
         changes = _changes(given, candidate_running(house) or running_now(house))
@@ -36,7 +37,7 @@ async def assign(house: House, given: AssignInput) -> Assigned:
                 )
             text = edited
         await examine(house, text, "candidate")
-        Candidate(house.directory).write(text)
+        Candidate(house).write(text)
     return Assigned(
         name=given.name,
         places=_places(given),

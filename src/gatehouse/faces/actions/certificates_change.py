@@ -35,7 +35,9 @@ from gatehouse.tls import diagnosis, pem_input, signing_request
 async def create(house: House, given: CreateInput) -> Changed:
     """A new key with a self-signed certificate."""
     name = checked_name(given.name)
-    if name in keyring.names_to_be(house.store) or name in keyring.names(house.store):
+    if name in keyring.names_to_be(house.store, house.operator) or name in keyring.names(
+        house.store
+    ):
         raise OperatorError(
             "name-taken",
             "There is a certificate of this name already.",
@@ -118,7 +120,7 @@ async def install(house: House, given: InstallInput) -> Changed:
 def _answer(
     house: House, held: tls.CertifiedKey, given: InstallInput
 ) -> signing_request.SignedAnswer | tls.CertificateFault:
-    stored = anchors.intermediates(house.store)
+    stored = anchors.intermediates(house.store, house.operator)
     parts = [part for part in (given.file, given.intermediates) if part is not None]
     if given.file is not None:
         return signing_request.accept_answer(held.key_pem, parts, stored=stored)
@@ -134,7 +136,7 @@ def _with_issuers(
     house: House, answer: signing_request.SignedAnswer, internal: bool
 ) -> tuple[signing_request.SignedAnswer, tuple[str, ...]]:
     """The same answer with the intermediates that its chain lacked, where they could be had."""
-    stored = anchors.intermediates(house.store)
+    stored = anchors.intermediates(house.store, house.operator)
     fetched = aia.complete(answer.completed, stored, internal=internal)
     pem = tuple(each.public_bytes(Encoding.PEM) for each in fetched.completed.chain)
     certified = tls.CertifiedKey(answer.certified.key_pem, pem)
@@ -158,7 +160,7 @@ async def delete(house: House, given: DeleteInput) -> Changed:
             "Assign another one there and commit, then remove it.",
         )
     async with house.committing:
-        keyring.stage_removal(house.store, name, house.clock.wall())
+        keyring.stage_removal(house.store, house.operator, name, house.clock.wall())
     done = await finish(house, given.commit)
     what = f"The certificate {name} is removed"
     waits = name in keyring.names(house.store)

@@ -30,7 +30,7 @@ async def import_files(house: House, given: ImportInput) -> Changed:
     name = checked_name(given.name)
     if name == keyring.DEMO:
         raise OperatorError("demo-certificate", "The Demo certificate keeps its name for itself.")
-    if name in keyring.names_to_be(house.store) and not given.replace:
+    if name in keyring.names_to_be(house.store, house.operator) and not given.replace:
         raise OperatorError(
             "name-taken",
             "There is a certificate of this name already.",
@@ -65,7 +65,7 @@ def _in_order(
     house: House, opened: tls.CertifiedKey
 ) -> tuple[tls.CertifiedKey, diagnosis.Completed]:
     """The chain as it should be sent, and what was done to it."""
-    done = diagnosis.complete(chain_of(opened), anchors.intermediates(house.store))
+    done = diagnosis.complete(chain_of(opened), anchors.intermediates(house.store, house.operator))
     pem = tuple(one.public_bytes(Encoding.PEM) for one in done.chain)
     return tls.CertifiedKey(opened.key_pem, pem), done
 

@@ -14,7 +14,7 @@ from gatehouse.config.running import Running
 from gatehouse.faces.actions.candidate import Candidate
 from gatehouse.faces.actions.certificates import CertificateLine, Changed, FindingOfChain
 from gatehouse.faces.actions.configuration import CommitInput, CommitView
-from gatehouse.faces.actions.configuration_work import commit
+from gatehouse.faces.actions.configuration_commit_work import commit
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.status_work import DEMO_NOTE, running_now, uses
@@ -54,9 +54,9 @@ def fault(what: tls.CertificateFault, name: str = "") -> OperatorError:
 def to_be(house: House, name: str) -> tls.CertifiedKey:
     """A certificate as it will be after the next commit."""
     try:
-        return keyring.to_be(house.store, name)
+        return keyring.to_be(house.store, house.operator, name)
     except keyring.NoSuchCertificate:
-        known = ", ".join(sorted(keyring.names_to_be(house.store)))
+        known = ", ".join(sorted(keyring.names_to_be(house.store, house.operator)))
         raise OperatorError(
             "no-such-certificate",
             "There is no such certificate.",
@@ -75,10 +75,10 @@ def chain_of(certified: tls.CertifiedKey) -> Chain:
 
 def candidate_running(house: House) -> Running | None:
     """The candidate as it would run; None when there is none, or it cannot run."""
-    text = Candidate(house.directory).read()
+    text = Candidate(house).read()
     if text is None:
         return None
-    loaded = load(text, certificates=keyring.names_to_be(house.store))
+    loaded = load(text, certificates=keyring.names_to_be(house.store, house.operator))
     return loaded.running if isinstance(loaded, Loaded) else None
 
 
@@ -114,7 +114,7 @@ def _state(name: str, leaf: x509.Certificate, now: datetime) -> str:
 
 
 def _pending(house: House, name: str) -> str:
-    changes = keyring.staged(house.store)
+    changes = keyring.staged(house.store, house.operator)
     if name not in changes:
         return ""
     if changes[name] is None:
@@ -136,8 +136,8 @@ def judged(
         chain_of(certified),
         now=datetime.fromtimestamp(house.clock.wall(), UTC),
         key=None if isinstance(opened, tls.CertificateFault) else opened[0],
-        stored=anchors.intermediates(house.store),
-        anchors=(*anchors.custom_to_be(house.store).values(), *system, *roots),
+        stored=anchors.intermediates(house.store, house.operator),
+        anchors=(*anchors.custom_to_be(house.store, house.operator).values(), *system, *roots),
     )
     return tuple(
         FindingOfChain(
@@ -198,7 +198,7 @@ async def keep(
     usable(certified, name)
     findings = await asyncio.to_thread(judged, house, certified, _roots_in(done))
     async with house.committing:
-        keyring.stage(house.store, name, certified, house.clock.wall())
+        keyring.stage(house.store, house.operator, name, certified, house.clock.wall())
     committed = await finish(house, comment)
     return Changed(
         what=what,

@@ -82,7 +82,7 @@ async def _names(
     if not mx and not given.lookup and listener.type is ListenerType.PUBLIC:
         remarks.append("MX host names are not known here: give them with --mx, or use --lookup.")
     presented = [
-        names.presented_names(chain_of(keyring.to_be(house.store, name))[0])
+        names.presented_names(chain_of(keyring.to_be(house.store, house.operator, name))[0])
         for name in listener.certificates
     ]
     found = coverage.three_names(presented, interface=listener.interface.hostname, mx=mx)

@@ -12,7 +12,7 @@ from gatehouse.service.trust import keyring
 
 async def list_certificates(house: House, given: Nothing) -> CertificateList:
     """All of them, also those that wait for the commit."""
-    changes = keyring.staged(house.store)
+    changes = keyring.staged(house.store, house.operator)
     found = []
     for name in sorted(keyring.names(house.store) | changes.keys()):
         certified = changes.get(name) or keyring.get(house.store, name)

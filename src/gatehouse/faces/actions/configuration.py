@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Declarations: the configuration.
 
-A change goes the same way each time: load a candidate, look at what is different, commit it.
+A change goes the same way each time: make a candidate, look at what is different, commit it. Each
+operator has a candidate of his own.
 """
 
 from datetime import datetime
@@ -43,6 +44,10 @@ class CommitInput(msgspec.Struct, frozen=True, kw_only=True):
     """What the history shall say."""
 
     comment: Annotated[str, Arg(help="why it was changed", positional=True)]
+    confirm_within: Annotated[
+        str | None,
+        Arg(help='go back unless `config confirm` comes within this time: "10m"', metavar="TIME"),
+    ] = None
 
 
 class HistoryInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,12 +98,33 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     served: tuple[ServedView, ...] = ()
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """From what is in force to the candidate, as a unified diff; empty: there is none."""
+class DiffInput(msgspec.Struct, frozen=True, kw_only=True):
+    """What to compare; nothing said means what is in force with the candidate."""
 
-    revision: int
-    candidate: bool  # there is one
-    diff: str
+    old: Annotated[
+        int | None, Arg(help="this revision with", positional=True, metavar="A", least=1)
+    ] = None
+    new: Annotated[int | None, Arg(help="that one", positional=True, metavar="B", least=1)] = None
+    text: Annotated[bool, Arg(help="line by line too")] = False
+
+
+class FieldChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One field with what it was and what it is to be, as they are written; "": not set."""
+
+    place: str  # section and field
+    kind: str  # added | removed | changed | moved
+    old: str
+    new: str
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """From one configuration to another."""
+
+    revision: int  # the one on the left
+    candidate: bool  # there is one, or two revisions were named
+    changes: tuple[FieldChange, ...]
+    diff: str  # unified; "" where it was not asked for, or the texts are equal
+    behind: bool  # others have committed since the candidate was made
     secrets: tuple[str, ...] = ()  # certificates and trust entries that will change
 
 
@@ -109,6 +135,8 @@ class CommitView(msgspec.Struct, frozen=True, kw_only=True):
     running: bool  # a gateway runs by it now; else the next start will
     warnings: tuple[FindingView, ...]
     served: tuple[ServedView, ...] = ()
+    merged: bool = False  # with what others had committed since the candidate was made
+    confirm_by: datetime | None = None  # it goes back then, unless it is confirmed
 
 
 class Committed(CommitView, frozen=True, kw_only=True):
@@ -131,6 +159,7 @@ class RevisionLine(msgspec.Struct, frozen=True, kw_only=True):
     committed_at: datetime
     operator: str
     comment: str
+    kind: str  # commit | rollback | confirm expired | restored
     in_force: bool
 
 
@@ -191,13 +220,14 @@ things that run but deserve a look. The exit status is 1 if there is an error.""
 DIFF = Action(
     name="config diff",
     summary="Show what a commit would change.",
-    help="""Compare the candidate with what is in force, line by line.
+    help="""Compare your candidate with what is in force, field by field; --text adds every line.
 
 Look at this before `gatehouse config commit`: it is the last moment at which a slip costs
-nothing.""",
-    example="gatehouse config diff",
+nothing. Where others have committed meanwhile, what is shown is what the commit would do to their
+configuration. With two numbers, two revisions are compared.""",
+    example="gatehouse config diff 3 5",
     role=Role.READ_ONLY,
-    input=Nothing,
+    input=DiffInput,
     output=Difference,
     changes=False,
     needs=Needs.STORE,
@@ -211,20 +241,25 @@ COMMIT = Action(
 
 No connection is refused meanwhile: new receivers start with the new rules, the old ones finish
 with their clients. If the new revision does not come up, the old one goes on and the history
-says so. Without a running gateway the next start uses it.""",
-    example='gatehouse config commit "TLS required for partners"',
+says so. Without a running gateway the next start uses it.
+
+What others have committed since your candidate was made is kept: your changes are made to it. Where
+both changed the same field, the commit is refused with both values, and `gatehouse config rebase`
+settles it. With --confirm-within the configuration before comes back by itself, unless
+`gatehouse config confirm` is said in time: for changes that could lock you out.""",
+    example='gatehouse config commit "TLS required for partners" --confirm-within 10m',
     role=Role.ADMINISTRATOR,
     input=CommitInput,
     output=Committed,
     changes=True,
     needs=Needs.STORE,
-    work=f"{_WORK}:commit",
+    work="gatehouse.faces.actions.configuration_commit_work:commit",
 )
 
 CLEAR = Action(
     name="config clear",
-    summary="Forget the candidate.",
-    help="""Throw the candidate away. What is in force is not touched.
+    summary="Forget your candidate.",
+    help="""Throw your candidate away. What is in force, and what others prepare, is not touched.
 
 For when you have changed your mind, and want the next commit to start from what runs.""",
     example="gatehouse config clear",

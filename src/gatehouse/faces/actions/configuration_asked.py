@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from gatehouse.config import checks
 from gatehouse.config.running import Listener
 from gatehouse.faces.actions.candidate import Candidate
-from gatehouse.faces.actions.configuration_work import examine
+from gatehouse.faces.actions.configuration_examine import certificates_of, examine
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
-from gatehouse.service.trust import keyring
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,7 @@ class Asked:
 async def asked(house: House, *, candidate: bool = False, file: bytes | None = None) -> Asked:
     """Find it, check it, build it."""
     source, text = _text(house, candidate=candidate, file=file)
-    known = checks.DEMO_ONLY
-    if house.opened is not None:
-        names = keyring.names if source.startswith("revision") else keyring.names_to_be
-        known = names(house.store)
+    known = certificates_of(house, source)
     loaded = await asyncio.to_thread(checks.load, text, certificates=known)
     if isinstance(loaded, checks.Refused):
         await examine(house, text, source)  # which says everything that is wrong
@@ -60,7 +56,7 @@ def _text(house: House, *, candidate: bool, file: bytes | None) -> tuple[str, by
     if file is not None:
         return "file", file
     if candidate:
-        wanted = Candidate(house.directory).read()
+        wanted = Candidate(house).read()
         if wanted is None:
             raise OperatorError(
                 "no-candidate",

@@ -63,6 +63,14 @@ class DestinationView(msgspec.Struct, frozen=True, kw_only=True):
     held: int
 
 
+class Unconfirmed(msgspec.Struct, frozen=True, kw_only=True):
+    """A revision that goes back by itself, unless somebody confirms it."""
+
+    revision: int
+    confirm_by: datetime
+    back_to: int  # the revision whose text would come back
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How the gateway is now."""
 
@@ -79,6 +87,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     certificates: tuple[CertificateUse, ...]
     queue: QueueView
     destinations: tuple[DestinationView, ...]
+    unconfirmed: Unconfirmed | None = None
     counters: dict[str, int | str]  # the keys of the mail log's Status line; {}: does not run
 
 

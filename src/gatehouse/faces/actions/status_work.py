@@ -14,6 +14,7 @@ from gatehouse.faces.actions.status import (
     QueueView,
     Status,
     StatusInput,
+    Unconfirmed,
 )
 from gatehouse.service.base.revision import RevisionUnusable, load_running
 from gatehouse.service.trust import keyring
@@ -47,6 +48,7 @@ async def status(house: House, given: StatusInput) -> Status:
             DestinationView(domain=one.domain, new=one.new, deferred=one.deferred, held=one.held)
             for one in counts[: given.destinations]
         ),
+        unconfirmed=_unconfirmed(store),
         counters={} if house.gateway is None else house.gateway.totals(),
     )
 
@@ -62,6 +64,17 @@ def _running(house: House) -> tuple[int | None, Running | None]:
         return current.number, load_running(house.store, current.number, keyring.names(house.store))
     except RevisionUnusable:
         return current.number, None
+
+
+def _unconfirmed(store: Store) -> Unconfirmed | None:
+    trial = store.trials.current()
+    if trial is None or trial.confirm_by is None:
+        return None
+    return Unconfirmed(
+        revision=trial.revision,
+        confirm_by=datetime.fromtimestamp(trial.confirm_by, UTC),
+        back_to=trial.good,
+    )
 
 
 def _queue(store: Store) -> QueueView:

@@ -87,8 +87,8 @@ def _judge(
 ) -> tuple[tuple[EntryView, ...], str, tuple[str, ...]]:
     """Each certificate as an entry, why the chain does not verify, what is wrong with it."""
     roots, _ = system_list(settings_of(house))
-    custom = list(anchors.custom_to_be(house.store).values())
-    held = anchors.intermediates(house.store)
+    custom = list(anchors.custom_to_be(house.store, house.operator).values())
+    held = anchors.intermediates(house.store, house.operator)
     store = paths.trust_store(custom=custom, system=roots, intermediates=held)
     verdict = chains.verify(presented, store, at=now(house))
     entries = tuple(

@@ -47,7 +47,7 @@ async def list_entries(house: House, given: ListInput) -> TrustList:
 def _list(house: House, given: ListInput) -> TrustList:
     settings = settings_of(house)
     roots, remarks = system_list(settings)
-    in_force, to_be = anchors.custom(house.store), anchors.custom_to_be(house.store)
+    in_force, to_be = anchors.custom(house.store), anchors.custom_to_be(house.store, house.operator)
     entries = []
     for name, one in sorted({**in_force, **to_be}.items()):
         others = [each for other, each in to_be.items() if other != name]
@@ -88,14 +88,14 @@ async def add_certificates(
                 one.subject,
                 "Nothing was stored.",
             )
-        anchors.stage(house.store, entries, house.clock.wall())
+        anchors.stage(house.store, house.operator, entries, house.clock.wall())
     return Added(added=tuple(added), refused=tuple(refused), commit=await finish(house, comment))
 
 
 def _inspect(
     house: House, found: Sequence[x509.Certificate], name: str | None
 ) -> tuple[list[EntryView], list[EntryView], dict[str, x509.Certificate]]:
-    to_be = anchors.custom_to_be(house.store)
+    to_be = anchors.custom_to_be(house.store, house.operator)
     if name is not None and name in to_be and len(found) == 1:
         raise OperatorError(
             "name-taken", "There is an entry of this name already.", name, "Choose another name."
@@ -134,7 +134,7 @@ def _numbered(name: str, taken: frozenset[str]) -> str:
 async def remove(house: House, given: RemoveInput) -> Removed:
     """Gone with the next commit."""
     async with house.committing:
-        known = anchors.custom_to_be(house.store)
+        known = anchors.custom_to_be(house.store, house.operator)
         if given.name not in known:
             raise OperatorError(
                 "no-such-entry",
@@ -142,7 +142,7 @@ async def remove(house: House, given: RemoveInput) -> Removed:
                 clean(given.name[:80]),
                 "`gatehouse trust list` shows them.",
             )
-        anchors.stage_removal(house.store, given.name, house.clock.wall())
+        anchors.stage_removal(house.store, house.operator, given.name, house.clock.wall())
     return Removed(name=given.name, commit=await finish(house, given.commit))
 
 

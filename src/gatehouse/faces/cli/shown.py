@@ -9,7 +9,6 @@ import msgspec
 from gatehouse.faces.actions import (
     acme,
     alarms,
-    configuration,
     crl,
     delivery,
     explain_inbound,
@@ -24,6 +23,7 @@ from gatehouse.faces.actions import (
 from gatehouse.faces.cli import (
     shown_access,
     shown_certificates,
+    shown_configuration,
     shown_delivery,
     shown_explain,
     shown_listeners,
@@ -34,7 +34,6 @@ from gatehouse.faces.cli import (
     shown_tls_reports,
     shown_watch,
 )
-from gatehouse.faces.cli.shown_commit import committed, findings
 from gatehouse.faces.cli.terminal import (
     Column,
     Screen,
@@ -71,6 +70,14 @@ def _status(one: status.Status, to: Screen) -> str:
     ]
     rows += _queue_rows(one)
     blocks = [pairs(rows)]
+    if one.unconfirmed is not None:
+        waits = one.unconfirmed
+        blocks.append(
+            to.warn(
+                f"Revision {waits.revision} waits for `gatehouse config confirm` until "
+                f"{moment(waits.confirm_by)}; else revision {waits.back_to} comes back."
+            )
+        )
     if one.processes:
         blocks.append(_processes(one, to))
     if one.listeners:
@@ -143,77 +150,6 @@ def _version(one: program.Version, to: Screen) -> str:
             ("SQLite", one.sqlite),
         ]
     )
-
-
-# --- the configuration ---------------------------------------------------------------------------
-
-
-def _text(one: configuration.Text, to: Screen) -> str:
-    """As it is, so that it can be loaded again; only a terminal is protected from it."""
-    text = one.text.removesuffix("\n")
-    return text if to.width is None else _clean_lines(text)
-
-
-def _checked(one: configuration.Checked, to: Screen) -> str:
-    verdict = f"The configuration can run ({clean(one.source)})."
-    return "\n".join([*findings(one.warnings, to), verdict])
-
-
-def _loaded(one: configuration.Loaded, to: Screen) -> str:
-    lines = findings(one.warnings, to)
-    if one.revision is not None:
-        view = configuration.CommitView(
-            revision=one.revision, running=one.running, warnings=(), served=one.served
-        )
-        lines.append(committed(view, to))
-    elif one.changed:
-        lines.append("The file is the candidate now. To make it run: gatehouse config commit")
-    else:
-        lines.append("The file is the candidate now; it does not differ from what is in force.")
-    return "\n".join(lines)
-
-
-def _difference(one: configuration.Difference, to: Screen) -> str:
-    if not one.candidate:
-        return "There is no candidate."
-    waiting = [f"Changes with the commit: {name}" for name in map(clean, one.secrets)]
-    if one.diff:
-        waiting.insert(0, _clean_lines(one.diff.removesuffix("\n")))
-    return "\n".join(waiting) or f"The candidate does not differ from revision {one.revision}."
-
-
-def _committed(one: configuration.Committed, to: Screen) -> str:
-    return committed(one, to)
-
-
-def _cleared(one: configuration.Cleared, to: Screen) -> str:
-    if not one.cleared:
-        return "There was no candidate."
-    gone = [f"Forgotten with it: {clean(name)}." for name in one.secrets]
-    return "\n".join(["The candidate is gone.", *gone])
-
-
-def _history(one: configuration.History, to: Screen) -> str:
-    columns = (
-        Column("REVISION", right=True),
-        Column("WHEN"),
-        Column("WHO", flexible=True),
-        Column("WHY", flexible=True),
-    )
-    rows = [
-        (
-            f"{'*' if each.in_force else ''}{each.revision}",
-            moment(each.committed_at),
-            each.operator,
-            each.comment,
-        )
-        for each in one.revisions
-    ]
-    return table(columns, rows, to)
-
-
-def _clean_lines(text: str) -> str:
-    return "\n".join(clean(line.expandtabs()) for line in text.split("\n"))
 
 
 # --- the queue -----------------------------------------------------------------------------------
@@ -316,13 +252,6 @@ def _lines(one: logs.LogLines, to: Screen) -> str:
 RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     status.Status: _status,
     program.Version: _version,
-    configuration.Text: _text,
-    configuration.Checked: _checked,
-    configuration.Loaded: _loaded,
-    configuration.Difference: _difference,
-    configuration.Committed: _committed,
-    configuration.Cleared: _cleared,
-    configuration.History: _history,
     explain_inbound.InboundView: shown_explain.inbound,
     listeners.ListenerList: shown_listeners.listener_list,
     listeners.ListenerView: shown_listeners.listener,
@@ -330,6 +259,7 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     queue.MessageView: _message,
     queue.Changed: _changed,
     **shown_certificates.RENDERERS,
+    **shown_configuration.RENDERERS,
     **shown_access.RENDERERS,
     logs.LogLines: _lines,
     alarms.AlarmList: shown_watch.alarm_list,

@@ -3,7 +3,7 @@
 
 from gatehouse.faces.actions.configuration import CommitView, ServedView
 from gatehouse.faces.actions.errors import FindingView
-from gatehouse.faces.cli.terminal import Screen
+from gatehouse.faces.cli.terminal import Screen, moment
 from gatehouse.journal.escape import clean
 
 
@@ -19,6 +19,15 @@ def committed(one: CommitView, to: Screen) -> str:
         lines.append(f"Revision {one.revision} runs now.")
     else:
         lines.append(f"Revision {one.revision} is committed; the next `gatehouse run` uses it.")
+    if one.merged:
+        lines.append("What others had committed meanwhile is kept; your changes were made to it.")
+    if one.confirm_by is not None:
+        lines.append(
+            to.warn(
+                f"It goes back at {moment(one.confirm_by)} by itself. To keep it: "
+                "gatehouse config confirm"
+            )
+        )
     return "\n".join([*lines, *(_served(each, to) for each in one.served)])
 
 

@@ -109,6 +109,7 @@ class Children:
         self._head_count = head_count.HeadCount(self._counts, 0)
         self._tally = tally.create()
         self.all: set[Child] = set()
+        self._to_come: set[Child] = set()  # died, and are about to be started again
         self._watchers: set[asyncio.Task[None]] = set()
         self._waits: dict[str, float] = {}
 
@@ -163,11 +164,13 @@ class Children:
         lived = asyncio.get_running_loop().time() - child.started_at
         wait = FIRST_WAIT if lived > HEALTHY_SECONDS else self._waits.get(child.role, FIRST_WAIT)
         started = False
+        self._to_come.add(child)
         while not started and not child.stopping:
             self._waits[child.role] = min(wait * 2, LONGEST_WAIT)
             await asyncio.sleep(wait)
             wait = self._waits[child.role]
             started = await self._start_again(child)
+        self._to_come.discard(child)
 
     async def _start_again(self, child: Child) -> bool:
         """A new process in the place of one that died; False when the machine has no room."""
@@ -190,6 +193,13 @@ class Children:
     def of(self, role: str) -> list[Child]:
         """The children in a role that are not on their way out."""
         return [child for child in self.all if child.role == role and not child.stopping]
+
+    def give_up(self, revision: int) -> None:
+        """End all children of a revision, also those that are about to be started again."""
+        for child in (*self.all, *self._to_come):
+            if child.revision == revision:
+                child.stopping = True
+                child.kill()
 
     async def stop(self, within: float) -> None:
         """Stop all; whoever is not gone in time is killed."""

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gatehouse.config.running import Listener, Running
+from gatehouse.config.running import Running
 from gatehouse.journal import facts
 from gatehouse.journal.counters import ID_KEYS, status_values
 from gatehouse.service.base import channel as line
@@ -25,6 +25,8 @@ from gatehouse.service.base.log_files import LogWriter
 from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.revision import RevisionUnusable, load_running
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
+from gatehouse.service.commit import sockets as listening
+from gatehouse.service.commit.sockets import Endpoint
 from gatehouse.service.trust import keyring
 from gatehouse.store.directory import DirectoryLock
 from gatehouse.store.errors import StoreError
@@ -43,14 +45,11 @@ MOST_BY_DEFAULT = 16
 DRAIN_SECONDS = 900.0
 # What clients and deliveries get when the gateway stops; systemd's default patience is 90 s.
 STOP_SECONDS = 25.0
-BACKLOG = 511  # connections waiting in the kernel, as Postfix and others ask for by default
 FLUSH_SECONDS = 0.1
 STATUS_SECONDS = 60.0  # the appliance writes its Status line every minute
 ANSWER_SECONDS = 5.0
 # Old receivers close their doors at once; one that is stuck does not hold the commit up for longer.
 CLOSE_LOOKS, CLOSE_PAUSE = 40, 0.05
-
-Endpoint = tuple[str, int]
 
 
 class ApplyFailed(Exception):
@@ -88,27 +87,47 @@ class Conductor:
         self._questions = 0
         self._deaths = 0
         self._turn = asyncio.Lock()
+        self._upkeep = False
         self.running: Running | None = None
         self.revision = 0
 
     # --- start and stop -------------------------------------------------------------------------
 
-    async def start(self, revision: int) -> None:
-        """Bring everything up under a revision; raises ApplyFailed."""
+    async def start(self, revision: int, tried: bool = False) -> None:
+        """Bring everything up under a revision; raises ApplyFailed, and then nothing is up.
+
+        `tried`: nobody has seen this revision run yet, so that all of it has to come up.
+        """
         running = self._load(revision)
-        sockets = self._bind(running)
-        self._tools.tasks.start(self._flush(), "journal")
-        self._tools.tasks.start(self._status(), "status line")
-        # Receivers first: a client that waits for a banner is served before mail that has waited.
-        packed = handover.pack(running)
-        await self._receivers(running, Rules(revision, packed, sockets))
-        deliverer = await self._children.start(DELIVERER, Rules(revision, packed, {}))
+        if not self._upkeep:
+            self._upkeep = True
+            self._tools.tasks.start(self._flush(), "journal")
+            self._tools.tasks.start(self._status(), "status line")
+        try:
+            sockets = self._bind(running)
+            # Receivers first: who waits for a banner is served before mail that has waited.
+            packed = handover.pack(running)
+            await self._receivers(running, Rules(revision, packed, sockets))
+            await self._deliverer(Rules(revision, packed, {}), tried)
+        except ApplyFailed:
+            self._children.give_up(revision)
+            self._close_unused({})
+            raise
+        self._runs(running, revision)
+
+    async def _deliverer(self, rules: Rules, tried: bool) -> None:
+        self._deaths = 0
+        await self._children.start(DELIVERER, rules)
         try:
             async with asyncio.timeout(START_SECONDS):
-                await deliverer.ready.wait()
+                while not any(one.ready.is_set() for one in self._children.of(DELIVERER)):
+                    if tried and self._deaths > MAX_DEATHS:
+                        raise ApplyFailed("The deliverer does not start; the event log says why")
+                    await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
-            pass  # mail is safe meanwhile; the children see to it that a deliverer comes up
-        self._runs(running, revision)
+            if tried:
+                raise ApplyFailed("The deliverer does not start; the event log says why") from None
+            # Mail is safe meanwhile; the children see to it that a deliverer comes up.
 
     def _runs(self, running: Running, revision: int) -> None:
         self.running, self.revision = running, revision
@@ -134,10 +153,16 @@ class Conductor:
         """A listening socket for each listener; what is open already is kept as it is."""
         by_name: dict[str, socket.socket] = {}
         for listener in running.listeners:
-            endpoint = (listener.interface.address, listener.port)
-            sock = self._sockets.get(endpoint)
+            where = listening.endpoint(listener)
+            sock = self._sockets.get(where)
             if sock is None:
-                sock = self._sockets[endpoint] = _listen(listener)
+                try:
+                    sock = self._sockets[where] = listening.listen(where)
+                except listening.CannotListen as error:
+                    address, port = where
+                    raise ApplyFailed(
+                        f"Listener {listener.name} cannot listen on {address} port {port}: {error}"
+                    ) from None
             by_name[listener.name] = sock
         return by_name
 
@@ -146,15 +171,13 @@ class Conductor:
         wanted = running.processes.receivers or min(len(os.sched_getaffinity(0)), MOST_BY_DEFAULT)
         self._deaths = 0
         revision = rules.revision
-        new = [await self._children.start(RECEIVER, rules) for _ in range(wanted)]
+        for _ in range(wanted):
+            await self._children.start(RECEIVER, rules)
         ends = self._tools.clock.monotonic() + START_SECONDS
         while self._serving(revision) < wanted:
             # One that dies is started again; several in a row have a reason that will not go away.
             if self._deaths > MAX_DEATHS or self._tools.clock.monotonic() > ends:
-                for child in [*new, *self._children.of(RECEIVER)]:
-                    if child.revision == revision:
-                        child.stopping = True
-                        child.kill()
+                self._children.give_up(revision)
                 raise ApplyFailed("The receivers do not start; the event log has the reason")
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -190,7 +213,7 @@ class Conductor:
                 child.stop(DRAIN_SECONDS)
             await self._closed(old)
             self._runs(running, revision)
-            kept = {(one.interface.address, one.port) for one in running.listeners}
+            kept = {listening.endpoint(one) for one in running.listeners}
             self._close_unused({e: s for e, s in self._sockets.items() if e in kept})
             self._record(
                 facts.ConfigurationCommitted(
@@ -332,25 +355,3 @@ class Conductor:
                 )
                 continue
             self._record(facts.StatusSnapshot(at=self._tools.clock.wall(), values=values))
-
-
-def _listen(listener: Listener) -> socket.socket:
-    """A listening socket; raises ApplyFailed with what an administrator needs to know."""
-    address, port = listener.interface.address, listener.port
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((address, port))
-        sock.listen(BACKLOG)
-        sock.setblocking(False)
-        sock.set_inheritable(True)
-    except OSError as error:
-        sock.close()
-        reason = error.strerror or str(error)
-        raise ApplyFailed(
-            f"Listener {listener.name} cannot listen on {address} port {port}: {reason}"
-        ) from None
-    return sock

@@ -171,7 +171,7 @@ async def install(tools: AcmeTools, name: str, certified: tls.CertifiedKey) -> N
     """Keep key and chain in one step, and have a running gateway serve them from now on."""
     now, store = tools.clock.wall(), tools.store
     async with tools.committing:
-        if name in keyring.staged(store):
+        if keyring.waits(store, name):
             # A later commit would put that in the place of what came now.
             raise AcmeTrouble("a change of this certificate waits for its commit")
         before = keyring.get(store, name) if name in keyring.names(store) else None

@@ -43,10 +43,10 @@ def custom(store: Store) -> dict[str, x509.Certificate]:
     }
 
 
-def custom_to_be(store: Store) -> dict[str, x509.Certificate]:
-    """The custom list as it will be after the next commit."""
+def custom_to_be(store: Store, operator: str) -> dict[str, x509.Certificate]:
+    """The custom list as it will be after an operator's commit."""
     found = custom(store)
-    for name, content in pending.staged(store, _PREFIX).items():
+    for name, content in pending.staged(store, operator, _PREFIX).items():
         if content is None:
             found.pop(name.removeprefix(_PREFIX), None)
         else:
@@ -54,15 +54,17 @@ def custom_to_be(store: Store) -> dict[str, x509.Certificate]:
     return found
 
 
-def stage(store: Store, entries: dict[str, x509.Certificate], now: float) -> None:
+def stage(
+    store: Store, operator: str, entries: dict[str, x509.Certificate], now: float
+) -> None:
     """Add entries with the next commit, all or none."""
     contents = {_PREFIX + name: one.public_bytes(Encoding.PEM) for name, one in entries.items()}
-    pending.stage(store, contents, now)
+    pending.stage(store, operator, contents, now)
 
 
-def stage_removal(store: Store, name: str, now: float) -> None:
+def stage_removal(store: Store, operator: str, name: str, now: float) -> None:
     """Take an entry away with the next commit."""
-    pending.stage(store, {_PREFIX + name: None}, now)
+    pending.stage(store, operator, {_PREFIX + name: None}, now)
 
 
 def system(settings: TrustSettings) -> tuple[x509.Certificate, ...]:
@@ -87,11 +89,20 @@ def trust_store(store: Store, settings: TrustSettings) -> paths.TrustStore:
     )
 
 
-def intermediates(store: Store) -> tuple[x509.Certificate, ...]:
-    """CA certificates that lie here and are no roots: from chains that are kept, and the list."""
-    pool = list(custom_to_be(store).values())
-    for name in keyring.names_to_be(store):
-        chain = read_certificates(b"\n".join(keyring.to_be(store, name).chain_pem))
+def intermediates(store: Store, operator: str | None = None) -> tuple[x509.Certificate, ...]:
+    """CA certificates that lie here and are no roots: from chains that are kept, and the list.
+
+    With an operator those that wait for his commit are among them.
+    """
+    if operator is None:
+        pool = list(custom(store).values())
+        chains = [keyring.get(store, name) for name in keyring.names(store)]
+    else:
+        pool = list(custom_to_be(store, operator).values())
+        held = keyring.names_to_be(store, operator)
+        chains = [keyring.to_be(store, operator, name) for name in held]
+    for one in chains:
+        chain = read_certificates(b"\n".join(one.chain_pem))
         if not isinstance(chain, CertificateFault):
             pool.extend(chain[1:])
     unique = {facets.digest(one): one for one in pool}

@@ -67,35 +67,40 @@ def new_serial() -> int:
 # --- what waits for the commit ----------------------------------------------------------------
 
 
-def stage(store: Store, name: str, certified: CertifiedKey, now: float) -> None:
+def stage(store: Store, operator: str, name: str, certified: CertifiedKey, now: float) -> None:
     """Keep or replace a certificate and its key with the next commit."""
-    pending.stage(store, {_PREFIX + name: _encode(certified)}, now)
+    pending.stage(store, operator, {_PREFIX + name: _encode(certified)}, now)
 
 
-def stage_removal(store: Store, name: str, now: float) -> None:
+def stage_removal(store: Store, operator: str, name: str, now: float) -> None:
     """Take a certificate away with the next commit."""
-    pending.stage(store, {_PREFIX + name: None}, now)
+    pending.stage(store, operator, {_PREFIX + name: None}, now)
 
 
-def staged(store: Store) -> dict[str, CertifiedKey | None]:
-    """What the next commit changes; None: it is taken away."""
+def staged(store: Store, operator: str) -> dict[str, CertifiedKey | None]:
+    """What an operator's commit changes; None: it is taken away."""
     return {
         name.removeprefix(_PREFIX): None if content is None else _decode(name, content)
-        for name, content in pending.staged(store, _PREFIX).items()
+        for name, content in pending.staged(store, operator, _PREFIX).items()
     }
 
 
-def names_to_be(store: Store) -> frozenset[str]:
-    """The names of all certificates that there will be after the next commit."""
-    changes = staged(store)
+def waits(store: Store, name: str) -> bool:
+    """Does anybody's change of this certificate wait?"""
+    return pending.waits(store, _PREFIX + name)
+
+
+def names_to_be(store: Store, operator: str) -> frozenset[str]:
+    """The names of all certificates that there will be after an operator's commit."""
+    changes = staged(store, operator)
     return frozenset(
         (names(store) | changes.keys()) - {name for name, new in changes.items() if new is None}
     )
 
 
-def to_be(store: Store, name: str) -> CertifiedKey:
-    """A certificate as it will be after the next commit; raises NoSuchCertificate."""
-    changes = staged(store)
+def to_be(store: Store, operator: str, name: str) -> CertifiedKey:
+    """A certificate as it will be after an operator's commit; raises NoSuchCertificate."""
+    changes = staged(store, operator)
     if name not in changes:
         return get(store, name)
     found = changes[name]

@@ -34,17 +34,19 @@ class Schedule:
         jobs: Sequence[Job],
         clock: Clock,
         report: Callable[[str, BaseException], None],
+        tick: float = TICK_SECONDS,
     ) -> None:
         self._jobs = tuple(jobs)
         self._clock = clock
         self._report = report
+        self._tick = tick
         self._next = dict.fromkeys((job.name for job in jobs), float("-inf"))
 
     async def run(self) -> None:
         """Never ends by itself."""
         while True:
             await self.turn()
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(self._tick)
 
     async def turn(self) -> tuple[str, ...]:
         """Do what is due now; the names of what was done or tried."""

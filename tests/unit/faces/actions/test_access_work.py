@@ -70,7 +70,7 @@ def configured(house: House) -> House:
 
 
 def candidate(house: House) -> str:
-    return (Candidate(house.directory).read() or b"").decode()
+    return (Candidate(house).read() or b"").decode()
 
 
 def shown(output: msgspec.Struct) -> str:
@@ -234,7 +234,7 @@ def test_what_cannot_be_added(configured: House, group: str, member: str, refere
 
 
 def test_a_broken_candidate_is_told_and_kept(configured: House) -> None:
-    Candidate(configured.directory).write(b"format = 2\n")
+    Candidate(configured).write(b"format = 2\n")
     given = access.MemberInput(listener="In", group="PARTNERS", member="10.0.0.1")
     caught = fault(access_change.add_member(configured, given))
     assert caught.fault.reference == "configuration-unreadable"

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gatehouse.faces.actions import certificates_assign, certificates_change, certificates_files
-from gatehouse.faces.actions import configuration_work as configuration
+from gatehouse.faces.actions import configuration_commit_work as configuration
+from gatehouse.faces.actions import configuration_work
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.candidate import Candidate
 from gatehouse.faces.actions.certificates import (
@@ -100,7 +101,7 @@ def test_an_answer_for_another_key_is_refused_and_nothing_is_stored(house: House
     pem = sign(do(certificates_change.csr(house, NameInput(name="other"))).pem)
     error = fault(certificates_change.install(house, InstallInput(name="mx", file=pem)))
     assert "another key" in error.fault.message
-    assert pending.names(house.store) == ()
+    assert pending.names(house.store, house.operator) == ()
 
 
 @pytest.mark.parametrize("name", ["a\x1b[31mb", "a\nb", "", "-a", "a/b", "x" * 64])
@@ -130,7 +131,7 @@ def test_a_certificate_in_use_is_not_deleted_neither_by_what_runs_nor_by_the_can
     do(certificates_assign.assign(house, AssignInput(name="mx", listener=("InboundMail",))))
     error = fault(certificates_change.delete(house, DeleteInput(name="mx")))
     assert "InboundMail" in error.fault.context
-    do(configuration.clear(house, Nothing()))
+    do(configuration_work.clear(house, Nothing()))
     gone = do(certificates_change.delete(house, DeleteInput(name="mx", commit="gone")))
     assert gone.commit is not None
     assert "mx" not in keyring.names(house.store)
@@ -139,10 +140,10 @@ def test_a_certificate_in_use_is_not_deleted_neither_by_what_runs_nor_by_the_can
 def test_clear_forgets_candidate_and_certificates_together(house: House) -> None:
     create(house)
     do(certificates_assign.assign(house, AssignInput(name="mx", outbound=True)))
-    cleared = do(configuration.clear(house, Nothing()))
+    cleared = do(configuration_work.clear(house, Nothing()))
     assert cleared.secrets == ("certificate/mx",)
-    assert Candidate(house.directory).read() is None
-    assert keyring.names_to_be(house.store) == {"Demo"}
+    assert Candidate(house).read() is None
+    assert keyring.names_to_be(house.store, house.operator) == {"Demo"}
 
 
 def test_a_revision_that_cannot_be_applied_takes_its_certificates_back(
@@ -152,7 +153,7 @@ def test_a_revision_that_cannot_be_applied_takes_its_certificates_back(
     gateway.refuses = "no"
     fault(configuration.commit(running_house, CommitInput(comment="x")))
     assert keyring.names(running_house.store) == {"Demo"}
-    assert keyring.names_to_be(running_house.store) == {"Demo", "mx"}
+    assert keyring.names_to_be(running_house.store, running_house.operator) == {"Demo", "mx"}
 
 
 def test_every_place_can_be_assigned_and_an_unknown_one_is_named(house: House) -> None:
@@ -175,11 +176,11 @@ def test_also_adds_beside_the_listeners_own_certificate(house: House) -> None:
     create(house, commit="key")
     given = AssignInput(name="mx", listener=("InboundMail",), also=True)
     do(certificates_assign.assign(house, given))
-    text = Candidate(house.directory).read()
+    text = Candidate(house).read()
     assert text is not None
     assert b'certificates = ["mx"]' in text
     do(certificates_assign.assign(house, AssignInput(name="mx", listener=("InboundMail",))))
-    text = Candidate(house.directory).read()
+    text = Candidate(house).read()
     assert text is not None
     assert b'certificate = "mx"' in text
     assert b"certificates = []" in text
@@ -197,7 +198,7 @@ def test_export_needs_a_password_but_not_for_the_chain_alone(house: House) -> No
     )
     opened = pkcs12.import_file(sealed.content, "secret")
     assert not isinstance(opened, CertificateFault)
-    assert opened.certified == keyring.to_be(house.store, "mx")
+    assert opened.certified == keyring.to_be(house.store, house.operator, "mx")
 
 
 def test_import_asks_for_a_password_only_where_one_is_needed(
@@ -214,7 +215,9 @@ def test_import_asks_for_a_password_only_where_one_is_needed(
     assert done.certificate is not None
     again = ImportInput(name="mx", files=(pem,))
     assert fault(certificates_files.import_files(house, again)).fault.reference == "name-taken"
-    sealed = pkcs12.export_file(keyring.to_be(house.store, "mx"), "secret", name="mx")
+    sealed = pkcs12.export_file(
+        keyring.to_be(house.store, house.operator, "mx"), "secret", name="mx"
+    )
     assert isinstance(sealed, bytes)
     given = ImportInput(name="p12", files=(sealed,))
     assert fault(certificates_files.import_files(house, given)).fault.reference == PASSWORD_NEEDED

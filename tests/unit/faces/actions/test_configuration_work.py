@@ -6,6 +6,7 @@ import asyncio
 import pytest
 
 from gatehouse.config.defaults import DEFAULT_TEXT
+from gatehouse.faces.actions import configuration_commit_work as commits
 from gatehouse.faces.actions import configuration_work as work
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.candidate import Candidate
@@ -13,6 +14,7 @@ from gatehouse.faces.actions.configuration import (
     CheckInput,
     CommitInput,
     Difference,
+    DiffInput,
     HistoryInput,
     Loaded,
     LoadInput,
@@ -44,7 +46,7 @@ def fault_of(call: object) -> OperatorError:
 
 def test_a_loaded_file_is_the_candidate_and_does_not_run(house: House) -> None:
     assert load(house, OTHER).changed
-    assert Candidate(house.directory).read() == OTHER.encode()
+    assert Candidate(house).read() == OTHER.encode()
     assert in_force(house) == DEFAULT_TEXT
     assert not load(house, DEFAULT_TEXT).changed
 
@@ -58,7 +60,7 @@ def test_a_broken_file_is_refused_with_every_fault_and_nothing_changes(house: Ho
     assert places["listeners.InboundMail.port"].found == "'smtp'"
     assert places["listeners.InboundMail.port"].line
     assert "public" in places["listeners.InboundMail.type"].hint
-    assert Candidate(house.directory).read() == OTHER.encode()
+    assert Candidate(house).read() == OTHER.encode()
 
 
 @pytest.mark.parametrize(
@@ -67,15 +69,15 @@ def test_a_broken_file_is_refused_with_every_fault_and_nothing_changes(house: Ho
 def test_junk_is_refused(house: House, junk: bytes) -> None:
     error = fault_of(work.load(house, LoadInput(file=junk)))
     assert error.fault.findings
-    assert Candidate(house.directory).read() is None
+    assert Candidate(house).read() is None
 
 
 def test_a_commit_without_a_gateway_is_for_the_next_start(house: House) -> None:
     load(house, OTHER)
-    done = asyncio.run(work.commit(house, CommitInput(comment="new name")))
+    done = asyncio.run(commits.commit(house, CommitInput(comment="new name")))
     assert (done.revision, done.running) == (2, False)
     assert in_force(house) == OTHER
-    assert Candidate(house.directory).read() is None
+    assert Candidate(house).read() is None
 
 
 def test_a_commit_runs(running_house: House, gateway: PretendGateway) -> None:
@@ -89,27 +91,29 @@ def test_a_commit_that_cannot_run_leaves_the_old_text_in_force(
 ) -> None:
     gateway.refuses = "Listener InboundMail cannot listen"
     load(running_house, OTHER)
-    error = fault_of(work.commit(running_house, CommitInput(comment="new name")))
+    error = fault_of(commits.commit(running_house, CommitInput(comment="new name")))
     assert error.fault.reference == "not-applied"
     assert "Listener InboundMail cannot listen" in error.fault.message
     assert in_force(running_house) == DEFAULT_TEXT
     newest, failed, _ = running_house.store.revisions.history(5)
     assert newest.comment.startswith("revision 2 could not be applied: Listener InboundMail")
     assert failed.text == OTHER
-    assert Candidate(running_house.directory).read() == OTHER.encode(), "it can be mended"
+    assert Candidate(running_house).read() == OTHER.encode(), "it can be mended"
 
 
 def test_a_commit_checks_once_more(house: House) -> None:
-    Candidate(house.directory).write(BROKEN.encode())
-    error = fault_of(work.commit(house, CommitInput(comment="x")))
+    Candidate(house).write(BROKEN.encode())
+    error = fault_of(commits.commit(house, CommitInput(comment="x")))
     assert error.fault.reference == "configuration-refused"
     assert in_force(house) == DEFAULT_TEXT
 
 
 def test_a_commit_needs_a_candidate_and_a_comment(house: House) -> None:
-    assert fault_of(work.commit(house, CommitInput(comment="x"))).fault.reference == "no-candidate"
+    assert (
+        fault_of(commits.commit(house, CommitInput(comment="x"))).fault.reference == "no-candidate"
+    )
     load(house, OTHER)
-    assert fault_of(work.commit(house, CommitInput(comment=" "))).fault.reference == "no-comment"
+    assert fault_of(commits.commit(house, CommitInput(comment=" "))).fault.reference == "no-comment"
 
 
 def test_check_takes_the_file_the_candidate_or_what_is_in_force(house: House) -> None:
@@ -138,7 +142,7 @@ def test_show_prints_each_text_as_it_was_loaded(house: House) -> None:
 
 def test_the_difference_is_line_by_line(house: House) -> None:
     def diff() -> Difference:
-        return asyncio.run(work.diff(house, Nothing()))
+        return asyncio.run(work.diff(house, DiffInput(text=True)))
 
     assert not diff().candidate
     load(house, DEFAULT_TEXT)

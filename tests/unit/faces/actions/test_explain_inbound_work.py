@@ -277,7 +277,7 @@ def test_what_is_no_address_is_refused_by_the_engine_as_for_a_real_client(house:
 
 
 def test_the_candidate_is_asked_before_it_runs(house: House) -> None:
-    Candidate(house.directory).write(CONFIGURATION.encode())
+    Candidate(house).write(CONFIGURATION.encode())
     view = ask(house, "203.0.113.9", file=None, candidate=True)
     assert (view.source, view.policy.name) == ("candidate", "PARTNER")
     assert ask(house, "203.0.113.9", file=None).source == "revision 1"

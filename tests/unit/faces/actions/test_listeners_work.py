@@ -105,7 +105,7 @@ def test_an_unknown_one_is_refused_with_those_that_are(configured: House) -> Non
 
 
 def test_the_candidate_can_be_asked_before_it_runs(configured: House) -> None:
-    Candidate(configured.directory).write(CONFIGURATION.replace("EdgeIn", "Other").encode())
+    Candidate(configured).write(CONFIGURATION.replace("EdgeIn", "Other").encode())
     found = asyncio.run(list_listeners(configured, ListenersInput(candidate=True)))
     assert (found.source, found.listeners[0].name) == ("candidate", "Other")
     assert asyncio.run(list_listeners(configured, ListenersInput())).source == "revision 2"

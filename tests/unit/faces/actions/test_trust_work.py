@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 import trustme
 
-from gatehouse.faces.actions import configuration_work as configuration
+from gatehouse.faces.actions import configuration_commit_work as configuration
 from gatehouse.faces.actions import trust_work
 from gatehouse.faces.actions.configuration import CommitInput
 from gatehouse.faces.actions.errors import OperatorError
@@ -58,7 +58,7 @@ def test_a_file_of_which_nothing_can_be_used_is_refused_with_the_reason(house: H
         add(house, expired.cert_chain_pems[0].bytes())
     with pytest.raises(OperatorError, match="neither"):
         add(house, b"nonsense")
-    assert pending.names(house.store) == ()
+    assert pending.names(house.store, house.operator) == ()
 
 
 def test_a_private_key_has_no_business_here(house: House) -> None:
@@ -66,7 +66,7 @@ def test_a_private_key_has_no_business_here(house: House) -> None:
     with pytest.raises(OperatorError) as caught:
         add(house, issued.private_key_and_cert_chain_pem.bytes())
     assert "PRIVATE" not in caught.value.fault.sentence()
-    assert pending.names(house.store) == ()
+    assert pending.names(house.store, house.operator) == ()
 
 
 def test_a_name_that_is_not_there_is_said(house: House) -> None:

@@ -83,7 +83,8 @@ def test_loading_looking_and_committing(command: Command, file: Path) -> None:
     assert command("config", "load", str(file))[0] == 0
     status, out, _ = command("config", "diff")
     assert status == 0
-    assert '+hostname = "gw7.example.com"' in out
+    assert '~ hostname: "gatehouse.example.com" -> "gw7.example.com"' in out
+    assert '+hostname = "gw7.example.com"' in command("config", "diff", "--text")[1]
     status, out, err = command("config", "commit", "a new name")
     assert (status, err) == (0, "")
     assert out.endswith("Revision 2 is committed; the next `gatehouse run` uses it.\n")

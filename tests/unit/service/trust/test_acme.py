@@ -139,7 +139,7 @@ def test_when_it_cannot_be_served_the_old_one_comes_back(site: Site) -> None:
 
 
 def test_a_change_that_waits_for_its_commit_is_not_run_over(site: Site) -> None:
-    keyring.stage(site.store, "mx", certified(NEW), DAY_60)
+    keyring.stage(site.store, "ann", "mx", certified(NEW), DAY_60)
     with pytest.raises(AcmeTrouble, match="waits for its commit"):
         asyncio.run(acme.install(site.tools(), "mx", certified(NEW)))
     assert keyring.get(site.store, "mx") == certified(LEAF)

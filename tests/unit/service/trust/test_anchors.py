@@ -27,13 +27,13 @@ def root(authority: trustme.CA) -> x509.Certificate:
 
 def test_an_entry_waits_for_the_commit(store: Store) -> None:
     one = root(trustme.CA())
-    anchors.stage(store, {"partner": one}, 1.0)
+    anchors.stage(store, "ann", {"partner": one}, 1.0)
     assert anchors.custom(store) == {}
-    assert anchors.custom_to_be(store) == {"partner": one}
-    store.secrets.change(pending.promotion(store), 2.0)
+    assert anchors.custom_to_be(store, "ann") == {"partner": one}
+    store.secrets.change(pending.promotion(store, "ann"), 2.0)
     assert anchors.custom(store) == {"partner": one}
-    anchors.stage_removal(store, "partner", 3.0)
-    assert anchors.custom_to_be(store) == {}
+    anchors.stage_removal(store, "ann", "partner", 3.0)
+    assert anchors.custom_to_be(store, "ann") == {}
     assert anchors.custom(store) == {"partner": one}
 
 
@@ -68,5 +68,5 @@ def test_only_cas_that_are_no_roots_help_to_complete_chains(store: Store) -> Non
     child = authority.create_child_ca()
     leaf = x509.load_pem_x509_certificate(child.issue_cert("a.example").cert_chain_pems[0].bytes())
     entries = {"root": root(authority), "child": root(child), "leaf": leaf}
-    anchors.stage(store, entries, 1.0)
-    assert anchors.intermediates(store) == (root(child),)
+    anchors.stage(store, "ann", entries, 1.0)
+    assert anchors.intermediates(store, "ann") == (root(child),)

@@ -27,8 +27,8 @@ def test_the_system_list_and_the_custom_list_are_both_believed(tmp_path: Path) -
     try:
         settings = TrustSettings(system=True, system_file=str(system))
         assert subjects(web_context(store, settings)) == {"Other Root"}
-        anchors.stage(store, {"ours": ROOT.certificate}, NOW.timestamp())
-        store.secrets.change(pending.promotion(store), NOW.timestamp())
+        anchors.stage(store, "ann", {"ours": ROOT.certificate}, NOW.timestamp())
+        store.secrets.change(pending.promotion(store, "ann"), NOW.timestamp())
         context = web_context(store, settings)
         assert subjects(context) == {"Other Root", "Test Root"}
         assert context.verify_mode is ssl.CERT_REQUIRED and context.check_hostname

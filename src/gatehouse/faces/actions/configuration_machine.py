@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only this machine can say about a configuration before it is committed.
+
+Can the listeners get their addresses; do the certificates cover the names that listeners greet by,
+and may they be shown by a server at all; is there anything to verify by where verification is
+demanded. Pending certificates and trust entries of the operator count as being there.
+"""
+
+from collections.abc import Iterator
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from gatehouse.config import checks
+from gatehouse.config.findings import Finding, error, warning
+from gatehouse.config.running import Listener, Running, TlsMode
+from gatehouse.faces.actions.house import House
+from gatehouse.policy.destinations import DestinationControl, TrustList
+from gatehouse.policy.mail_flow import TlsDemand
+from gatehouse.policy.outbound_tls import LevelClass, level_class
+from gatehouse.service.commit import sockets
+from gatehouse.service.trust import anchors, keyring
+from gatehouse.tls import coverage, facets, names
+from gatehouse.tls.certificates import CertificateFault, read_certificates
+
+
+def look(house: House, loaded: checks.Loaded) -> tuple[Finding, ...]:
+    """All that is found."""
+    running = loaded.running
+    return (
+        *_addresses(house, running),
+        *(found for one in running.listeners for found in _certificates(house, one)),
+        *_trust(house, running),
+    )
+
+
+def offers_tls(listener: Listener) -> bool:
+    """Whether any client can get TLS there."""
+    wanted = any(policy.tls is not TlsDemand.OFF for policy in listener.access.policies)
+    return wanted or listener.tls_mode is TlsMode.IMPLICIT
+
+
+def _addresses(house: House, running: Running) -> Iterator[Finding]:
+    """Without a running gateway somebody else may be asking than who will run it: a warning."""
+    now = None if house.gateway is None else house.gateway.running
+    ours = frozenset(map(sockets.endpoint, () if now is None else now.listeners))
+    say = warning if house.gateway is None else error
+    for one in running.listeners:
+        if sockets.endpoint(one) in ours:
+            continue
+        reason = sockets.why_not(sockets.endpoint(one))
+        if reason:
+            yield say(
+                ("listeners", one.name, "port"),
+                f"cannot listen on {one.interface.address} port {one.port}: {reason}",
+                hint="another address or port, or stop what listens there",
+            )
+
+
+def _certificates(house: House, one: Listener) -> Iterator[Finding]:
+    if not offers_tls(one) or one.certificate == keyring.DEMO:
+        return  # the Demo certificate has a warning of its own
+    leaves = []
+    for name in one.certificates:
+        chain = read_certificates(
+            b"\n".join(keyring.to_be(house.store, house.operator, name).chain_pem)
+        )
+        if isinstance(chain, CertificateFault):
+            yield error(("listeners", one.name, "certificate"), f"{name}: {chain.text}")
+            continue
+        leaves.append(chain[0])
+        if not _for_servers(chain[0]):
+            yield warning(
+                ("listeners", one.name, "certificate"),
+                f"{name} is not made for servers: its extended key usage says so",
+                hint="clients that look will refuse it",
+            )
+    three = coverage.three_names(
+        [names.presented_names(leaf) for leaf in leaves], interface=one.interface.hostname
+    )
+    for sentence in three.sentences():
+        yield warning(
+            ("listeners", one.name, "certificate"),
+            sentence,
+            hint="partners that verify go by the name in the greeting",
+        )
+
+
+def _for_servers(leaf: x509.Certificate) -> bool:
+    found = facets.extension(leaf, x509.ExtendedKeyUsage)
+    if not isinstance(found, x509.ExtendedKeyUsage):
+        return True  # none, or not to be read: that is said where the chain is judged
+    allowed = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
+    return any(one in allowed for one in found)
+
+
+def _trust(house: House, running: Running) -> Iterator[Finding]:
+    demanding = [one for one in running.destinations if _needs_lists(one)]
+    if not demanding:
+        return
+    held = {TrustList.CUSTOM: bool(anchors.custom_to_be(house.store, house.operator))}
+    try:
+        held[TrustList.SYSTEM] = bool(anchors.system(running.trust))
+    except anchors.SystemListUnusable:
+        held[TrustList.SYSTEM] = False
+    for one in demanding:
+        if not any(held[each] for each in one.demands.trust):
+            lists = " and ".join(each.value for each in one.demands.trust) or "no list"
+            yield error(
+                ("destination_controls", one.domain, "trust"),
+                f"level {one.tls.value} has nothing to verify by: {lists} without a certificate",
+                hint="`gatehouse trust add`, or ca_certificates or pinned_fingerprints here",
+            )
+
+
+def _needs_lists(one: DestinationControl) -> bool:
+    own = one.demands.ca_certificates or one.demands.pinned_fingerprints
+    return level_class(one.tls) is LevelClass.MANDATORY_VERIFY and not own

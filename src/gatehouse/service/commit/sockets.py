@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Listening sockets: opening one, and finding out beforehand whether it could be opened."""
+
+import socket
+
+from gatehouse.config.running import Listener
+
+BACKLOG = 511  # connections waiting in the kernel, as Postfix and others ask for by default
+
+Endpoint = tuple[str, int]
+
+
+class CannotListen(Exception):
+    """An address and port cannot be had; the text says why."""
+
+
+def endpoint(listener: Listener) -> Endpoint:
+    """Where a listener listens."""
+    return (listener.interface.address, listener.port)
+
+
+def listen(where: Endpoint) -> socket.socket:
+    """A listening socket, for processes to inherit; raises CannotListen."""
+    sock = _bound(where)
+    try:
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+        sock.set_inheritable(True)
+    except OSError as error:
+        sock.close()
+        raise CannotListen(error.strerror or str(error)) from None
+    return sock
+
+
+def why_not(where: Endpoint) -> str:
+    """Why nobody could listen there; "" if somebody could. Not to be asked about our own.
+
+    It is bound and given back at once; with SO_REUSEADDR only listening finds another listener.
+    """
+    try:
+        listen(where).close()
+    except CannotListen as error:
+        return str(error)
+    return ""
+
+
+def _bound(where: Endpoint) -> socket.socket:
+    address, port = where
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((address, port))
+    except OSError as error:
+        sock.close()
+        raise CannotListen(error.strerror or str(error)) from None
+    return sock
