@@ -132,3 +132,13 @@ class DestinationTable:
                     return found
                 rest = rest.partition(".")[2]
         return self.default
+
+    def fitting(self, domain: str) -> tuple[DestinationControl, ...]:
+        """Every rule that fits a domain; the first one decides, the default one is the last."""
+        found = [one] if (one := self._exact.get(domain)) is not None else []
+        rest = domain.partition(".")[2]
+        while rest:
+            if (one := self._suffix.get(rest)) is not None:
+                found.append(one)
+            rest = rest.partition(".")[2]
+        return (*found, self.default)

@@ -96,6 +96,18 @@ class RouteTable:
             return None
         return found
 
+    def fitting(self, domain: str) -> tuple[tuple[str, tuple[RouteHost, ...]], ...]:
+        """Every route that fits a domain, as (domain as written, hosts); the first decides."""
+        found = [(domain, hosts)] if (hosts := self._exact.get(domain)) else []
+        rest = domain.partition(".")[2]
+        while rest:
+            if hosts := self._suffix.get(rest):
+                found.append((f".{rest}", hosts))
+            rest = rest.partition(".")[2]
+        if self._default:
+            found.append((".", self._default))
+        return tuple(found)
+
     def smart_routes(self) -> tuple[tuple[str, str], ...]:
         """(domain as it is written, smart host) of every route that names one."""
         tables = [*self._exact.items()]

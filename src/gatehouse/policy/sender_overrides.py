@@ -61,6 +61,25 @@ class SenderOverrides:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One entry as it was tried; it would decide where both fit."""
+
+    entry: SenderOverride
+    sender_fits: bool
+    destination_fits: bool
+
+
+def walk(
+    overrides: Iterable[SenderOverride], sender: Address | None, destination: str
+) -> tuple[Tried, ...]:
+    """Every entry, tried in the order of `SenderOverrides.lookup`."""
+    return tuple(
+        Tried(one, _sender_fits(one.sender, sender), _domain_fits(one.destination, destination))
+        for one in overrides
+    )
+
+
 def stronger(one: OutboundTlsLevel, other: OutboundTlsLevel) -> bool:
     """Whether `one` demands more than `other`."""
     return STRENGTH[one] > STRENGTH[other]

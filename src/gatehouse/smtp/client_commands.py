@@ -56,7 +56,9 @@ class Plan:
 def plan_commands(
     envelope: Envelope, content: Content, offers: Capabilities, *, tls_active: bool
 ) -> Plan | Refused:
-    """MAIL, a RCPT for each recipient, DATA."""
+    """MAIL, a RCPT for each recipient, DATA; MAIL alone where nobody is named, which asks about the
+    sender.
+    """
     refusal = _refusal(envelope, content, offers, tls_active=tls_active)
     if refusal is not None:
         return Refused(refusal)
@@ -68,6 +70,8 @@ def plan_commands(
             unreachable.append((index, _NO_SMTPUTF8))
         else:
             commands.append((_rcpt(recipient, utf8=utf8, dsn=offers.dsn), Step.RCPT, index))
+    if not envelope.recipients:
+        return Plan(commands, ())
     if len(commands) == 1:
         return Refused(_NO_SMTPUTF8)
     commands.append(DATA)

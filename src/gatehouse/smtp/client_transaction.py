@@ -36,9 +36,9 @@ class Transaction:
     @property
     def hopeless(self) -> bool:
         """Whether the rest need not be said: the sender was refused, or only DATA is left, for
-        nobody.
+        nobody, or nothing is left at all since nobody was named.
         """
-        if self.sender_refusal is not None:
+        if self.sender_refusal is not None or self._next == len(self._commands):
             return True
         return not self.accepted and self._commands[self._next] is DATA
 

@@ -55,3 +55,18 @@ def test_the_domains_that_name_a_smart_host_are_known() -> None:
     table = RouteTable({"a.example": [through], ".b.example": [RouteHost("h"), through]})
     assert table.smart_routes() == (("a.example", "ses"), (".b.example", "ses"))
     assert RouteTable({".": [through]}).smart_routes() == ((".", "ses"),)
+
+
+def test_all_routes_that_fit_are_named_and_the_first_is_the_one_that_decides() -> None:
+    one, other, last = (RouteHost("a.example"),), (RouteHost("USEDNS"),), (RouteHost("c.example"),)
+    table = RouteTable({"shop.example": one, ".example": other, ".": last})
+    assert table.fitting("shop.example") == (
+        ("shop.example", one),
+        (".example", other),
+        (".", last),
+    )
+    assert table.fitting("elsewhere") == ((".", last),)
+    assert table.lookup("shop.example") == table.fitting("shop.example")[0][1]
+    assert table.fitting("bank.example")[0] == (".example", other)
+    assert table.lookup("bank.example") is None
+    assert RouteTable({}).fitting("shop.example") == ()

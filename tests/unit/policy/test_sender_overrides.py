@@ -5,7 +5,13 @@ import pytest
 
 from gatehouse.mail.address import Address, parse_mailbox
 from gatehouse.policy.outbound_tls import OutboundTlsLevel as Level
-from gatehouse.policy.sender_overrides import SenderOverride, SenderOverrides, overridden, stronger
+from gatehouse.policy.sender_overrides import (
+    SenderOverride,
+    SenderOverrides,
+    overridden,
+    stronger,
+    walk,
+)
 
 
 def sender(text: str) -> Address:
@@ -57,3 +63,16 @@ def test_the_two_verifying_levels_can_be_chosen_between() -> None:
     hosted = SenderOverride(sender="ALL", tls=Level.REQUIRED_VERIFY_HOSTED)
     assert overridden(Level.REQUIRED_VERIFY, hosted) is Level.REQUIRED_VERIFY_HOSTED
     assert not stronger(Level.REQUIRED_VERIFY, Level.REQUIRED_VERIFY_HOSTED)
+
+
+def test_a_walk_says_of_each_entry_what_fits() -> None:
+    entries = [
+        SenderOverride(sender="<>", tls=Level.NONE),
+        SenderOverride(sender="a.example", destination="bank.example", tls=Level.REQUIRED),
+        SenderOverride(sender="a.example", destination=".example", tls=Level.REQUIRED_VERIFY),
+    ]
+    table = SenderOverrides(entries)
+    tried = walk(table, sender("ann@a.example"), "shop.example")
+    fits = [(one.sender_fits, one.destination_fits) for one in tried]
+    assert fits == [(False, True), (True, False), (True, True)]
+    assert table.lookup(sender("ann@a.example"), "shop.example") is tried[2].entry

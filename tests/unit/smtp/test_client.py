@@ -232,6 +232,20 @@ def test_rset_on_demand() -> None:
     assert wire.begin().startswith(b"MAIL")
 
 
+@pytest.mark.parametrize(
+    ("answer", "event"), [(b"250 ok\r\n", NoRecipients), (b"550 no\r\n", SenderRefused)]
+)
+def test_mail_alone_asks_about_the_sender_and_nothing_follows(answer: bytes, event: type) -> None:
+    wire = Wire().hello()
+    nobody = replace(envelope(), sender=None, recipients=())
+    assert isinstance(wire.engine.begin(nobody, 1, eight_bit=False), Begun)
+    assert wire.flush() == b"MAIL FROM:<> SIZE=1\r\n"
+    assert kinds(wire.say(answer)) == [event]
+    wire.engine.rset()
+    assert wire.flush() == b"RSET\r\n"
+    assert wire.say(b"250 ok\r\n") == [ResetDone()]
+
+
 def test_a_message_that_cannot_go_leaves_the_session_as_it_was() -> None:
     wire = Wire().hello(EHLO_PLAIN)
     refused = wire.engine.begin(envelope(), 10, eight_bit=True)

@@ -203,3 +203,10 @@ def test_no_value_can_make_a_second_command(evil: str) -> None:
     # xtext keeps what stands in ENVID and ORCPT on its line in any case.
     kept = to(Recipient(address=mailbox("a@b.example"), orcpt=f"rfc822;{evil}"), envid=evil)
     assert len(lines(kept, PLAIN, MODERN)) == 3
+
+
+def test_an_envelope_for_nobody_is_a_question_about_the_sender() -> None:
+    nobody = replace(envelope(), sender=None, recipients=())
+    assert lines(nobody, PLAIN, MODERN) == ["MAIL FROM:<> SIZE=1000"]
+    demanding = replace(nobody, requiretls=True)
+    assert lines(demanding, PLAIN, MODERN, tls_active=True) == ["MAIL FROM:<> SIZE=1000 REQUIRETLS"]

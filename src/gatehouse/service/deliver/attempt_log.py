@@ -135,6 +135,7 @@ class AttemptLog:
                 result=failure.report_word.value,
                 protocol="" if seen is None else seen.protocol,
                 cipher="" if seen is None else seen.cipher,
+                group=None if seen is None else seen.group,
                 dh_bits=None if seen is None else seen.dh_bits,
             )
         )
@@ -198,6 +199,7 @@ class AttemptLog:
                 result=_word(verdict),
                 protocol=report.protocol,
                 cipher=report.cipher,
+                group=report.group,
                 dh_bits=report.dh_bits,
                 reason=verdict.text,
                 peer=leaf.subject or None,

@@ -85,7 +85,7 @@ class Connector:
         last: NotConnected | None = None
         busy: float | None = None
         for hop in plan.hops:
-            tried = await self._hop(hop, control, demanded)
+            tried = await self.hop(hop, control, demanded)
             match tried:
                 case Connected():
                     return tried
@@ -102,7 +102,7 @@ class Connector:
         assert last is not None
         return last
 
-    async def _hop(
+    async def hop(
         self, hop: routes.NextHop, control: DestinationControl, demanded: Demand
     ) -> Attempt:
         """The addresses of one host, one after the other."""

@@ -13,32 +13,25 @@ from functools import partial
 from gatehouse.config.running import Running
 from gatehouse.mail.tls_report import READER
 from gatehouse.policy.retry import BounceProfile
-from gatehouse.policy.smart_hosts import SmartHost
 from gatehouse.service.base import channel as line
 from gatehouse.service.base.handover import unpack
-from gatehouse.service.base.resolver import Resolver
 from gatehouse.service.base.supervisor import describe
 from gatehouse.service.base.worker import Worker
+from gatehouse.service.deliver.assembly import Ground, assemble
 from gatehouse.service.deliver.connect import Connector
 from gatehouse.service.deliver.courier import Courier
 from gatehouse.service.deliver.courier_tools import CourierRules, CourierTools, Patience
 from gatehouse.service.deliver.dispatcher import Dispatcher
 from gatehouse.service.deliver.limits import Limits
-from gatehouse.service.deliver.mta_sts import StsPolicies, StsTools
-from gatehouse.service.deliver.planning import Planner
+from gatehouse.service.deliver.mta_sts import StsPolicies
 from gatehouse.service.deliver.ready import Destination
 from gatehouse.service.deliver.reports import Reporter
-from gatehouse.service.deliver.routing import ConnectTools, DeliveryRules
 from gatehouse.service.deliver.settle import Settler
-from gatehouse.service.deliver.sts_fetch import PolicyFetcher
 from gatehouse.service.deliver.tls_alarm import TlsAlarms
 from gatehouse.service.deliver.tls_intake import IntakeTools, TlsReportIntake
-from gatehouse.service.deliver.tls_sessions import ClientTls
 from gatehouse.service.deliver.tls_tally import TlsTally
-from gatehouse.service.deliver.trust_book import TrustBook, check_demands
-from gatehouse.service.deliver.verify import Verifier
+from gatehouse.service.deliver.trust_book import check_demands
 from gatehouse.service.trust import keyring
-from gatehouse.service.trust.web_trust import web_context
 from gatehouse.store.values import Hold, Messages
 
 # Segments without living mail are looked for this often; one is 64 MB.
@@ -101,37 +94,24 @@ class Deliverer:
 
     def _apply(self, running: Running, *, strict: bool = False) -> _Rules:
         """The rules of a revision. `strict`: raise where some of them could never be kept."""
-        worker = self._worker
-        delivery = running.delivery
-        resolver = Resolver(
-            delivery.dns_servers,
-            worker.clock.monotonic,
-            delivery.dns_timeout,
-            trusted=delivery.dns_trusted,
+        worker, delivery = self._worker, running.delivery
+        assembly = assemble(
+            running,
+            Ground(
+                store=worker.store,
+                sts=worker.store.sts,
+                clock=worker.clock,
+                dice=self._dice,
+                tasks=worker.tasks,
+                ids=worker.store.ids,
+                record=worker.recorder.record,
+                certificate_of=partial(keyring.get, worker.store),
+            ),
         )
-        book = TrustBook(worker.store, running.trust, running.crl, worker.clock.monotonic)
-        tls = ClientTls(partial(keyring.get, worker.store), delivery.certificate)
+        rules, tools = assembly.rules, assembly.tools
         if strict:
-            check_demands(running.destinations, running.sender_overrides, book, tls)
-        tools = ConnectTools(
-            clock=worker.clock,
-            dice=self._dice,
-            record=worker.recorder.record,
-            resolver=resolver,
-            ids=worker.store.ids,
-            tls=tls,
-            verifier=Verifier(book, resolver, worker.clock),
-            planner=Planner(resolver, self._policies(running, resolver)),
-            password_of=self._password_of,
-        )
-        rules = DeliveryRules(
-            hostname=delivery.hostname,
-            smtp_port=delivery.smtp_port,
-            route_table=running.routes,
-            ourselves=running.ourselves,
-            connect_timeout=delivery.connect_timeout,
-            starttls_timeout=delivery.starttls_timeout,
-        )
+            check_demands(running.destinations, running.sender_overrides, assembly.book, tools.tls)
+        self._refresh_policies(assembly.policies)
         self._settler.profile_of = self._profile_of
         self._reporter.hostname = delivery.hostname
         self._reporter.lifetime = running.bounce_profile("default").max_time
@@ -141,39 +121,13 @@ class Deliverer:
         self._tally.counting = running.tls_reporting.enabled
         return _Rules(running, Connector(rules, tools, self._tools.limits))
 
-    def _password_of(self, smart: SmartHost) -> str | None:
-        """The password of a smart host, read anew each time: it may have been set just now."""
-        content = self._worker.store.secrets.get(smart.secret_name)
-        return None if content is None else content.decode()
-
-    def _policies(self, running: Running, resolver: Resolver) -> StsPolicies | None:
-        """The MTA-STS policies of destinations, where any rule asks for them."""
-        self._forget_policies()
-        if not any(control.demands.mta_sts for control in running.destinations):
-            return None
-        worker, delivery = self._worker, running.delivery
-        fetch = PolicyFetcher(
-            lambda: web_context(worker.store, running.trust),
-            port=delivery.mta_sts_port,
-            internal=delivery.mta_sts_internal,
-        )
-        policies = StsPolicies(
-            StsTools(
-                dns=resolver,
-                fetch=fetch,
-                cache=worker.store.sts,
-                clock=worker.clock,
-                tasks=worker.tasks,
-            )
-        )
-        self._refreshing = worker.tasks.start(policies.run(), "MTA-STS policies")
-        return policies
-
-    def _forget_policies(self) -> None:
-        """Those of an old revision: what they know is in the store."""
+    def _refresh_policies(self, policies: StsPolicies | None) -> None:
+        """Keep the policies of this revision fresh; what the old ones know is in the store."""
         if self._refreshing is not None:
             self._refreshing.cancel()
         self._refreshing = None
+        if policies is not None:
+            self._refreshing = self._worker.tasks.start(policies.run(), "MTA-STS policies")
 
     def _hold_damaged(self, mid: int, error: Exception) -> None:
         """A body that is not what was stored is neither sent nor bounced: a person has to look."""

@@ -43,19 +43,25 @@ class Planner:
 
     async def plan(self, hop: NextHop, control: DestinationControl, demanded: Demand) -> Planned:
         """What a connection to this host must do, or why there must be none."""
-        found = _NOTHING
-        dane, sts = asks_dane(hop, control, demanded), asks_sts(hop, control, demanded)
-        if dane or sts:
-            found = LookedUp(
-                dane=await self._dane(hop) if dane else _NOT_ASKED,
-                sts=await self._sts(hop.domain) if sts else _NOT_ASKED,
-            )
+        found = await self.look_up(hop, control, demanded)
         planned = plan_host(hop, control, demanded, found)
         if self._policies is not None and _refused_by_policy(planned):
             # The hosts may be newer than the policy that we know (RFC 8461 §5.1): look again.
             newer = _sts_answer(await self._policies.renewed(hop.domain))
             planned = plan_host(hop, control, demanded, replace(found, sts=newer))
         return planned
+
+    async def look_up(
+        self, hop: NextHop, control: DestinationControl, demanded: Demand
+    ) -> LookedUp:
+        """What DNS and policy hosts say, as far as the plan depends on it."""
+        dane, sts = asks_dane(hop, control, demanded), asks_sts(hop, control, demanded)
+        if not (dane or sts):
+            return _NOTHING
+        return LookedUp(
+            dane=await self._dane(hop) if dane else _NOT_ASKED,
+            sts=await self._sts(hop.domain) if sts else _NOT_ASKED,
+        )
 
     async def _dane(self, hop: NextHop) -> DaneAnswer:
         answer = await secure_dns.tlsa(self._resolver, hop.host, hop.port)
