@@ -6,23 +6,29 @@ and RFC 8461 §5 (`enforce` demands a listed host that proves its name, `testing
 back, a policy holds until its max_age ends, and without one mail goes by the other rules).
 """
 
-from tests.live.outbound_cells import NO_PROOF, NO_STARTTLS, C, Cell, D, E, Row, Rule, V
+from collections.abc import Sequence
 
-USES = ("opportunistic", "mandatory")
-DANE_LEVELS = ("none", "preferred", "required-verify-hosted")
-STS_LEVELS = ("none", "preferred", "required-verify", "required-verify-hosted")
+from tests.live.outbound_cells import LEVELS, NO_PROOF, NO_STARTTLS, C, Cell, D, E, Row, Rule, V
 
 _PROVEN = Cell(V, "TLS", "")
 
 
-def _dane(key: str, title: str, *cells: Cell) -> Row:
-    """Cells of opportunistic at the three levels, then of mandatory (one cell: at all three)."""
-    opportunistic, mandatory = cells[:3], cells[3:]
+def _dane(key: str, title: str, opportunistic: Sequence[Cell], mandatory: Cell) -> Row:
+    """Opportunistic at the six levels; mandatory is the same at all of them."""
     table: dict[Rule, Cell] = {}
-    for number, level in enumerate(DANE_LEVELS):
-        table[Rule(level, "opportunistic")] = opportunistic[number]
-        table[Rule(level, "mandatory")] = mandatory[0]
+    for level, cell in zip(LEVELS, opportunistic, strict=True):
+        table[Rule(level, "opportunistic")] = cell
+        table[Rule(level, "mandatory")] = mandatory
     return Row(key=key, title=title, cells=table)
+
+
+def _everywhere(cell: Cell) -> tuple[Cell, ...]:
+    return (cell,) * len(LEVELS)
+
+
+def _levels(clear: Cell, encrypted: Cell, deferred: Cell) -> tuple[Cell, ...]:
+    """As the levels alone: none; preferred, required and preferred-verify; the other two."""
+    return clear, encrypted, encrypted, encrypted, deferred, deferred
 
 
 def _refused(word: str, report: str) -> Cell:
@@ -33,7 +39,9 @@ _MISMATCH = Cell(D, "not verified", NO_PROOF, "dane mismatch")
 _UNKNOWN = Cell(D, "host unknown", "dnssec-invalid")
 _NO_TLS = Cell(D, "not offered", NO_STARTTLS)
 # The level alone, towards a host that shows a self-signed certificate.
-_BY_LEVEL = (Cell(C, "clear"), Cell(E, "TLS", ""), Cell(D, "not verified", "", "self-signed"))
+_BY_LEVEL = _levels(
+    Cell(C, "clear"), Cell(E, "TLS", ""), Cell(D, "not verified", "", "self-signed")
+)
 
 
 def _none(why: str) -> Cell:
@@ -41,36 +49,40 @@ def _none(why: str) -> Cell:
 
 
 DANE_ROWS = (
-    _dane("match", "TLSA records match", *[_PROVEN] * 4),
-    _dane("mismatch", "TLSA records do not match", *[_MISMATCH] * 4),
+    _dane("match", "TLSA records match", _everywhere(_PROVEN), _PROVEN),
+    _dane("mismatch", "TLSA records do not match", _everywhere(_MISMATCH), _MISMATCH),
     _dane(
         "unusable",
         "TLSA records, none usable",
-        Cell(E, "TLS", "tlsa-invalid"),
-        Cell(E, "TLS", "tlsa-invalid"),
-        Cell(D, "not verified", "tlsa-invalid", "self-signed"),
+        _levels(
+            Cell(E, "TLS", "tlsa-invalid"),
+            Cell(E, "TLS", "tlsa-invalid"),
+            Cell(D, "not verified", "tlsa-invalid", "self-signed"),
+        ),
         _refused("DANE is mandatory, and none of the TLSA records is usable", "tlsa-invalid"),
     ),
-    _dane("denied", "proven: no TLSA records", *_BY_LEVEL, _none("secure denial")),
-    _dane("unsigned", "zone not signed", *_BY_LEVEL, _none("insecure")),
-    _dane("bogus", "TLSA answer bogus", *[_UNKNOWN] * 4),
-    _dane("servfail", "TLSA answer SERVFAIL", *[_UNKNOWN] * 4),
-    _dane("stripped", "TLSA records, STARTTLS not offered", *[_NO_TLS] * 4),
+    _dane("denied", "proven: no TLSA records", _BY_LEVEL, _none("secure denial")),
+    _dane("unsigned", "zone not signed", _BY_LEVEL, _none("insecure")),
+    _dane("bogus", "TLSA answer bogus", _everywhere(_UNKNOWN), _UNKNOWN),
+    _dane("servfail", "TLSA answer SERVFAIL", _everywhere(_UNKNOWN), _UNKNOWN),
+    _dane("stripped", "TLSA records, STARTTLS not offered", _everywhere(_NO_TLS), _NO_TLS),
 )
 
 
 def _sts(key: str, title: str, *cells: Cell) -> Row:
-    """Cells of the four levels; one alone stands for all."""
-    every = cells if len(cells) > 1 else cells * len(STS_LEVELS)
-    rules = [Rule(level, sts=True) for level in STS_LEVELS]
+    """Cells of the six levels; one alone stands for all."""
+    every = cells if len(cells) > 1 else _everywhere(cells[0])
+    rules = [Rule(level, sts=True) for level in LEVELS]
     return Row(key=key, title=title, cells=dict(zip(rules, every, strict=True)))
 
 
 def _unknown_root(report: str) -> tuple[Cell, ...]:
     """The level alone, towards a host with a certificate of an unknown root."""
-    not_verified = Cell(D, "not verified", report, "unknown issuer")
-    clear = Cell(C, "clear")  # level none asks nobody, and counts nothing
-    return clear, Cell(E, "TLS", report, "unknown issuer"), not_verified, not_verified
+    return _levels(
+        Cell(C, "clear"),  # level none asks nobody, and counts nothing
+        Cell(E, "TLS", report, "unknown issuer"),
+        Cell(D, "not verified", report, "unknown issuer"),
+    )
 
 
 _FETCH = "sts-policy-fetch-error"
