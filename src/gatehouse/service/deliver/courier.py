@@ -94,7 +94,7 @@ class Courier:
     async def _wait(self) -> bool:
         """Keep the connection for a moment; True when there is work again."""
         connected = self._connected
-        if connected is None or not connected.link.alive:
+        if connected is None or not connected.link.alive or self._destination.closing:
             return False
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._destination.idle.append(waiter)

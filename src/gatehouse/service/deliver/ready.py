@@ -28,6 +28,7 @@ class Destination:
     bounced: int = 0
     last_status: str = ""  # how the latest connection attempt ended
     paused: bool = False  # its limits are reached: nothing is started until they allow it again
+    closing: bool = False  # we stop: nobody waits for more work
 
     def wake(self) -> None:
         """Give work to couriers that hold an open connection, one for each ready message."""
@@ -37,7 +38,8 @@ class Destination:
                 waiter.set_result(None)
 
     def dismiss(self) -> None:
-        """Send idle couriers home."""
+        """Send idle couriers home, and those too that would be idle next."""
+        self.closing = True
         while self.idle:
             waiter = self.idle.pop()
             if not waiter.done():
