@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An address and port that cannot be had are found out without disturbing who has them."""
+
+import socket
+
+import pytest
+
+from gatehouse.service.commit import sockets
+
+
+def test_what_is_free_can_be_had_again_and_again() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert sockets.why_not(("127.0.0.1", port)) == ""
+    sockets.listen(("127.0.0.1", port)).close()
+
+
+def test_what_somebody_has_is_told_and_goes_on_listening() -> None:
+    with sockets.listen(("127.0.0.1", 0)) as taken:
+        where = taken.getsockname()
+        assert "in use" in sockets.why_not(where)
+        with pytest.raises(sockets.CannotListen):
+            sockets.listen(where)
+        taken.setblocking(True)
+        with socket.create_connection(where, 5):
+            taken.accept()[0].close()
+
+
+def test_an_address_of_another_machine_is_told() -> None:
+    assert sockets.why_not(("192.0.2.1", 2525))
