@@ -7,6 +7,7 @@ tests want to know what was *not* said: nothing in clear, nothing twice, nothing
 standard library's, so that the gateway does not talk to its own engine.
 """
 
+import base64
 import contextlib
 import enum
 import functools
@@ -103,6 +104,7 @@ class Behaviour:
     read_delay: float = 0.0  # seconds between two reads of content
     trickle: float = 0.0  # seconds between two octets of each reply
     auth: Answers = b"235 2.7.0 welcome\r\n"
+    account: tuple[str, str] | None = None  # user and password; then AUTH is judged by them
     implicit: bool = False  # TLS with the first octet
     hang_up_after: str = ""  # close after the answer to this command
 
@@ -371,6 +373,9 @@ class _Talk:
             case "RSET":
                 self.sender, self.recipients = None, []
                 self.answer(self.choose("rset", behaviour.rset))
+            case "AUTH" if behaviour.account is not None:
+                good = self.login(rest) == behaviour.account
+                self.answer(b"235 2.7.0 welcome\r\n" if good else b"535 5.7.8 who are you\r\n")
             case "AUTH":
                 self.answer(self.choose("auth", self.behaviour.auth))
             case "QUIT":
@@ -380,6 +385,21 @@ class _Talk:
                 self.answer(b"500 5.5.2 what?\r\n")
         if behaviour.hang_up_after and behaviour.hang_up_after == verb.upper():
             raise _Over
+
+    def login(self, rest: str) -> tuple[str, str]:
+        """User and password out of AUTH PLAIN (RFC 4616) or LOGIN, in all their forms."""
+        mechanism, _, initial = rest.partition(" ")
+        if mechanism.upper() == "PLAIN":
+            if not initial:
+                self.say(b"334 \r\n")
+                initial = self.line().decode()
+            _, user, password = base64.b64decode(initial).split(b"\0")
+        else:
+            self.say(b"334 VXNlcm5hbWU6\r\n")
+            user = base64.b64decode(self.line())
+            self.say(b"334 UGFzc3dvcmQ6\r\n")
+            password = base64.b64decode(self.line())
+        return user.decode(), password.decode()
 
     def positive(self, answer: Answer) -> bool:
         return self.answer(answer).startswith((b"2", b"3"))

@@ -427,6 +427,19 @@ class TlsRequiredUnavailable(HappenedAt, frozen=True, kw_only=True):
     why: str
 
 
+class SmartHostLogin(HappenedAt, frozen=True, kw_only=True):
+    """A login at the smart host `name` succeeded or failed, or was not tried, with the reason.
+
+    `mechanism` is "" where it came to none. No secret is in here.
+    """
+
+    dcid: int
+    name: str
+    ok: bool
+    mechanism: str = ""
+    reason: str = ""
+
+
 class DeliveryHostSkipped(HappenedAt, frozen=True, kw_only=True):
     """A mail host was not connected to, because the rules forbid it or cannot be known now.
 
@@ -774,6 +787,7 @@ Fact = (
     | TlsDelivered
     | TlsDeliveryFailed
     | TlsRequiredUnavailable
+    | SmartHostLogin
     | DeliveryHostSkipped
     | TlsPolicyResult
     | DeliveryStarted

@@ -398,6 +398,7 @@ JSON_ONLY: frozenset[type] = frozenset(
         facts.SmtpUserChanged,
         facts.OperatorLogin,
         facts.OperatorAction,
+        facts.SmartHostLogin,
         facts.DeliveryHostSkipped,
         facts.TlsPolicyResult,
         facts.TlsReportReceived,

@@ -13,6 +13,7 @@ from gatehouse.policy.outbound_values import HostPlan, Rule
 from gatehouse.policy.server_identity import IdentityVerdict
 from gatehouse.service.deliver.failures import NotConnected
 from gatehouse.service.deliver.link import Link, LinkLost, source_address
+from gatehouse.service.deliver.login import NotLoggedIn
 from gatehouse.service.deliver.routing import ConnectTools
 from gatehouse.tls.engine import HandshakeReport
 from gatehouse.tls.failures import TlsFailure
@@ -236,11 +237,30 @@ class AttemptLog:
             tls="REQUIRETLS not offered",
         )
 
-    def login_failed(self, reason: str, reply: Reply | None) -> NotConnected:
+    def logged_in(self, name: str, mechanism: str) -> None:
+        """The smart host knows us."""
+        self._record_login(name, mechanism, "", ok=True)
+
+    def login_failed(self, name: str, failed: NotLoggedIn) -> NotConnected:
         """The smart host does not know us, or must not hear the password: the mail waits."""
+        reason, reply = failed.reason, failed.reply
+        said = reason if reply is None else f"{reason}: {reply.code}"
+        self._record_login(name, failed.mechanism, said, ok=False)
         detail = f"login: {reason}" if reply is None else f"login: {reason}: {reply_details(reply)}"
         self._connection_error(detail, "unexpected SMTP response")
         return self._failure(bounce.Trouble.LOGIN_FAILED, detail)
+
+    def _record_login(self, name: str, mechanism: str, reason: str, *, ok: bool) -> None:
+        self._tools.record(
+            facts.SmartHostLogin(
+                at=self._now,
+                dcid=self.dcid,
+                name=name,
+                ok=ok,
+                mechanism=mechanism,
+                reason=reason,
+            )
+        )
 
     def _unavailable(self, why: str) -> None:
         self._tools.record(

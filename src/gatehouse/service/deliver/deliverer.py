@@ -23,6 +23,7 @@ from gatehouse.service.deliver.courier import Courier
 from gatehouse.service.deliver.courier_tools import CourierRules, CourierTools, Patience
 from gatehouse.service.deliver.dispatcher import Dispatcher
 from gatehouse.service.deliver.limits import Limits
+from gatehouse.service.deliver.login_alarm import LoginAlarms
 from gatehouse.service.deliver.mta_sts import StsPolicies
 from gatehouse.service.deliver.ready import Destination
 from gatehouse.service.deliver.reports import Reporter
@@ -78,6 +79,7 @@ class Deliverer:
         )
         self._tally = TlsTally(worker.store.tls_reports, worker.report)
         worker.recorder.subscribe(self._tally.count)
+        worker.recorder.subscribe(LoginAlarms(worker.clock, worker.send).note)
         self._intake = TlsReportIntake(
             IntakeTools(
                 queue=worker.store.queue,

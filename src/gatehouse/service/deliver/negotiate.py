@@ -105,7 +105,8 @@ class HostAttempt:
             password, nonce = self._tools.password_of(smart), secrets.token_urlsafe(NONCE_OCTETS)
             result = await log_in(link, smart, achieved, password, nonce)
             if isinstance(result, NotLoggedIn):
-                raise HostFailed(self._log.login_failed(result.reason, result.reply))
+                raise HostFailed(self._log.login_failed(smart.name, result))
+            self._log.logged_in(smart.name, result.mechanism)
         return achieved
 
     async def _dialogue(self, link: Link) -> Achieved:
