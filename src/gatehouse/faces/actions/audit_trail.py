@@ -9,6 +9,7 @@ revision and what it changed.
 
 import difflib
 import hashlib
+from dataclasses import dataclass
 
 import msgspec
 
@@ -33,12 +34,21 @@ def is_kept(action: Action) -> bool:
     return action.changes or action.role is Role.ADMINISTRATOR
 
 
-def entry(
-    action: Action, house: House, given: msgspec.Struct, outcome: str, output: object = None
-) -> AuditEntry:
-    """What is kept of an action that was done, refused or failed."""
-    who = house.acting
-    told = getattr(output, "revision", None) if action.changes else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """An action that was done, refused or failed. `began`: unix time."""
+
+    action: Action
+    given: msgspec.Struct
+    began: float
+    outcome: str
+    output: object = None
+
+
+def entry(house: House, deed: Deed) -> AuditEntry:
+    """What is kept of it."""
+    who, action = house.acting, deed.action
+    told = getattr(deed.output, "revision", None) if action.changes else None
     revision = told if isinstance(told, int) else None
     return AuditEntry(
         at=house.clock.wall(),
@@ -47,10 +57,10 @@ def entry(
         way=who.way.value,
         address=who.address,
         action=action.name,
-        arguments=told_arguments(action, given),
-        outcome=outcome,
+        arguments=told_arguments(action, deed.given),
+        outcome=deed.outcome,
         revision=revision,
-        diff="" if revision is None else _changed_by(house, revision),
+        diff="" if revision is None else _changed_by(house, revision, deed.began),
     )
 
 
@@ -99,10 +109,11 @@ def _size_of(octets: bytes) -> dict[str, object]:
     return {"octets": len(octets), "sha256": hashlib.sha256(octets).hexdigest()}
 
 
-def _changed_by(house: House, number: int) -> str:
+def _changed_by(house: House, number: int, began: float) -> str:
+    """What a revision changed, if it was made by this: some answers name one that was there."""
     revisions = house.store.revisions
     this, before = revisions.get(number), revisions.get(number - 1)
-    if this is None:
+    if this is None or this.committed_at < began or this.operator != house.operator:
         return ""
     return difference("" if before is None else before.text, this.text)
 

@@ -17,7 +17,8 @@ import msgspec
 
 from gatehouse.faces.actions import audit_trail
 from gatehouse.faces.actions.action import Action, Needs, arguments
-from gatehouse.faces.actions.errors import Fault, OperatorError
+from gatehouse.faces.actions.audit_trail import Deed
+from gatehouse.faces.actions.errors import PASSWORD_NEEDED, Fault, OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.operator import LONGEST_NAME, Operator, of_this_machine
 from gatehouse.faces.actions.registry import BY_NAME
@@ -55,8 +56,10 @@ def work_of(action: Action) -> Work:
 
 async def do(action: Action, house: House, given: msgspec.Struct) -> msgspec.Struct:
     """Do it for `house.acting`; raises OperatorError and nothing else that is to be expected."""
+    began = house.clock.wall()
     if not is_allowed(action, house.acting, given):
-        await _remember(action, house, given, audit_trail.REFUSED)
+        outcome = audit_trail.REFUSED
+        await _remember(house, Deed(action=action, given=given, began=began, outcome=outcome))
         raise OperatorError(
             "not-allowed",
             "Your role does not allow this.",
@@ -74,8 +77,10 @@ async def do(action: Action, house: House, given: msgspec.Struct) -> msgspec.Str
         outcome = "failed: internal-fault"
         raise
     finally:
-        if audit_trail.is_kept(action):
-            await _remember(action, house, given, outcome, output)
+        # A face that has to ask for the password comes again with it: nothing was tried yet.
+        if audit_trail.is_kept(action) and outcome != f"failed: {PASSWORD_NEEDED}":
+            deed = Deed(action=action, given=given, began=began, outcome=outcome, output=output)
+            await _remember(house, deed)
     return output
 
 
@@ -119,15 +124,13 @@ async def _do(action: Action, house: House, given: msgspec.Struct) -> msgspec.St
     return done
 
 
-async def _remember(
-    action: Action, house: House, given: msgspec.Struct, outcome: str, output: object = None
-) -> None:
+async def _remember(house: House, deed: Deed) -> None:
     """Write the audit log, and tell the journal. Without a store nothing was changed either."""
     if house.opened is None:
         return
 
     def write() -> None:
-        house.store.audit.append(audit_trail.entry(action, house, given, outcome, output))
+        house.store.audit.append(audit_trail.entry(house, deed))
 
     who = house.acting
     if house.record is not None:
@@ -138,8 +141,8 @@ async def _remember(
                 role=who.role.value,
                 way=who.way.value,
                 address=who.address,
-                action=action.name,
-                outcome=outcome,
+                action=deed.action.name,
+                outcome=deed.outcome,
             )
         )
     try:
@@ -148,7 +151,7 @@ async def _remember(
         raise OperatorError(
             "audit-trouble",
             f"The audit log could not be written: {error}.".replace("..", "."),
-            f"{action.name}: {outcome}",
+            f"{deed.action.name}: {deed.outcome}",
             "What was done is done; see that there is space.",
         ) from error
 

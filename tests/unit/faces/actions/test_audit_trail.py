@@ -17,12 +17,13 @@ from gatehouse.faces.actions import audit_trail, perform
 from gatehouse.faces.actions.action import Action, Arg
 from gatehouse.faces.actions.audit import AuditInput
 from gatehouse.faces.actions.audit_work import list_entries
-from gatehouse.faces.actions.errors import OperatorError
+from gatehouse.faces.actions.errors import PASSWORD_NEEDED, OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.registry import BY_NAME
 from gatehouse.journal import facts
 from gatehouse.store.errors import StoreFull
 from gatehouse.store.people_values import AuditEntry, AuditFilter
+from tests.unit.faces.conftest import NOW
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +141,10 @@ def test_a_commit_is_kept_with_what_it_changed(
     current = house.store.revisions.current()
     assert current is not None
     house.store.revisions.append(
-        text=current.text.replace("2525", "2526"), operator="ann", comment="x", committed_at=1.0
+        text=current.text.replace("2525", "2526"),
+        operator="ann",
+        comment="x",
+        committed_at=NOW + 1000.0,
     )
     kept = doing(Output(revision=2))
     assert kept.revision == 2
@@ -152,6 +156,16 @@ def test_a_commit_is_kept_with_what_it_changed(
     assert lines and all("252" in line for line in lines)
     assert len(lines) % 2 == 0
     assert doing(Output(revision=None)).diff == ""
+    named = doing(Output(revision=1))  # such as "your candidate stands on revision 1 now"
+    assert (named.revision, named.diff) == (1, "")
+
+
+def test_who_is_asked_for_a_password_has_not_tried_anything(
+    doing: Callable[..., AuditEntry], house: House
+) -> None:
+    doing(Output())
+    doing(OperatorError(PASSWORD_NEEDED, "m"))
+    assert [one.outcome for one in entries(house)] == ["done"]
 
 
 def test_the_journal_hears_of_it_too(doing: Callable[..., AuditEntry], house: House) -> None:
