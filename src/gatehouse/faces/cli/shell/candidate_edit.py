@@ -8,25 +8,28 @@ file is; what is refused leaves candidate and draft as they were.
 """
 
 import copy
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from gatehouse.config import changes, document, edit_changes, schema, text
 from gatehouse.config.findings import Finding
 from gatehouse.faces.actions import configuration
 from gatehouse.faces.actions.errors import OperatorError
-from gatehouse.faces.cli.shell.dialogue import NOTHING, Talk, ask, do, say
+from gatehouse.faces.cli.shell.dialogue import NOTHING, Check, Talk, anything, ask, choose, do, say
 from gatehouse.journal.escape import clean
 
 Values = dict[str, Any]
 _NO_CANDIDATE = "no-candidate"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")  # as config.schema.Name
 
 
 class Draft:
     """Plain values, as in the text form, and the document that they were."""
 
-    def __init__(self, document: schema.Document, values: Values) -> None:
+    def __init__(self, document: schema.Document, values: Values, *, candidate: bool) -> None:
         self.document = document
+        self.candidate = candidate  # it is one; else it is what is in force
         self.values = copy.deepcopy(values)
         self._before = values
 
@@ -64,12 +67,15 @@ class Draft:
 
     def take(self, other: "Draft") -> None:
         """Be that one."""
-        self.__init__(other.document, other._before)  # type: ignore[misc]
+        self.document, self.candidate = other.document, other.candidate
+        self._before = other._before
+        self.revert()
 
 
 def open_draft() -> Talk[Draft]:
     """The candidate as it is now, or what is in force."""
-    return _read((yield from _text()))
+    text, candidate = yield from _text()
+    return _read(text, candidate=candidate)
 
 
 def reload(draft: Draft) -> Talk[None]:
@@ -86,7 +92,8 @@ def keep(draft: Draft) -> Talk[bool]:
     made = changes.diff(draft.document, wanted)
     if not made:
         return True
-    edited = edit_changes.apply((yield from _text()), made)
+    now, _ = yield from _text()
+    edited = edit_changes.apply(now, made)
     if not isinstance(edited, bytes):
         yield from _refused(draft, edited)
         return False
@@ -103,25 +110,35 @@ def keep(draft: Draft) -> Talk[bool]:
     return True
 
 
-def _text() -> Talk[bytes]:
+def attempt(talk: Talk[None]) -> Talk[None]:
+    """Part of a menu: what an action refuses is said, and the menu goes on."""
     try:
-        shown = yield from do(
-            configuration.SHOW, configuration.ShowInput(candidate=True), configuration.Text
-        )
+        yield from talk
+    except OperatorError as error:
+        found = [one.text for one in error.fault.findings]
+        yield from say(*map(clean, found), clean(error.fault.sentence()))
+
+
+def _text() -> Talk[tuple[bytes, bool]]:
+    """The text, and whether it is a candidate's."""
+    try:
+        wanted = configuration.ShowInput(candidate=True)
+        shown = yield from do(configuration.SHOW, wanted, configuration.Text)
     except OperatorError as error:
         if error.fault.reference != _NO_CANDIDATE:
             raise
         shown = yield from do(configuration.SHOW, configuration.ShowInput(), configuration.Text)
-    return shown.text.encode()
+        return shown.text.encode(), False
+    return shown.text.encode(), True
 
 
-def _read(data: bytes) -> Draft:
+def _read(data: bytes, *, candidate: bool) -> Draft:
     parsed = text.parse(data)
     faults: tuple[Finding, ...] = ()
     if isinstance(parsed, text.Parsed):
         read = document.read(parsed.values)
         if isinstance(read, schema.Document):
-            return Draft(read, parsed.values)
+            return Draft(read, parsed.values, candidate=candidate)
         faults = read
     else:
         faults = parsed.findings
@@ -141,24 +158,46 @@ def _refused(draft: Draft, faults: tuple[Finding, ...]) -> Talk[None]:
 # --- questions about one value --------------------------------------------------------------------
 
 
-def ask_field(draft: Draft, path: tuple[str, ...], question: str) -> Talk[None]:
+def ask_field(
+    draft: Draft, path: tuple[str, ...], question: str, check: Check = anything, help: str = ""
+) -> Talk[None]:
     """A text that may be taken away by the word `none`."""
     old = draft.get(*path)
     default = "" if old is None else str(old)
-    hint = f" ({NOTHING}: not set)" if old is not None else ""
-    answer = yield from ask(f"{question}{hint}", default)
-    put_answer(draft, path, answer, default)
+    hint = f" ({NOTHING}: not set)" if default else ""
 
+    def taken(answer: str) -> str | None:
+        return None if not answer or answer.lower() == NOTHING else check(answer)
 
-def put_answer(draft: Draft, path: tuple[str, ...], answer: str, default: str) -> None:
-    """Write what was answered; the default changes nothing."""
+    answer = yield from ask(f"{question}{hint}", default, check=taken, help=help)
     if answer.lower() == NOTHING:
         draft.put(path, None)
     elif answer != default:
         draft.put(path, answer)
 
 
-def value_of(view: Mapping[str, Any], field: str, otherwise: object) -> Any:  # noqa: ANN401
-    """A value from a mapping where None stands for nothing."""
-    found = view.get(field)
-    return otherwise if found is None else found
+def choose_name(question: str, names: Sequence[str], what: str) -> Talk[str | None]:
+    """One of the names; None where there are none, which is said."""
+    if not names:
+        yield from say(f"There is no {what}.")
+        return None
+    place = yield from choose(question, names)
+    return names[place]
+
+
+def new_name(draft: Draft, path: tuple[str, ...], question: str) -> Talk[str]:
+    """A name that nothing in this section has yet."""
+    taken = draft.names(*path)
+
+    def check(answer: str) -> str | None:
+        return why_no_name(answer, taken)
+
+    return (yield from ask(question, check=check, help="Letters, digits, '.', '_' and '-'."))
+
+
+def why_no_name(answer: str, taken: Sequence[str], *, folded: bool = False) -> str | None:
+    """Why this cannot be the name of something new; `folded`: `taken` is in capitals."""
+    if not _NAME.fullmatch(answer):
+        return "Letters, digits, '.', '_' and '-', at most 63, are needed."
+    same = (answer.upper() if folded else answer) in taken
+    return "There is one of this name already." if same else None

@@ -2,7 +2,7 @@
 """Commands about the configuration as a whole: look at it, commit it, drop it, go back."""
 
 from gatehouse.config.text import MAX_BYTES
-from gatehouse.faces.actions import configuration
+from gatehouse.faces.actions import configuration, configuration_commit
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.cli.shell.dialogue import (
     Talk,
@@ -47,7 +47,7 @@ def clear() -> Talk[None]:
 
 def show_changes() -> Talk[None]:
     """What a commit would change."""
-    yield from show(configuration.DIFF, Nothing())
+    yield from show(configuration.DIFF, configuration.DiffInput())
 
 
 def show_config() -> Talk[None]:
@@ -74,22 +74,16 @@ def load_config() -> Talk[None]:
 
 
 def roll_back() -> Talk[None]:
-    """An earlier configuration becomes the candidate, and may run at once."""
+    """An earlier configuration is committed again."""
     found = [one for one in (yield from _history(_LISTED + 1)) if not one.in_force]
     if not found:
         yield from say("There is no earlier configuration.")
         return
     place = yield from choose("Go back to which configuration?", [_line(one) for one in found])
     number = found[place].revision
-    if not (yield from confirm(f"Replace the candidate by revision {number}?")):
-        return
-    old = yield from do(
-        configuration.SHOW, configuration.ShowInput(revision=number), configuration.Text
-    )
-    yield from show(configuration.LOAD, configuration.LoadInput(file=old.text.encode()))
-    if (yield from confirm("Commit it now?", default=True)):
-        comment = f"back to revision {number}"
-        yield from show(configuration.COMMIT, configuration.CommitInput(comment=comment))
+    if (yield from confirm(f"Commit the text of revision {number} again and run by it?")):
+        given = configuration_commit.RollbackInput(revision=number)
+        yield from show(configuration_commit.ROLLBACK, given)
 
 
 def _history(limit: int) -> Talk[tuple[configuration.RevisionLine, ...]]:

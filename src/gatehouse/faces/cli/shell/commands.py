@@ -7,7 +7,7 @@ What somebody may do is decided by the actions that a command uses, as for every
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gatehouse.faces.cli.shell import changes, log_search, operation
+from gatehouse.faces.cli.shell import certificate, changes, listener, log_search, operation
 from gatehouse.faces.cli.shell.dialogue import Talk
 
 
@@ -20,6 +20,7 @@ class Command:
 
 
 COMMANDS: Mapping[str, Command] = {
+    "certconfig": Command("Make, sign and import certificates.", certificate.certificate_config),
     "clear": Command("Drop what is not committed.", changes.clear),
     "commit": Command("Make the changes run.", changes.commit),
     "commitdetail": Command("Show the last commit.", changes.commit_detail),
@@ -28,6 +29,7 @@ COMMANDS: Mapping[str, Command] = {
     "findevent": Command("Show all log lines about a message.", log_search.find_event),
     "grep": Command("Show log lines with a text in them.", log_search.grep),
     "hoststatus": Command("Show one destination.", operation.host_status),
+    "listenerconfig": Command("Set where mail comes in, and how.", listener.listener_config),
     "loadconfig": Command("Make a file the candidate.", changes.load_config),
     "resumedel": Command("Deliver to suspended domains again.", operation.resume_deliveries),
     "rollbackconfig": Command("Go back to an earlier configuration.", changes.roll_back),

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from gatehouse.faces.actions import configuration
+from gatehouse.faces.actions import configuration, configuration_commit
 from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli import files
@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 _WRONG_ANSWERS = 3  # to one question, of a recorded session; ours
 _HELP = ("?", "help")
+_COMMITS = (configuration.COMMIT, configuration_commit.ROLLBACK)
 
 Carry = Callable[[Action, msgspec.Struct], msgspec.Struct]
 
@@ -109,7 +110,7 @@ class Player:
         try:
             return self._carry(action, given)
         except OperatorError:
-            self.commit_refused |= action is configuration.COMMIT
+            self.commit_refused |= action in _COMMITS
             raise
 
     def _ask(self, question: Question) -> object:

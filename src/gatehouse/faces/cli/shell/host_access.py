@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""listenerconfig > edit > hostaccess: sender groups in their order, and mail flow policies."""
+
+from typing import Any
+
+from gatehouse.config import builtin, format, schema
+from gatehouse.faces.actions import access
+from gatehouse.faces.cli.shell import candidate_edit, policy_questions
+from gatehouse.faces.cli.shell.candidate_edit import Draft, attempt, choose_name, keep, new_name
+from gatehouse.faces.cli.shell.dialogue import (
+    Talk,
+    ask,
+    ask_number,
+    choose,
+    confirm,
+    do,
+    menu,
+    read_file,
+    say,
+    show,
+    something,
+    words_of,
+    write_file,
+)
+from gatehouse.journal.escape import clean
+from gatehouse.policy import members
+
+_LARGEST_TEXT = 4 * 1024 * 1024  # as faces.actions.access
+_POLICIES = policy_questions.SECTION
+Group = dict[str, Any]
+
+
+def host_access(draft: Draft, listener: str) -> Talk[None]:
+    """The menu of the host access table."""
+    while True:
+        policies = len(builtin.policy_names(draft.document))
+        named = len(_groups(draft, listener))
+        yield from say("", f"{policies} policies, {named} sender groups.")
+        word = yield from menu(
+            ("NEW", "Make a sender group or a policy."),
+            ("EDIT", "Change one."),
+            ("DELETE", "Remove one."),
+            ("MOVE", "Put a sender group in another place."),
+            ("DEFAULT", "Set the default policy parameters."),
+            ("PRINT", "Show the table."),
+            ("IMPORT", "Replace the table from a file."),
+            ("EXPORT", "Write the table into a file."),
+            ("CLEAR", "Go back to the usual sender groups."),
+        )
+        if word is None:
+            return
+        yield from attempt(_OPERATIONS[word](draft, listener))
+        draft.revert()
+
+
+def _new(draft: Draft, listener: str) -> Talk[None]:
+    if (yield from choose("What shall be made?", ("Sender group", "Policy"))):
+        yield from _new_policy(draft)
+        return
+    name = yield from _ask_name(draft, listener)
+    texts = yield from _ask_members("Members: addresses, networks, host names, .domain")
+    policy = yield from _ask_policy(draft, "ACCEPTED")
+    group: Group = {"name": name, "members": list(texts), "policy": policy}
+    groups = _groups(draft, listener)
+    closing = next((n for n, one in enumerate(groups) if _closes(one)), len(groups))
+    groups.insert(closing, group)  # the closing ALL stays the last
+    yield from _put(draft, listener, groups)
+
+
+def _new_policy(draft: Draft) -> Talk[None]:
+    name = yield from new_name(draft, (_POLICIES,), "Name of the policy")
+    place = yield from choose("Behavior", [one.upper() for one in policy_questions.BEHAVIORS])
+    draft.put((_POLICIES, name, "behavior"), policy_questions.BEHAVIORS[place])
+    if not (yield from keep(draft)):
+        return
+    if not (yield from confirm("Use the default parameters?", default=True)):
+        yield from policy_questions.ask_policy(draft, name)
+        yield from keep(draft)
+
+
+def _edit(draft: Draft, listener: str) -> Talk[None]:
+    if (yield from choose("What shall be changed?", ("Sender group", "Policy"))):
+        names = [one for one in builtin.policy_names(draft.document) if one != _DEFAULT]
+        name = yield from choose_name("Which policy?", names, "policy")
+        if name is not None:
+            yield from policy_questions.ask_policy(draft, name)
+            yield from keep(draft)
+        return
+    place = yield from _which(draft, listener, "Which sender group?")
+    word = yield from menu(
+        ("NEW", "Add members."),
+        ("DELETE", "Remove members."),
+        ("POLICY", "Give it another policy."),
+    )
+    if word is None:
+        return
+    groups = _groups(draft, listener)
+    group = groups[place]
+    if word == "POLICY":
+        group["policy"] = yield from _ask_policy(draft, group["policy"])
+    else:
+        old = group.get("members", [])
+        verb = "add" if word == "NEW" else "remove"
+        texts = yield from _ask_members(f"Members to {verb}")
+        folded = {one.lower() for one in texts}
+        kept = [one for one in old if one.lower() not in folded]
+        group["members"] = [*kept, *texts] if word == "NEW" else kept
+    yield from _put(draft, listener, groups)
+
+
+def _delete(draft: Draft, listener: str) -> Talk[None]:
+    if (yield from choose("What shall be removed?", ("Sender group", "Policy"))):
+        written = [one for one in draft.names(_POLICIES) if one != _DEFAULT]
+        name = yield from choose_name("Which policy?", written, "policy of your own")
+        if name is not None and (yield from confirm(f"Remove {name}?")):
+            draft.put((_POLICIES, name), None)
+            yield from keep(draft)
+        return
+    place = yield from _which(draft, listener, "Which sender group?")
+    groups = _groups(draft, listener)
+    if _closes(groups[place]):
+        yield from say("The last entry, ALL, cannot be removed.")
+    elif (yield from confirm(f"Remove {_title(groups[place])}?")):
+        del groups[place]
+        yield from _put(draft, listener, groups)
+
+
+def _move(draft: Draft, listener: str) -> Talk[None]:
+    place = yield from _which(draft, listener, "Which sender group?")
+    groups = _groups(draft, listener)
+    last = len(groups) - sum(map(_closes, groups))
+    if _closes(groups[place]) or last < 1:
+        yield from say("The last entry, ALL, cannot be moved.")
+        return
+    to = yield from ask_number("New place", place + 1, 1, last)
+    groups.insert(to - 1, groups.pop(place))
+    yield from _put(draft, listener, groups)
+
+
+def _default(draft: Draft, listener: str) -> Talk[None]:
+    yield from say("Parameters that every policy has unless it says otherwise, on all listeners.")
+    yield from policy_questions.ask_policy(draft, _DEFAULT)
+    yield from keep(draft)
+
+
+def _print(draft: Draft, listener: str) -> Talk[None]:
+    yield from show(
+        access.HAT_SHOW, access.TableInput(listener=listener, candidate=draft.candidate)
+    )
+
+
+def _import(draft: Draft, listener: str) -> Talk[None]:
+    path = yield from ask("File to import", check=something)
+    content = yield from read_file(path, _LARGEST_TEXT)
+    yield from show(access.HAT_IMPORT, access.ImportInput(listener=listener, file=content))
+    yield from candidate_edit.reload(draft)
+
+
+def _export(draft: Draft, listener: str) -> Talk[None]:
+    path = yield from ask("File to write (it must not exist)", check=something)
+    given = access.TableInput(listener=listener, candidate=draft.candidate)
+    exported = yield from do(access.HAT_EXPORT, given, access.Exported)
+    yield from write_file(path, exported.text.encode())
+
+
+def _clear(draft: Draft, listener: str) -> Talk[None]:
+    if (yield from confirm("Replace all sender groups by the usual ones?")):
+        draft.put(("listeners", listener, "sender_groups"), None)
+        yield from keep(draft)
+
+
+_OPERATIONS = {
+    "NEW": _new,
+    "EDIT": _edit,
+    "DELETE": _delete,
+    "MOVE": _move,
+    "DEFAULT": _default,
+    "PRINT": _print,
+    "IMPORT": _import,
+    "EXPORT": _export,
+    "CLEAR": _clear,
+}
+_DEFAULT = schema.DEFAULT_POLICY
+
+
+def _groups(draft: Draft, listener: str) -> list[Group]:
+    """The groups with all that is implied, as plain values to change."""
+    found = builtin.sender_groups(draft.document.listeners[listener])
+    return [format.plain(one) for one in found]
+
+
+def _put(draft: Draft, listener: str, groups: list[Group]) -> Talk[None]:
+    draft.put(("listeners", listener, "sender_groups"), groups)
+    yield from keep(draft)
+
+
+def _which(draft: Draft, listener: str, question: str) -> Talk[int]:
+    groups = _groups(draft, listener)
+    return (yield from choose(question, [f"{_title(one)} ({one['policy']})" for one in groups]))
+
+
+def _title(group: Group) -> str:
+    return group.get("name") or " ".join(group.get("members", ()))[:60]
+
+
+def _closes(group: Group) -> bool:
+    return any(one.upper() == builtin.ALL for one in group.get("members", ()))
+
+
+def _ask_name(draft: Draft, listener: str) -> Talk[str]:
+    taken = [one.get("name", "").upper() for one in _groups(draft, listener)]
+
+    def check(answer: str) -> str | None:
+        return candidate_edit.why_no_name(answer, taken, folded=True)
+
+    return (yield from ask("Name of the sender group", check=check))
+
+
+def _ask_members(question: str) -> Talk[tuple[str, ...]]:
+    def check(answer: str) -> str | None:
+        for one in words_of(answer):
+            parsed = members.parse_member(one)
+            if isinstance(parsed, members.MemberFault):
+                return f"{clean(one)}: {parsed.reason}."
+        return None if answer else "An answer is needed."
+
+    return words_of((yield from ask(question, check=check)))
+
+
+def _ask_policy(draft: Draft, default: str) -> Talk[str]:
+    names = [one for one in builtin.policy_names(draft.document) if one != _DEFAULT]
+    place = yield from choose(
+        "Mail flow policy", names, names.index(default) if default in names else None
+    )
+    return names[place]

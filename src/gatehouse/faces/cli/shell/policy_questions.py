@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The questions about a mail flow policy, in the order of the modelled appliance.
+
+The default in brackets is the value that holds now, wherever it comes from. An answer that is the
+same is not written, and so what is inherited stays inherited.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gatehouse.config import units
+from gatehouse.faces.actions import access
+from gatehouse.faces.cli.shell.candidate_edit import Draft
+from gatehouse.faces.cli.shell.dialogue import (
+    NOTHING,
+    Talk,
+    ask,
+    ask_number,
+    choose,
+    confirm,
+    do,
+    say,
+    words_of,
+)
+
+SECTION = "mail_flow_policies"
+BEHAVIORS = ("accept", "relay", "reject", "tcprefuse", "continue")
+_DEMANDS = ("off", "preferred", "required")
+_TLS_CHOICES = ("No", "Preferred", "Required")
+_AUTH_CHOICES = ("Off", "Preferred", "Required")
+_LARGEST = 2**40  # octets of a message, as config.schema.MailFlowPolicy
+_SMALLEST = 1024
+
+CERTIFICATE_HINT = (
+    "TLS needs a certificate. Look with `certconfig` whether there is a valid one that others can",
+    "verify, and assign it with listenerconfig > edit > certificate.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """A whole number of a policy."""
+
+    field: str
+    question: str
+    least: int
+    most: int
+
+
+_BEFORE_BANNER = (
+    _Number("max_connections_per_client", "Connections at once from one address", 1, 1_000_000),
+    _Number("max_messages_per_connection", "Messages in one connection", 1, 1_000_000),
+    _Number("max_recipients_per_message", "Recipients of one message", 1, 1_000_000),
+)
+_RATE = _Number(
+    "max_recipients_per_hour", "Recipients in an hour from one address (0: any)", 0, 1_000_000
+)
+_HARVEST = _Number(
+    "dhap_limit", "Refused recipients in an hour from one address (0: any)", 0, 1_000_000
+)
+
+
+class _Policy:
+    """One policy: what holds now, and where answers go."""
+
+    def __init__(self, draft: Draft, name: str, now: Mapping[str, Any]) -> None:
+        self._draft, self._name, self.now = draft, name, now
+
+    def put(self, field: str, value: object) -> None:
+        """Write what differs from what holds."""
+        if value != self.now[field]:
+            self._draft.put((SECTION, self._name, field), value)
+
+
+def ask_policy(draft: Draft, name: str) -> Talk[None]:
+    """All parameters of a policy that the draft has, or that is built in."""
+    view = yield from do(
+        access.POLICY_SHOW,
+        access.PolicyInput(name=name, candidate=draft.candidate),
+        access.PolicyView,
+    )
+    policy = _Policy(draft, name, {one.field: one.value for one in view.fields})
+    yield from _size(policy)
+    for one in _BEFORE_BANNER:
+        yield from _number(policy, one)
+    yield from _banner(policy)
+    yield from _number(policy, _RATE)
+    yield from _number(policy, _HARVEST)
+    yield from _tls(policy)
+    yield from _auth(policy)
+
+
+def _size(policy: _Policy) -> Talk[None]:
+    def check(answer: str) -> str | None:
+        try:
+            fits = _SMALLEST <= units.parse_size(answer) <= _LARGEST
+        except ValueError:
+            fits = False
+        return None if fits else f"A size is needed, from 1K: {units.SIZE_FORM}."
+
+    now = policy.now["max_message_size"]
+    answer = yield from ask("Largest message", str(units.format_size(now)), check=check)
+    if units.parse_size(answer) != now:
+        policy.put("max_message_size", units.format_size(units.parse_size(answer)))
+
+
+def _number(policy: _Policy, one: _Number) -> Talk[None]:
+    number = yield from ask_number(one.question, policy.now[one.field] or 0, one.least, one.most)
+    policy.put(one.field, number)
+
+
+def _banner(policy: _Policy) -> Talk[None]:
+    if not (yield from confirm("Change code and text of the greeting?")):
+        return
+    now = policy.now
+    policy.put("banner_code", (yield from ask_number("Code", now["banner_code"], 200, 299)))
+    text = yield from ask(
+        f"Text behind the host name ({NOTHING}: not set)",
+        now["banner_text"] or "",
+        help="$Group, $Hostname, $RemoteIP and $HATEntry are replaced.",
+    )
+    if text.lower() == NOTHING:
+        policy.put("banner_text", None)
+    elif text:
+        policy.put("banner_text", text)
+
+
+def _tls(policy: _Policy) -> Talk[None]:
+    place = yield from choose(
+        "Do you want to allow encrypted TLS connections?",
+        _TLS_CHOICES,
+        _DEMANDS.index(policy.now["tls"]),
+        help="Preferred: offered to all. Required: nothing is taken in clear.",
+    )
+    policy.put("tls", _DEMANDS[place])
+    if place == 0:
+        return
+    yield from say(*CERTIFICATE_HINT)
+    if place == _DEMANDS.index("preferred"):
+        old = tuple(policy.now["tls_mandatory_list"] or ())
+        answer = yield from ask(
+            f"Senders that must use TLS all the same ({NOTHING}: nobody)",
+            ", ".join(old),
+            help="domain, .domain, user@ or user@domain, with commas between them.",
+        )
+        wanted = () if answer.lower() == NOTHING else words_of(answer)
+        if wanted != old:
+            policy.put("tls_mandatory_list", list(wanted))
+    verify = yield from confirm(
+        "Verify the certificates of clients?", bool(policy.now["verify_client_certificate"])
+    )
+    policy.put("verify_client_certificate", verify)
+
+
+def _auth(policy: _Policy) -> Talk[None]:
+    place = yield from choose(
+        "SMTP authentication", _AUTH_CHOICES, _DEMANDS.index(policy.now["smtp_auth"])
+    )
+    policy.put("smtp_auth", _DEMANDS[place])
+    if place:
+        needs = yield from confirm("Offer it under TLS only?", bool(policy.now["auth_needs_tls"]))
+        policy.put("auth_needs_tls", needs)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recorded sessions of the shell, replayed on a gateway that runs, and what clients meet then."""
+
+import smtplib
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from tests.live.gateway import Gateway, address
+from tests.live.shell import recording
+
+pytestmark = pytest.mark.slow
+
+SESSIONS = Path(__file__).parent / "shell"
+EDGE_PORT = 2526
+TEXT = """\
+format = 1
+
+[system]
+hostname = "gw1.example.com"
+
+[interfaces.PublicNet]
+address = "{address}"
+hostname = "mx.example.com"
+
+# The first listener stays as it is.
+[listeners.InboundMail]
+type = "public"
+interface = "PublicNet"
+port = 2525
+recipient_access = [{{ recipient = "example.com", access = "accept" }}]
+
+[mail_flow_policies.default]
+tls = "off"
+
+[delivery]
+suspended = true
+
+[destination_controls.default]
+tls = "preferred"
+
+[processes]
+receivers = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    here = address()
+    with Gateway(tmp_path_factory.mktemp("shell"), TEXT.format(address=here)) as running:
+        running.address = here  # type: ignore[attr-defined]
+        yield running
+
+
+def replay(gateway: Gateway, answers: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gatehouse", "shell", "--data", str(gateway.data)],
+        input=answers,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=gateway._environment(),
+        check=False,
+    )
+
+
+def test_tls_is_required_on_a_new_listener_as_the_guide_of_the_appliance_does_it(
+    gateway: Gateway,
+) -> None:
+    session = recording.read(SESSIONS / "required-tls.session")
+    done = replay(gateway, session.answers)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert recording.difference(session, done.stdout) == "", done.stdout
+
+    with smtplib.SMTP(gateway.address, EDGE_PORT, timeout=10) as client:  # type: ignore[attr-defined]
+        client.ehlo("client.example")
+        code, said = client.mail("a@client.example")
+        assert (code, b"STARTTLS" in said) == (530, True)
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        assert client.starttls(context=trusting)[0] == 220
+        assert isinstance(client.sock, ssl.SSLSocket)
+        shown = x509.load_der_x509_certificate(client.sock.getpeercert(True) or b"")
+        assert shown.subject.rfc4514_string() == "CN=mx.example.com"
+        assert client.sendmail("a@client.example", ["b@example.com"], b"Subject: x\r\n\r\nx") == {}
+    assert "# The first listener stays as it is." in gateway.command("config", "show").decode()
+    gateway.assert_sound()
+
+
+def test_a_refused_commit_is_the_exit_status_of_a_recorded_session(gateway: Gateway) -> None:
+    done = replay(gateway, "commit nothing\n")
+    assert done.returncode == 1
+    assert "There is no candidate." in done.stdout
