@@ -2,6 +2,7 @@
 """Every action, asked for by every role: done where the table says so, and else not begun."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from gatehouse.faces.actions.action import Action, arguments
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.operator import NOBODY, Operator
-from gatehouse.faces.actions.registry import ACTIONS
+from gatehouse.faces.actions.registry import ACTIONS, BY_NAME
 from gatehouse.policy.people import GRANTS, Role, Way
 from gatehouse.store.people_values import AuditFilter
 
@@ -100,6 +101,19 @@ def test_every_action_is_done_or_refused_as_the_table_says(
     assert {(one.operator, one.role, one.way, one.address) for one in kept} <= {
         ("eve", role.value, "web", "192.0.2.9")
     }
+
+
+@pytest.mark.parametrize("needed", Role)
+@pytest.mark.parametrize("role", Role)
+def test_changing_takes_more_than_looking(
+    role: Role, needed: Role, running_house: House, begun: list[str]
+) -> None:
+    """Also for pairs that no action of today has."""
+    house = running_house.acting_for(somebody(role))
+    action = replace(BY_NAME["queue list"], name="x", role=needed, changes=True)
+    with suppress(OperatorError):
+        asyncio.run(perform.do(action, house, sample(action)))
+    assert bool(begun) == (needed in GRANTS[role].changes)
 
 
 def test_roles_differ_by_more_than_their_names() -> None:

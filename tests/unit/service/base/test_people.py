@@ -2,7 +2,7 @@
 """Who is this operator: passwords, codes, tokens, waits; and refusals that say nothing."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from gatehouse.policy.people import Role, Way
 from gatehouse.service.base import api_tokens, passwords, second_factor
 from gatehouse.service.base import people as module
 from gatehouse.service.base.first_start import ensure_administrator
+from gatehouse.service.base.login_waits import LoginWaits
 from gatehouse.service.base.people import Login, People, Person, Refused
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.people_values import Account, AccountChange, ApiToken
@@ -206,6 +207,38 @@ def test_one_code_at_two_doors_at_once_opens_one(scene: Scene) -> None:
         return await asyncio.gather(*(scene.door.authenticate(login) for _ in range(4)))
 
     assert [isinstance(one, Person) for one in asyncio.run(both())].count(True) == 1
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
+    """Something happens while a password is hashed."""
+    verify = passwords.verify_password
+
+    def slow(encoded: str | None, given: str) -> bool:
+        happens()
+        return verify(encoded, given)
+
+    monkeypatch.setattr(passwords, "verify_password", slow)
+
+
+def test_a_password_that_was_replaced_meanwhile_no_longer_opens(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile(monkeypatch, lambda: scene.change(password_hash="another"))
+    assert scene.login() == Refused()
+
+
+def test_guesses_at_the_same_time_do_not_slip_past_the_wait(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = LoginWaits(scene.store.smtp_users, lambda: NOW)
+
+    def others() -> None:
+        for _ in range(auth_throttle.FREE_AT_BOTH):
+            waits.note("operator ann", "192.0.2.1", right=False)
+
+    meanwhile(monkeypatch, others)
+    late = scene.login()
+    assert isinstance(late, Refused) and late.seconds > 0
 
 
 def test_too_many_at_once_are_told_to_come_back(
