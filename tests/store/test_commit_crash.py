@@ -124,7 +124,7 @@ def test_without_a_death_it_is_as_the_outcome_says(tmp_path: Path, outcome: str,
 @pytest.mark.parametrize("outcome", ["run", "fail"])
 @pytest.mark.parametrize("operation", ["write", "sync"])
 def test_a_death_at_every_write_and_flush(tmp_path: Path, outcome: str, operation: str) -> None:
-    words = []
+    words: list[str] = []
     for at in range(1, MOST):
         for how in ("die", "die after", *(("tear",) if operation == "write" else ())):
             data = tmp_path / f"{at}-{how}"

@@ -319,11 +319,16 @@ class Store(Protocol):
         """
 
     def settle_trial(
-        self, revision: int, *, kept: bool, secrets: Mapping[str, bytes | None], at: float
+        self,
+        revision: int,
+        *,
+        confirm_by: float | None,
+        secrets: Mapping[str, bytes | None],
+        at: float,
     ) -> None:
-        """The revision that is tried runs; `kept`: it is in force and nothing more is asked of it.
+        """The revision that is tried runs, and waits for its confirmation until then.
 
-        Otherwise it waits for its confirmation. Secrets change in the same transaction.
+        Without a deadline it is kept and nothing more is asked of it. Secrets change in the same transaction.
         """
 
     def keep_candidate(

@@ -146,7 +146,7 @@ async def _run(
         await house.gateway.apply(number, new.operator, new.comment)
     except ApplyFailed as failed:
         raise await asyncio.to_thread(_restore, house, before, number, str(failed)) from failed
-    await asyncio.to_thread(trials.ran, store, house.clock.wall())
+    by = await asyncio.to_thread(trials.ran, store, house.clock.wall(), wait)
     return number, None if by is None else datetime.fromtimestamp(by, UTC)
 
 

@@ -51,18 +51,23 @@ def begin(store: Store, new: NewRevision, good: Revision, confirm_by: float | No
     )
 
 
-def ran(store: Store, now: float) -> None:
-    """What is tried was seen running; without a confirmation to wait for, that was all."""
+def ran(store: Store, now: float, wait: float | None = None) -> float | None:
+    """What is tried was seen running; until when it has to be confirmed, None: it is kept.
+
+    `wait`: the seconds to confirm it begin now, not when it was stored.
+    """
     trial = store.trials.current()
-    if trial is not None:
-        kept = trial.confirm_by is None
-        gone: dict[str, bytes | None] = {UNDO: None} if kept else {}
-        store.settle_trial(trial.revision, kept=kept, secrets=gone, at=now)
+    if trial is None:
+        return None
+    by = trial.confirm_by if wait is None else now + wait
+    gone: dict[str, bytes | None] = {UNDO: None} if by is None else {}
+    store.settle_trial(trial.revision, confirm_by=by, secrets=gone, at=now)
+    return by
 
 
 def confirm(store: Store, trial: Trial, now: float) -> None:
     """Somebody wants it kept."""
-    store.settle_trial(trial.revision, kept=True, secrets={UNDO: None}, at=now)
+    store.settle_trial(trial.revision, confirm_by=None, secrets={UNDO: None}, at=now)
 
 
 def awaiting(store: Store) -> Trial | None:

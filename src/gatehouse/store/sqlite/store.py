@@ -92,16 +92,21 @@ class SqliteStore:
             return number
 
     def settle_trial(
-        self, revision: int, *, kept: bool, secrets: Mapping[str, bytes | None], at: float
+        self,
+        revision: int,
+        *,
+        confirm_by: float | None,
+        secrets: Mapping[str, bytes | None],
+        at: float,
     ) -> None:
-        """The revision that is tried runs; `kept`: nothing more is asked of it."""
+        """The revision that is tried runs; without a deadline nothing more is asked of it."""
         sealed = self.secrets.seal(secrets)
         with self._database.transaction() as connection:
             self.secrets.write(connection, sealed, at)
-            if kept:
+            if confirm_by is None:
                 self.trials.end(connection)
             else:
-                self.trials.seen(connection, revision)
+                self.trials.seen(connection, revision, confirm_by)
 
     def keep_candidate(
         self, candidate: Candidate, secrets: Mapping[str, bytes | None] | None = None

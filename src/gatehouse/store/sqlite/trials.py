@@ -30,9 +30,9 @@ class SqliteTrials:
         """Try a revision."""
         connection.execute(_QUERIES["begin"], (revision, new.good, new.confirm_by))
 
-    def seen(self, connection: apsw.Connection, revision: int) -> None:
-        """It runs."""
-        connection.execute(_QUERIES["seen"], (revision,))
+    def seen(self, connection: apsw.Connection, revision: int, confirm_by: float) -> None:
+        """It runs, and somebody has to confirm it."""
+        connection.execute(_QUERIES["seen"], (revision, confirm_by))
 
     def end(self, connection: apsw.Connection) -> None:
         """It is kept, or it is no more."""

@@ -195,7 +195,7 @@ def test_certificates_come_back_with_the_revision_that_could_not_run(
     assert house.store.revisions.history(1)[0].kind.value == "restored"
 
 
-# --- single fields ---------------------------------------------------------------------------------
+# --- single fields -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is tried and does not stay leads back to what was good, whenever the way there breaks off."""
+"""What is tried and does not stay leads back to what was good, whenever it breaks off."""
 
 import asyncio
 from collections.abc import Iterator

@@ -35,17 +35,18 @@ def test_a_commit_begins_a_trial_and_takes_the_candidate(store: SqliteStore) -> 
 
 def test_what_runs_and_needs_no_confirmation_is_tried_no_more(store: SqliteStore) -> None:
     number = commit(store, trial=NewTrial(good=1), secrets={"undo": b"x"})
-    store.settle_trial(number, kept=True, secrets={"undo": None}, at=3.0)
+    store.settle_trial(number, confirm_by=None, secrets={"undo": None}, at=3.0)
     assert store.trials.current() is None
     assert store.secrets.get("undo") is None
 
 
 def test_what_runs_can_wait_for_its_confirmation(store: SqliteStore) -> None:
     number = commit(store, trial=NewTrial(good=1, confirm_by=99.0))
-    store.settle_trial(number, kept=False, secrets={}, at=3.0)
+    store.settle_trial(number, confirm_by=120.0, secrets={}, at=3.0)
     trial = store.trials.current()
     assert trial is not None
     assert trial.seen_running
+    assert trial.confirm_by == 120.0
 
 
 def test_only_who_says_so_ends_a_trial(store: SqliteStore) -> None:

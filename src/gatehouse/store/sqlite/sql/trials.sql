@@ -9,7 +9,7 @@ VALUES (1, ?, ?, 0, ?);
 
 -- seen
 -- It runs; now somebody has to confirm it.
-UPDATE trial SET seen_running = 1 WHERE revision = ?;
+UPDATE trial SET seen_running = 1, confirm_by = ?2 WHERE revision = ?1;
 
 -- end
 -- It is kept, or it is no more.

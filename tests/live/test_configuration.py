@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two operators at one gateway: their candidates, a conflict, a rollback, and nobody confirms."""
+
+import smtplib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from gatehouse.journal import facts
+from gatehouse.service.base.control import Request, call
+from gatehouse.store.directory import DataDirectory
+from gatehouse.store.sqlite.store import open_store
+from tests.live.gateway import Gateway, address
+
+pytestmark = pytest.mark.slow
+
+PORT, OTHER_PORT = 2525, 2526
+TEXT = """\
+format = 1
+
+[system]
+hostname = "gw1.example.com"
+
+# what partners see
+[interfaces.Net]
+address = "{address}"
+hostname = "mx.example.com"
+
+[listeners.InboundMail]
+type = "public"
+interface = "Net"
+port = 2525
+recipient_access = [{{ recipient = "example.com", access = "accept" }}]
+
+[processes]
+receivers = 1
+"""
+GREETING = "interfaces.Net.hostname"
+
+
+class Site:
+    """A gateway, and people who talk to it through its control socket."""
+
+    def __init__(self, gateway: Gateway, where: str) -> None:
+        self.gateway, self.address = gateway, where
+        self._socket = DataDirectory(gateway.data).control_socket
+
+    def ask(self, operator: str, action: str, **arguments: object) -> Any:
+        """What an operator is answered: the output, or the fault."""
+        raw = msgspec.Raw(msgspec.json.encode(arguments))
+        line = call(self._socket, Request(action=action, arguments=raw, operator=operator))
+        answer = msgspec.json.decode(line)
+        return answer["fault"] if answer.get("fault") else answer["output"]
+
+    def set(self, operator: str, path: str, value: str) -> None:
+        assert self.ask(operator, "config set", path=path, value=value)["changes"]
+
+    def greets(self, port: int = PORT) -> str:
+        """The name in the banner."""
+        client = smtplib.SMTP(timeout=10)
+        _, banner = client.connect(self.address, port)
+        client.close()
+        return banner.decode().split()[0]
+
+    def time_is_over(self, revision: int) -> None:
+        """The deadline of a confirmation is moved to the past."""
+        store = open_store(DataDirectory(self.gateway.data))
+        store.settle_trial(revision, confirm_by=1.0, secrets={}, at=1.0)
+        store.close()
+
+    def text(self) -> str:
+        found: str = self.ask("ann", "config show")["text"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    where = address()
+    gateway = Gateway(tmp_path_factory.mktemp("configuration"), TEXT.format(address=where))
+    with gateway:
+        yield Site(gateway, where)
+        gateway.assert_sound()
+
+
+def test_two_operators_a_conflict_and_a_rollback(site: Site) -> None:
+    site.set("ann", GREETING, "ann.example.com")
+    site.set("bob", GREETING, "bob.example.com")
+    site.set("bob", "delivery.max_connections", "7")
+    listed = site.ask("ann", "config candidates")["candidates"]
+    assert {one["operator"] for one in listed} == {"ann", "bob"}
+    assert site.ask("ann", "config commit", comment="ann's name")["running"]
+    assert site.greets() == "ann.example.com"
+
+    refused = site.ask("bob", "config commit", comment="bob's name")
+    assert refused["reference"] == "conflict"
+    assert [one["place"] for one in refused["findings"]] == [GREETING]
+    assert '"ann.example.com"' in refused["findings"][0]["what"]
+    assert site.greets() == "ann.example.com"
+
+    site.ask("bob", "config rebase", take="theirs")
+    done = site.ask("bob", "config commit", comment="only the limit")
+    assert done["running"]
+    assert site.greets() == "ann.example.com"
+    assert "max_connections = 7" in site.text()
+    assert "# what partners see" in site.text()
+
+    back = site.ask("ann", "config rollback", revision=2)
+    assert back["running"]
+    assert site.greets() == "mx.example.com"
+    kinds = [one["kind"] for one in site.ask("bob", "config history")["revisions"]]
+    assert kinds[0] == "rollback"
+
+
+def test_a_port_that_somebody_has_is_found_before_the_commit(site: Site) -> None:
+    with socket.socket() as taken:
+        taken.bind((site.address, OTHER_PORT))
+        taken.listen()
+        site.set("cid", "listeners.InboundMail.port", str(OTHER_PORT))
+        refused = site.ask("cid", "config commit", comment="another port")
+        assert refused["reference"] == "configuration-refused"
+        assert "cannot listen" in refused["findings"][0]["text"]
+    site.ask("cid", "config clear")
+    assert site.greets()
+
+
+def test_what_nobody_confirms_goes_back_by_itself(site: Site) -> None:
+    before = site.greets()
+    site.set("ann", GREETING, "tried.example.com")
+    done = site.ask("ann", "config commit", comment="a try", confirm_within="1h")
+    assert done["confirm_by"]
+    revision = done["revision"]
+    waits = site.ask("bob", "status")["unconfirmed"]
+    assert waits["revision"] == revision
+    site.set("bob", "delivery.max_connections", "9")
+    refused = site.ask("bob", "config commit", comment="another")
+    assert refused["reference"] == "unconfirmed"
+    site.time_is_over(revision)
+    site.gateway.events.wait(facts.ConfigurationCommitted, revision=revision + 1)
+    site.gateway.events.wait(facts.AlarmRaised, name="configuration-restored")
+    assert site.greets() == before
+    newest = site.ask("ann", "config history", limit=1)["revisions"][0]
+    assert newest["kind"] == "confirm expired"
+    assert site.ask("ann", "status")["unconfirmed"] is None
+    assert "tried.example.com" in site.ask("ann", "config show", candidate=True)["text"]
+    for who in ("ann", "bob"):
+        site.ask(who, "config clear")
+
+
+def test_a_restart_does_not_forget_what_has_to_be_confirmed(site: Site) -> None:
+    before = site.greets()
+    site.set("ann", GREETING, "tried.example.com")
+    assert site.ask("ann", "config commit", comment="a try", confirm_within="1h")["confirm_by"]
+    site.gateway.kill()
+    site.gateway.start()
+    assert site.greets() == "tried.example.com"
+    assert site.ask("ann", "status")["unconfirmed"]
+    assert site.ask("ann", "config confirm")["revision"]
+    assert site.ask("ann", "status")["unconfirmed"] is None
+    assert site.ask("ann", "config confirm")["reference"] == "nothing-to-confirm"
+    assert before != site.greets()
