@@ -168,13 +168,13 @@ class Courier:
                 attempt = await self._connector.connect(domain, self._control, demanded)
                 match attempt:
                     case NotConnected():
-                        self._destination.last_status = attempt.detail
+                        self._destination.tried(self._tools.wall(), attempt.detail, up=False)
                         return await self._unreachable(message, waiting, attempt, demanded)
                     case Busy(seconds):
                         return self._paused(seconds)
                     case Connected():
                         self._connected = connected = attempt
-                self._destination.last_status = "connected"
+                self._destination.tried(self._tools.wall(), "connected", up=True)
             offered = waiting
             if self._control.recipient_limit:
                 offered = self._within_limit(connected, waiting)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gatehouse.config.running import Running
+from gatehouse.journal import facts
 from gatehouse.mail.tls_report import READER
 from gatehouse.policy.retry import BounceProfile
 from gatehouse.service.base import channel as line
@@ -33,6 +34,7 @@ from gatehouse.service.deliver.tls_intake import IntakeTools, TlsReportIntake
 from gatehouse.service.deliver.tls_tally import TlsTally
 from gatehouse.service.deliver.trust_book import check_demands
 from gatehouse.service.trust import keyring
+from gatehouse.store.errors import StoreError
 from gatehouse.store.values import Hold, Messages
 
 # Segments without living mail are looked for this often; one is 64 MB.
@@ -153,6 +155,8 @@ class Deliverer:
 
     async def start(self) -> None:
         """Begin with what the queue holds."""
+        self._dispatcher.tell_suspended = self._say_suspended
+        self._dispatcher.hold_back(self._suspended())
         self._worker.tasks.start(self._dispatcher.run(), "dispatcher", vital=True)
         self._worker.tasks.start(self._upkeep(), "spool upkeep", vital=True)
         self._worker.tasks.start(self._tally.run(), "counts for TLS reports")
@@ -160,12 +164,29 @@ class Deliverer:
     def message(self, message: line.Message) -> None:
         """New mail, a changed queue, a new revision."""
         match message:
-            case line.Wake() | line.QueueChanged():
-                self._dispatcher.wake(look_again=isinstance(message, line.QueueChanged))
+            case line.Wake():
+                self._dispatcher.wake()
+            case line.QueueChanged():
+                self._look_again()
             case line.Apply(revision, packed):
                 self._worker.send(line.Applied(revision, self._try_apply(packed)))
             case _:
                 pass
+
+    def _look_again(self) -> None:
+        """An operator changed the queue, or what is suspended."""
+        try:
+            self._dispatcher.hold_back(self._suspended())
+        except StoreError as error:  # what was suspended stays so, and nothing else
+            self._worker.report("suspensions", error)
+        self._dispatcher.wake(look_again=True)
+
+    def _suspended(self) -> frozenset[str]:
+        return frozenset(one.domain for one in self._worker.store.suspensions.all())
+
+    def _say_suspended(self, domain: str) -> None:
+        at = self._worker.clock.wall()
+        self._worker.recorder.record(facts.DeliveriesSuspended(at=at, domain=domain))
 
     def _try_apply(self, packed: bytes) -> str | None:
         """Run by another revision; the reason if that cannot be, and then nothing has changed."""
@@ -204,13 +225,31 @@ class Deliverer:
         }
 
     def tell(self, what: str) -> line.Value:
-        """Numbers about this process."""
+        """Numbers about this process, or about one destination ("host DOMAIN")."""
+        subject, _, domain = what.partition(" ")
+        if subject == "host":
+            return self._host(domain)
         return {
             "connections": self._dispatcher.couriers,
             "destinations": len(self._dispatcher.lists.destinations),
             "in hand": len(self._dispatcher.lists),
             "commits": self._writer.commits,
             "operations": self._writer.operations,
+        }
+
+    def _host(self, domain: str) -> line.Value:
+        """What is known of a destination since this process began."""
+        found = self._dispatcher.lists.known(domain)
+        if found is None or found.last_tried_at is None:
+            return {"state": None}
+        return {
+            "state": "up" if found.up else "down",
+            "connections": found.couriers,
+            "delivered": found.delivered,
+            "failed tries": found.deferred,
+            "bounced": found.bounced,
+            "last status": found.last_status,
+            "last tried at": found.last_tried_at,
         }
 
     async def stop(self, within: float) -> None:

@@ -54,6 +54,9 @@ class Dispatcher:
         self._cursor = Cursor()
         self._woken = asyncio.Event()
         self._pass_started = 0.0
+        self.tell_suspended: Callable[[str], None] = lambda _: None
+        self._held_back: frozenset[str] = frozenset()
+        self._told: set[str] = set()  # suspended destinations that were found to have mail
         self._dropped = False  # a courier ended by a fault: what it had in hand is nobody's
 
     def wake(self, *, look_again: bool = False) -> None:
@@ -61,6 +64,36 @@ class Dispatcher:
         if look_again:
             self._pass_started = 0.0
         self._woken.set()
+
+    def hold_back(self, domains: frozenset[str]) -> None:
+        """Begin nothing for these destinations, "" being all of them, until this is said anew.
+
+        What is in flight ends. What is ready stays in the store; what may go again is read again
+        from the start, since readers of new mail have passed it.
+        """
+        before, self._held_back = self._held_back, domains
+        if before - domains:
+            self._told.clear()
+            self._cursor = Cursor()
+        for destination in list(self.lists.destinations.values()):
+            if self._holds(destination.domain):
+                self._put_back(destination)
+        self._woken.set()
+
+    def _holds(self, domain: str) -> bool:
+        return bool(self._held_back) and (domain in self._held_back or "" in self._held_back)
+
+    def _put_back(self, destination: Destination) -> None:
+        if destination.ready:
+            self._tell(destination.domain)
+        self.lists.put_back(destination)
+        self.lists.forget_if_empty(destination)
+
+    def _tell(self, domain: str) -> None:
+        """Once for each suspension, as far as the memory goes."""
+        if domain not in self._told and len(self._told) < MAX_READY:
+            self._told.add(domain)
+            self.tell_suspended(domain)
 
     def finish(self) -> None:
         """Let couriers that wait for work go; nothing new is started."""
@@ -99,13 +132,26 @@ class Dispatcher:
             self._dropped = False
         page = self._queue.due(now, PAGE, self._cursor)
         self._cursor = page.cursor
-        for destination in self.lists.add(page.recipients):
+        due = page.recipients
+        if self._held_back:
+            due = tuple(one for one in due if not self._kept(one.domain))
+        for destination in self.lists.add(due):
             self.serve(destination)
         return page.more and len(self.lists) <= MAX_READY
+
+    def _kept(self, domain: str) -> bool:
+        """Mail for a destination that is suspended, if it is: it stays in the store."""
+        if not self._holds(domain):
+            return False
+        self._tell(domain)
+        return True
 
     def serve(self, destination: Destination) -> None:
         """Give a destination's work to idle couriers, then start more as far as the limits go."""
         if self.suspended or self.table is None or destination.paused or self._blocked():
+            return
+        if self._holds(destination.domain):
+            self._put_back(destination)
             return
         destination.wake()
         limit = self.table.lookup(destination.domain).max_connections

@@ -8,11 +8,14 @@ and no connection is forgotten, so a million domains seen once cost nothing.
 """
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gatehouse.store.values import DueRecipient
+
+# Destinations of which counts and the last end of a try are kept when nothing goes there any more.
+MAX_PAST = 1_000
 
 
 @dataclass(slots=True)
@@ -29,6 +32,12 @@ class Destination:
     last_status: str = ""  # how the latest connection attempt ended
     paused: bool = False  # its limits are reached: nothing is started until they allow it again
     closing: bool = False  # we stop: nobody waits for more work
+    up: bool | None = None  # whether a host let us in, the last time we tried
+    last_tried_at: float | None = None
+
+    def tried(self, at: float, status: str, *, up: bool) -> None:
+        """A connection was tried: how that ended."""
+        self.last_tried_at, self.last_status, self.up = at, status, up
 
     def wake(self) -> None:
         """Give work to couriers that hold an open connection, one for each ready message."""
@@ -52,6 +61,7 @@ class ReadyLists:
     def __init__(self) -> None:
         self.destinations: dict[str, Destination] = {}
         self._held: set[tuple[int, str]] = set()
+        self._past: OrderedDict[str, Destination] = OrderedDict()  # what was forgotten last
 
     def __len__(self) -> int:
         """How many pairs are ready or in flight."""
@@ -75,8 +85,19 @@ class ReadyLists:
         """The entry of a domain, made when it is new."""
         found = self.destinations.get(domain)
         if found is None:
-            found = self.destinations[domain] = Destination(domain)
+            found = self._past.pop(domain, None) or Destination(domain)
+            self.destinations[domain] = found
         return found
+
+    def known(self, domain: str) -> Destination | None:
+        """What is remembered of a domain, also when nothing goes there now."""
+        return self.destinations.get(domain) or self._past.get(domain)
+
+    def put_back(self, destination: Destination) -> None:
+        """What is ready is nobody's again: it stays where it is safe, in the store."""
+        for mid in destination.ready:
+            self._held.discard((mid, destination.domain))
+        destination.ready.clear()
 
     def settled(self, mid: int, domain: str) -> None:
         """An attempt is over and written down: the pair may fall due again."""
@@ -86,3 +107,7 @@ class ReadyLists:
         """Drop a destination that has neither work nor couriers."""
         if not destination.ready and not destination.couriers:
             self.destinations.pop(destination.domain, None)
+            if destination.last_tried_at is not None:
+                self._past[destination.domain] = destination
+                if len(self._past) > MAX_PAST:
+                    self._past.popitem(last=False)

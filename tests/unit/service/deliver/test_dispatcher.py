@@ -222,3 +222,43 @@ def test_at_the_end_waiting_couriers_go_home_and_nothing_starts() -> None:
         assert scene.dispatcher.couriers == 0
 
     play(body)
+
+
+def test_a_suspended_destination_gets_nothing_new_and_all_of_it_when_it_goes_on() -> None:
+    async def body(scene: Scene) -> None:
+        told: list[str] = []
+        scene.dispatcher.tell_suspended = told.append
+        scene.dispatcher.hold_back(frozenset({"a"}))
+        scene.queue.new = mail("a", 1, 2) + mail("b", 3)
+        scene.go.set()
+        scene.dispatcher.wake()
+        await turns(50)
+        assert scene.carried == [("b", 3)]
+        assert "a" not in scene.dispatcher.lists.destinations
+        scene.queue.new += mail("a", 4)
+        scene.dispatcher.wake()
+        await turns(50)
+        assert told == ["a"]
+        scene.dispatcher.hold_back(frozenset())
+        await turns(50)
+        assert [one for one in scene.carried if one[0] == "a"] == [("a", 1), ("a", 2), ("a", 4)]
+
+    play(body)
+
+
+def test_what_is_ready_when_it_is_suspended_goes_back_and_what_is_in_flight_ends() -> None:
+    async def body(scene: Scene) -> None:
+        scene.queue.new = mail("a", *range(1, 4)) + mail("b", 9)
+        scene.dispatcher.wake()
+        await turns()
+        assert scene.running == {"a": 1, "b": 1}
+        scene.dispatcher.hold_back(frozenset({""}))
+        scene.go.set()
+        await turns(50)
+        assert scene.carried == []
+        assert len(scene.dispatcher.lists) == 0
+        scene.dispatcher.hold_back(frozenset({"b"}))
+        await turns(50)
+        assert scene.carried == [("a", 1), ("a", 2), ("a", 3)]
+
+    play(body)

@@ -3,7 +3,7 @@
 
 import asyncio
 
-from gatehouse.service.deliver.ready import ReadyLists
+from gatehouse.service.deliver.ready import MAX_PAST, ReadyLists
 from gatehouse.store.values import DueRecipient
 
 
@@ -63,3 +63,25 @@ def test_as_many_idle_couriers_wake_as_there_are_messages() -> None:
         assert destination.idle == []
 
     asyncio.run(body())
+
+
+def test_how_a_try_ended_outlives_the_work_and_the_memory_is_bounded() -> None:
+    lists = ReadyLists()
+    for number in range(MAX_PAST + 5):
+        domain = f"d{number}.example"
+        found = lists.destination(domain)
+        found.tried(100.0 + number, "connected", up=True)
+        found.delivered = number
+        lists.forget_if_empty(found)
+    assert lists.destinations == {}
+    assert lists.known("d4.example") is None
+    kept = lists.known("d5.example")
+    assert kept is not None
+    assert (kept.delivered, kept.up, kept.last_tried_at) == (5, True, 105.0)
+    assert lists.destination("d5.example") is kept
+
+
+def test_a_destination_that_was_never_tried_is_not_remembered() -> None:
+    lists = ReadyLists()
+    lists.forget_if_empty(lists.destination("a.example"))
+    assert lists.known("a.example") is None
