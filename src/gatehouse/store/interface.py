@@ -328,7 +328,8 @@ class Store(Protocol):
     ) -> None:
         """The revision that is tried runs, and waits for its confirmation until then.
 
-        Without a deadline it is kept and nothing more is asked of it. Secrets change in the same transaction.
+        Without a deadline it is kept and nothing more is asked of it. Secrets change in the same
+        transaction.
         """
 
     def keep_candidate(
