@@ -138,7 +138,7 @@ class _Edit:
         was = dict(zip(names, stood, strict=True))
         above = {name: before.end for name, before in zip(names[1:], blocks, strict=False)}
         lines: list[str] = []
-        wanted = self._at(path)
+        wanted = [] if (found := self._at(path)) is Mark.ABSENT else found
         order = self._wanted.orders.get(path) or [""] * len(wanted)
         for name, value in zip(order, wanted, strict=True):
             block = old.get(name)

@@ -191,3 +191,10 @@ def test_thousands_of_changes_cost_one_reading(monkeypatch: pytest.MonkeyPatch) 
         made.append(Change((*section, "tls"), Mark.ABSENT, "required"))
     assert done(*made).count("[destination_controls.") == 301
     assert len(counted) < 20
+
+
+def test_all_groups_of_a_listener_are_taken_away_with_their_lines_alone() -> None:
+    edited = done(set_to("listeners/In/sender_groups", Mark.ABSENT))
+    assert "sender_groups" not in edited
+    kept = [line for line in TEXT.split("[[listeners.In")[0].splitlines() if line.strip()]
+    assert all(line in edited for line in kept)

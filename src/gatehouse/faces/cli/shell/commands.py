@@ -7,7 +7,17 @@ What somebody may do is decided by the actions that a command uses, as for every
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gatehouse.faces.cli.shell import certificate, changes, listener, log_search, operation
+from gatehouse.faces.cli.shell import (
+    certificate,
+    changes,
+    destination,
+    listener,
+    log_search,
+    operation,
+    outgoing,
+    system,
+    tracing,
+)
 from gatehouse.faces.cli.shell.dialogue import Talk
 
 
@@ -20,28 +30,36 @@ class Command:
 
 
 COMMANDS: Mapping[str, Command] = {
+    "bounceconfig": Command("Set how long delivery is tried.", outgoing.bounce_config),
     "certconfig": Command("Make, sign and import certificates.", certificate.certificate_config),
     "clear": Command("Drop what is not committed.", changes.clear),
     "commit": Command("Make the changes run.", changes.commit),
     "commitdetail": Command("Show the last commit.", changes.commit_detail),
     "deleterecipients": Command("Remove messages from the queue.", operation.delete_recipients),
     "delivernow": Command("Try mail now.", operation.deliver_now),
+    "deliveryconfig": Command("Set how mail goes out.", outgoing.delivery_config),
+    "destconfig": Command("Set limits and TLS towards domains.", destination.destination_config),
     "findevent": Command("Show all log lines about a message.", log_search.find_event),
     "grep": Command("Show log lines with a text in them.", log_search.grep),
     "hoststatus": Command("Show one destination.", operation.host_status),
+    "interfaceconfig": Command("Set addresses and their names.", system.interface_config),
     "listenerconfig": Command("Set where mail comes in, and how.", listener.listener_config),
     "loadconfig": Command("Make a file the candidate.", changes.load_config),
     "resumedel": Command("Deliver to suspended domains again.", operation.resume_deliveries),
     "rollbackconfig": Command("Go back to an earlier configuration.", changes.roll_back),
     "saveconfig": Command("Write the configuration into a file.", changes.save_config),
+    "sethostname": Command("Set the name of this machine.", system.set_hostname),
     "showchanges": Command("Show what a commit would change.", changes.show_changes),
     "showconfig": Command("Print the configuration in force.", changes.show_config),
     "showrecipients": Command("List messages that wait.", operation.show_recipients),
+    "smtproutes": Command("Set where mail of a domain goes.", outgoing.smtp_routes),
     "status": Command("Show how the gateway is.", operation.status_short),
     "status detail": Command("Show how the gateway is, with everything.", operation.status_detail),
     "suspenddel": Command("Keep the mail of domains in the queue.", operation.suspend_deliveries),
     "tail": Command("Show the end of a log.", log_search.tail),
+    "tlsverify": Command("Test the TLS of a destination.", tracing.tls_verify),
     "tophosts": Command("List the destinations with the most mail.", operation.top_hosts),
+    "trace": Command("Say what would happen to a client, and why.", tracing.trace),
     "version": Command("Show which program this is.", operation.version),
     "workqueue": Command("Show how much mail waits.", operation.work_queue),
 }

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""destconfig: what delivery must and may do towards a domain."""
+
+from gatehouse.config import schema
+from gatehouse.faces.actions import certificates
+from gatehouse.faces.actions.action import Nothing
+from gatehouse.faces.cli.shell.candidate_edit import (
+    Draft,
+    attempt,
+    choose_name,
+    keep,
+    open_draft,
+)
+from gatehouse.faces.cli.shell.dialogue import (
+    Talk,
+    ask,
+    ask_number,
+    choose,
+    confirm,
+    do,
+    menu,
+    say,
+)
+from gatehouse.faces.cli.terminal import pairs
+from gatehouse.journal.escape import clean
+from gatehouse.mail import address
+from gatehouse.policy.destinations import DaneUse, LimitType
+from gatehouse.policy.outbound_tls import OutboundTlsLevel
+
+_SECTION = "destination_controls"
+_DEFAULT = schema.DEFAULT_DESTINATION
+_CONNECTIONS = 500  # what the modelled appliance proposes
+_MINUTES = 60
+# In the order of the modelled appliance's numbers.
+_LEVELS = (
+    (OutboundTlsLevel.NONE, "No"),
+    (OutboundTlsLevel.PREFERRED, "Preferred"),
+    (OutboundTlsLevel.REQUIRED, "Required"),
+    (OutboundTlsLevel.PREFERRED_VERIFY, "Preferred (Verify)"),
+    (OutboundTlsLevel.REQUIRED_VERIFY, "Required (Verify)"),
+    (OutboundTlsLevel.REQUIRED_VERIFY_HOSTED, "Required (Verify hosted domains)"),
+)
+_VALUES = tuple(level.value for level, _ in _LEVELS)
+_LIMITS = (LimitType.HOST.value, LimitType.MX_IP.value)
+_DANE = tuple(one.value for one in DaneUse)
+
+
+def destination_config() -> Talk[None]:
+    """The menu of destinations."""
+    draft = yield from open_draft()
+    while True:
+        yield from say("", f"{len(_domains(draft))} entries.")
+        word = yield from menu(
+            ("NEW", "Make an entry for a domain."),
+            ("EDIT", "Change an entry."),
+            ("DELETE", "Remove an entry."),
+            ("DEFAULT", "Change what holds for all others."),
+            ("PRINT", "Show all entries, or one with everything."),
+            ("SETUP", "Set certificate and alert for all deliveries."),
+            ("CLEAR", "Remove all entries."),
+        )
+        if word is None:
+            return
+        yield from attempt(_OPERATIONS[word](draft))
+        draft.revert()
+
+
+def _new(draft: Draft) -> Talk[None]:
+    taken = draft.names(_SECTION)
+
+    def check(answer: str) -> str | None:
+        if address.parse_domain(answer.removeprefix(".")) is None:
+            return "A domain, or .domain for all below it, is needed."
+        return "There is an entry for it already." if answer in taken else None
+
+    domain = yield from ask("Domain", check=check, help="domain, or .domain for all below it.")
+    draft.table(_SECTION, domain)
+    yield from _ask(draft, domain)
+
+
+def _edit(draft: Draft) -> Talk[None]:
+    domain = yield from choose_name("Which domain?", _domains(draft), "entry")
+    if domain is not None:
+        yield from _ask(draft, domain)
+
+
+def _delete(draft: Draft) -> Talk[None]:
+    domain = yield from choose_name("Which domain?", _domains(draft), "entry")
+    if domain is not None and (yield from confirm(f"Remove {domain}?")):
+        draft.put((_SECTION, domain), None)
+        yield from keep(draft)
+
+
+def _change_default(draft: Draft) -> Talk[None]:
+    yield from _ask(draft, _DEFAULT)
+
+
+def _print(draft: Draft) -> Talk[None]:
+    word = yield from menu(("LIST", "All entries."), ("DETAIL", "One with everything."))
+    if word is not None:
+        yield from (_list if word == "LIST" else _detail)(draft)
+
+
+def _list(draft: Draft) -> Talk[None]:
+    rows = [
+        (domain, str(draft.get(_SECTION, domain, "tls") or "as the default"))
+        for domain in draft.names(_SECTION)
+    ]
+    yield from say(pairs(rows) if rows else "There is no entry.")
+
+
+def _detail(draft: Draft) -> Talk[None]:
+    domain = yield from choose_name("Which domain?", draft.names(_SECTION), "entry")
+    if domain is not None:
+        written = draft.get(_SECTION, domain)
+        rows = [(field, str(value)) for field, value in written.items()]
+        yield from say(pairs(rows) if rows else clean(f"{domain}: all as the default."))
+
+
+def _setup(draft: Draft) -> Talk[None]:
+    held = yield from do(certificates.LIST, Nothing(), certificates.CertificateList)
+    names = [one.name for one in held.certificates]
+    old = draft.document.delivery
+    place = yield from choose(
+        "Certificate for outgoing TLS",
+        names,
+        names.index(old.certificate) if old.certificate in names else None,
+    )
+    if names[place] != old.certificate:
+        draft.put(("delivery", "certificate"), names[place])
+    alert = yield from confirm(
+        "Alert when a required TLS connection fails?", old.alert_on_required_tls_failure
+    )
+    if alert != old.alert_on_required_tls_failure:
+        draft.put(("delivery", "alert_on_required_tls_failure"), alert)
+    yield from keep(draft)
+
+
+def _clear(draft: Draft) -> Talk[None]:
+    if (yield from confirm("Remove all entries but the default?")):
+        for domain in _domains(draft):
+            draft.put((_SECTION, domain), None)
+        yield from keep(draft)
+
+
+_OPERATIONS = {
+    "NEW": _new,
+    "EDIT": _edit,
+    "DELETE": _delete,
+    "DEFAULT": _change_default,
+    "PRINT": _print,
+    "SETUP": _setup,
+    "CLEAR": _clear,
+}
+
+
+def _domains(draft: Draft) -> list[str]:
+    return [one for one in draft.names(_SECTION) if one != _DEFAULT]
+
+
+def _ask(draft: Draft, domain: str) -> Talk[None]:
+    """All questions about a domain, in the order of the modelled appliance."""
+    new = not draft.get(_SECTION, domain)
+    yield from _connections(draft, domain, new)
+    limited = yield from _recipients(draft, domain)
+    if limited or draft.get(_SECTION, domain, "max_connections") is not None:
+        old = draft.get(_SECTION, domain, "limit_type")
+        place = yield from choose(
+            "These limits count for",
+            ("The domain", "Each address of a mail exchanger"),
+            _LIMITS.index(old) if old in _LIMITS else 0,
+        )
+        draft.put((_SECTION, domain, "limit_type"), _LIMITS[place])
+    yield from _tls(draft, domain)
+    yield from _profile(draft, domain)
+    yield from keep(draft)
+
+
+def _connections(draft: Draft, domain: str, new: bool) -> Talk[None]:
+    path = (_SECTION, domain, "max_connections")
+    old = draft.get(*path)
+    limit = yield from confirm("Set a limit of connections?", new or old is not None)
+    number = (
+        (yield from ask_number("Connections at the same time", old or _CONNECTIONS, 1, 10_000))
+        if limit
+        else None
+    )
+    draft.put(path, number)
+
+
+def _recipients(draft: Draft, domain: str) -> Talk[bool]:
+    minutes, limit = ((_SECTION, domain, one) for one in ("recipient_minutes", "recipient_limit"))
+    old = draft.get(*limit)
+    limited = yield from confirm("Set a limit of recipients?", old is not None)
+    if limited:
+        before = draft.get(*minutes) or _MINUTES
+        draft.put(minutes, (yield from ask_number("In how many minutes?", before, 1, 60)))
+        number = yield from ask_number("Recipients in that time", old or 1, 1, 1_000_000)
+        draft.put(limit, number)
+    else:
+        draft.put(minutes, None)
+        draft.put(limit, None)
+    return limited
+
+
+def _tls(draft: Draft, domain: str) -> Talk[None]:
+    path = (_SECTION, domain, "tls")
+    old = draft.get(*path)
+    if not (yield from confirm("Set TLS for this domain?", old is not None)):
+        draft.put(path, None)
+        return
+    place = yield from choose(
+        "TLS",
+        [words for _, words in _LEVELS],
+        _VALUES.index(old) if old in _VALUES else 0,
+        help="The levels with Verify look at the certificate; Required never goes in clear.",
+    )
+    draft.put(path, _VALUES[place])
+    dane = (_SECTION, domain, "dane")
+    now = draft.get(*dane)
+    choices = ("As the default", *(one.capitalize() for one in _DANE))
+    chosen = yield from choose("DANE", choices, 1 + _DANE.index(now) if now in _DANE else 0)
+    draft.put(dane, _DANE[chosen - 1] if chosen else None)
+
+
+def _profile(draft: Draft, domain: str) -> Talk[None]:
+    names = [one for one in draft.names("bounce_profiles") if one != schema.DEFAULT_PROFILE]
+    if not names:
+        return
+    path = (_SECTION, domain, "bounce_profile")
+    old = draft.get(*path)
+    place = yield from choose(
+        "Bounce profile",
+        ("The default", *names),
+        1 + names.index(old) if old in names else 0,
+    )
+    draft.put(path, names[place - 1] if place else None)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A data directory to configure: dialogues are played on the real actions, without a gateway."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gatehouse import app
+from gatehouse.config import document, schema, text
+from gatehouse.faces.actions import configuration
+from gatehouse.faces.actions.action import Action, Nothing
+from gatehouse.faces.actions.carry import carry
+from gatehouse.faces.actions.errors import OperatorError
+from gatehouse.faces.cli.shell.session import Session
+from tests.unit.faces.cli.shell.playing import Script
+
+TEXT = """\
+format = 1
+
+[system]
+hostname = "gw1.example.com"
+
+[interfaces.PublicNet]
+address = "127.0.0.1"
+hostname = "mx.example.com"
+
+# a remark of the operator
+[listeners.InboundMail]
+type = "public"
+interface = "PublicNet"
+port = 2525
+recipient_access = [{ recipient = "example.com", access = "accept" }]
+
+[destination_controls.default]
+tls = "preferred"
+"""
+
+
+class Desk:
+    """Where an operator sits: a data directory, and sessions on it."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self.said: list[str] = []
+        _, store = app.open_house(data)
+        store.revisions.append(text=TEXT, operator="t", comment="test", committed_at=time.time())
+        store.close()
+
+    def carry(self, action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        return carry(action, given, self._data, "0", app.open_house)
+
+    def play(self, *answers: str) -> schema.Document:
+        """A recorded session; the candidate then."""
+        source = Script([*answers, "quit"])
+        status = Session(source, self.carry, who="ops", host="gw1.example.com").run()
+        self.said = source.transcript
+        assert status == 0, "\n".join(self.said)
+        assert self.said[-1] == "gw1.example.com> quit", "\n".join(self.said)
+        return self.candidate()
+
+    def text(self) -> str:
+        """The candidate's text, or what is in force."""
+        try:
+            shown = self.carry(configuration.SHOW, configuration.ShowInput(candidate=True))
+        except OperatorError:
+            shown = self.carry(configuration.SHOW, configuration.ShowInput())
+        assert isinstance(shown, configuration.Text)
+        return shown.text
+
+    def candidate(self) -> schema.Document:
+        parsed = text.parse(self.text().encode())
+        assert isinstance(parsed, text.Parsed)
+        read = document.read(parsed.values)
+        assert isinstance(read, schema.Document)
+        return read
+
+
+@pytest.fixture(scope="module")
+def _desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("shell") / "data")
+
+
+@pytest.fixture
+def desk(_desk: Desk) -> Iterator[Desk]:
+    yield _desk
+    _desk.carry(configuration.CLEAR, Nothing())

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration as a whole, certificates, and trace: on the real actions."""
+
+from pathlib import Path
+
+from gatehouse.faces.actions import configuration
+from tests.unit.faces.cli.shell.conftest import Desk
+
+
+def history(desk: Desk) -> list[str]:
+    found = desk.carry(configuration.HISTORY, configuration.HistoryInput(limit=3))
+    assert isinstance(found, configuration.History)
+    return [one.comment for one in found.revisions]
+
+
+def test_changes_are_shown_committed_and_taken_back(desk: Desk) -> None:
+    before = desk.text()
+    desk.play(
+        "sethostname gw3.example.com", "showchanges", "commit", "another name", "commitdetail"
+    )
+    assert any("gw3.example.com" in line for line in desk.said)
+    assert any(line.startswith("Changes committed: ") for line in desk.said)
+    assert history(desk)[0] == "another name"
+    desk.play("rollbackconfig", "1", "Y")
+    assert desk.text() == before
+
+
+def test_changes_are_dropped_when_that_is_confirmed(desk: Desk) -> None:
+    assert desk.play("sethostname x.example", "clear", "N").system.hostname == "x.example"
+    assert desk.play("clearchanges", "Y").system.hostname == "gw1.example.com"
+
+
+def test_the_configuration_goes_into_a_file_and_comes_back(desk: Desk, tmp_path: Path) -> None:
+    path = str(tmp_path / "saved.toml")
+    desk.play("saveconfig", path)
+    Path(path).write_text(Path(path).read_text().replace("gw1.", "gw7."))
+    assert desk.play("loadconfig", path).system.hostname == "gw7.example.com"
+
+
+def test_what_somebody_else_put_into_the_candidate_is_not_overwritten(desk: Desk) -> None:
+    first = desk.play("smtproutes", "NEW", "a.example", "192.0.2.1:25", "")
+    assert first.smtp_routes
+    second = desk.play("smtproutes", "NEW", "b.example", "192.0.2.2:25", "")
+    assert set(second.smtp_routes) == {"a.example", "b.example"}
+
+
+def test_a_certificate_is_made_exported_and_imported(desk: Desk, tmp_path: Path) -> None:
+    path = str(tmp_path / "mx.p12")
+    desk.play("certconfig", "NEW", "mx", "mx.example.com", *[""] * 6, "90", "1", "PRINT", "")
+    assert "mx: not used" in desk.said
+    desk.play("certconfig", "EXPORT", "mx", path, "a password", "N", "")
+    assert Path(path).stat().st_mode & 0o777 == 0o600
+    desk.play("certconfig", "IMPORT", "mx2", path, "a password", "EDIT", "mx2", "CSR", "")
+    assert not any("a password" in line for line in desk.said)
+    assert any("imported" in line for line in desk.said)
+    assert any("commit" in line for line in desk.said)  # the request comes after the commit
+    desk.play("certconfig", "DELETE", "mx2", "Y", "EDIT", "mx", "SHOW", "")
+
+
+def test_trace_sees_what_is_not_committed(desk: Desk) -> None:
+    questions = ["192.0.2.7", "mx.a.example", "1", "", "N", "a@a.example", "b@example.com"]
+    desk.play("trace", *questions)
+    assert not any("530" in line for line in desk.said)
+    way = ["listenerconfig", "EDIT", "1", "HOSTACCESS", "DEFAULT", *[""] * 4, "N", "", ""]
+    desk.play(*way, "3", "N", "1", "", "", "", "trace", *questions)
+    assert any("530" in line for line in desk.said)
+
+
+def test_looking_at_what_waits(desk: Desk) -> None:
+    desk.play(
+        *["status", "status detail", "hoststatus a.example", "tophosts", "version"],
+        *["workqueue", "STATUS", "showrecipients", "3", "deleterecipients", "2", "<>"],
+        *["delivernow", "2", "suspenddel", "a.example", "resumedel", "ALL", "showconfig"],
+    )
+    assert "The queue is empty." in desk.said
+    assert "No message fits." in desk.said

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""destconfig: answers in, changes of the candidate out."""
+
+import pytest
+
+from gatehouse.policy.outbound_tls import OutboundTlsLevel
+from tests.unit.faces.cli.shell.conftest import Desk
+
+
+def test_an_entry_with_the_answers_of_the_appliance(desk: Desk) -> None:
+    new = ["NEW", "bank.example", "Y", "20", "Y", "30", "180", "2", "Y", "6", "3"]
+    made = desk.play("destconfig", *new, "").destination_controls["bank.example"]
+    assert made.model_dump(mode="json", exclude_unset=True) == {
+        "max_connections": 20,
+        "recipient_minutes": 30,
+        "recipient_limit": 180,
+        "limit_type": "mx-ip",
+        "tls": "required-verify-hosted",
+        "dane": "opportunistic",
+    }
+
+
+@pytest.mark.parametrize(("number", "level"), list(enumerate(["none", "preferred", "required"], 1)))
+def test_the_numbers_of_levels_are_those_of_the_appliance(
+    desk: Desk, number: int, level: str
+) -> None:
+    made = desk.play("destconfig", "NEW", "a.example", "N", "N", "Y", str(number), "1", "")
+    assert made.destination_controls["a.example"].tls is OutboundTlsLevel(level)
+
+
+def test_an_entry_is_changed_shown_and_removed(desk: Desk) -> None:
+    desk.play("destconfig", "NEW", "a.example", "N", "N", "Y", "3", "1", "")
+    made = desk.play(
+        *["destconfig", "EDIT", "1", "N", "N", "N", "PRINT", "LIST", "PRINT", "DETAIL", "1", ""]
+    )
+    assert made.destination_controls["a.example"].model_fields_set == set()
+    assert "a.example: as the default" in desk.said
+    assert "a.example" not in desk.play("destconfig", "DELETE", "1", "Y", "").destination_controls
+
+
+def test_the_default_and_the_settings_of_all(desk: Desk) -> None:
+    made = desk.play("destconfig", "DEFAULT", "N", "N", "Y", "5", "1", "SETUP", "1", "N", "")
+    assert made.destination_controls["default"].tls is OutboundTlsLevel.REQUIRED_VERIFY
+    assert made.delivery.alert_on_required_tls_failure is False
+
+
+def test_all_entries_are_removed_but_the_default(desk: Desk) -> None:
+    desk.play("destconfig", "NEW", "a.example", "N", "N", "Y", "3", "1", "")
+    assert set(desk.play("destconfig", "CLEAR", "Y", "").destination_controls) == {"default"}
+
+
+def test_what_is_no_domain_is_refused_where_it_is_typed(desk: Desk) -> None:
+    desk.play("destconfig", "NEW", "no domain", ".a.example", "N", "N", "N", "")
+    assert "A domain, or .domain for all below it, is needed." in desk.said
+    assert ".a.example" in desk.candidate().destination_controls

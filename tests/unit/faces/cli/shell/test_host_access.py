@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""hostaccess and rcptaccess: answers in, changes of the candidate out."""
+
+from pathlib import Path
+
+from gatehouse.policy.mail_flow import Behavior
+from tests.unit.faces.cli.shell.conftest import Desk
+
+HAT = ("listenerconfig", "EDIT", "1", "HOSTACCESS")
+RAT = ("listenerconfig", "EDIT", "1", "RCPTACCESS")
+OUT = ("", "", "")
+USUAL = ["ALLOWED_LIST", "BLOCKED_LIST", "SUSPECTLIST", "UNKNOWNLIST", "ALL"]
+
+
+def groups(desk: Desk, *answers: str) -> dict[str | None, list[str]]:
+    made = desk.play(*HAT, *answers, *OUT)
+    return {one.name: one.members for one in made.listeners["InboundMail"].sender_groups}
+
+
+def recipients(desk: Desk, *answers: str) -> list[tuple[str, str]]:
+    made = desk.play(*RAT, *answers, *OUT)
+    entries = made.listeners["InboundMail"].recipient_access
+    return [(one.recipient, one.access) for one in entries]
+
+
+def test_a_new_group_stands_above_the_closing_one(desk: Desk) -> None:
+    found = groups(desk, "NEW", "1", "PARTNERS", ".bank.example, 192.0.2.0/24", "TRUSTED")
+    assert list(found) == [*USUAL[:-1], "PARTNERS", "ALL"]
+    assert found["PARTNERS"] == [".bank.example", "192.0.2.0/24"]
+
+
+def test_members_come_and_go(desk: Desk) -> None:
+    assert groups(desk, "EDIT", "1", "1", "NEW", "192.0.2.7 .a.example")["ALLOWED_LIST"] == [
+        "192.0.2.7",
+        ".a.example",
+    ]
+    assert groups(desk, "EDIT", "1", "1", "DELETE", ".A.example")["ALLOWED_LIST"] == ["192.0.2.7"]
+
+
+def test_a_member_that_is_none_is_refused_where_it_is_typed(desk: Desk) -> None:
+    groups(desk, "EDIT", "1", "1", "NEW", "192.0.2.300", "192.0.2.30")
+    assert any(line.startswith("192.0.2.300: ") for line in desk.said)
+
+
+def test_groups_move_and_go_but_the_last_stays(desk: Desk) -> None:
+    found = groups(desk, "MOVE", "2", "1", "MOVE", "5", "DELETE", "1", "3", "Y", "DELETE", "1", "4")
+    assert list(found) == ["BLOCKED_LIST", "ALLOWED_LIST", "UNKNOWNLIST", "ALL"]
+    assert "The last entry, ALL, cannot be moved." in desk.said
+    assert "The last entry, ALL, cannot be removed." in desk.said
+    assert groups(desk, "CLEAR", "Y") == {}
+
+
+def test_a_policy_is_made_used_and_removed(desk: Desk) -> None:
+    made = desk.play(
+        *HAT, "NEW", "2", "PARTNER", "RELAY", "Y", "EDIT", "1", "1", "POLICY", "PARTNER", *OUT
+    )
+    assert made.mail_flow_policies["PARTNER"].behavior is Behavior.RELAY
+    assert made.listeners["InboundMail"].sender_groups[0].policy == "PARTNER"
+    desk.play(*HAT, "DELETE", "2", "1", "Y", *OUT)
+    assert "Nothing was changed." in desk.said  # it is in use
+    groups(desk, "CLEAR", "Y", "DELETE", "2", "1", "Y")
+    assert desk.candidate().mail_flow_policies == {}
+
+
+def test_a_table_goes_into_a_file_and_comes_back(desk: Desk, tmp_path: Path) -> None:
+    hat, rat = str(tmp_path / "hat.txt"), str(tmp_path / "rat.txt")
+    groups(desk, "EXPORT", hat, "PRINT")
+    assert "UNKNOWNLIST" in Path(hat).read_text()
+    Path(hat).write_text(Path(hat).read_text().replace("UNKNOWNLIST", "STRANGERS"))
+    assert "STRANGERS" in groups(desk, "IMPORT", hat)
+    recipients(desk, "EXPORT", rat)
+    Path(rat).write_text(Path(rat).read_text().replace("example.com", "example.net"))
+    assert recipients(desk, "IMPORT", rat, "PRINT")[0] == ("example.net", "accept")
+
+
+def test_a_file_that_is_not_there_leaves_the_menu_open(desk: Desk, tmp_path: Path) -> None:
+    found = groups(desk, "IMPORT", str(tmp_path / "none"), "EDIT", "1", "1", "NEW", "192.0.2.7")
+    assert found["ALLOWED_LIST"] == ["192.0.2.7"]
+
+
+def test_recipients_are_added_above_all_changed_and_removed(desk: Desk) -> None:
+    assert recipients(desk, "NEW", "ALL", "2", "N", "NEW", "a.example b.example", "1") == [
+        ("example.com", "accept"),
+        ("a.example", "accept"),
+        ("b.example", "accept"),
+        ("ALL", "reject"),
+    ]
+    found = recipients(desk, "EDIT", "2", "2", "Y", "551", "moved away", "DELETE", "3")
+    assert found == [("example.com", "accept"), ("a.example", "reject"), ("ALL", "reject")]
+    entry = desk.candidate().listeners["InboundMail"].recipient_access[1]
+    assert (entry.code, entry.text) == (551, "moved away")
+    assert recipients(desk, "CLEAR", "Y", "EDIT") == []

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""listenerconfig: answers in, changes of the candidate out."""
+
+from gatehouse.policy.mail_flow import TlsDemand
+from tests.unit.faces.cli.shell.conftest import Desk
+
+DEFAULTS = [""] * 4 + ["N", "", ""]  # of the policy's questions in front of TLS
+
+
+def test_a_public_listener_is_made(desk: Desk) -> None:
+    new = ["NEW", "Public", "EdgeIn", "1", "1", "2526", "example.com, .example.org", "N"]
+    made = desk.play("listenerconfig", *new, "")
+    assert (made.listeners["EdgeIn"].port, made.listeners["EdgeIn"].type) == (2526, "public")
+    recipients = [one.recipient for one in made.listeners["EdgeIn"].recipient_access]
+    assert recipients == ["example.com", ".example.org"]
+    assert "# a remark of the operator" in desk.text()
+    assert "Name: EdgeIn" in desk.said
+
+
+def test_a_private_listener_relays_for_the_hosts_that_were_named(desk: Desk) -> None:
+    made = desk.play("listenerconfig", "NEW", "1", "Out", "1", "2", "", "10.0.0.0/8", "N", "")
+    listener = made.listeners["Out"]
+    assert (listener.tls_mode, listener.port) == ("implicit", 465)
+    assert [(one.name, one.members, one.policy) for one in listener.sender_groups] == [
+        ("RELAYLIST", ["10.0.0.0/8"], "RELAYED"),
+        ("ALL", ["ALL"], "BLOCKED"),
+    ]
+
+
+def test_the_third_choice_demands_tls_and_leads_to_certconfig(desk: Desk) -> None:
+    way = ["listenerconfig", "EDIT", "1", "HOSTACCESS", "DEFAULT"]
+    made = desk.play(*way, *DEFAULTS, "3", "N", "1", "", "", "")
+    policy = made.mail_flow_policies["default"]
+    assert policy.tls is TlsDemand.REQUIRED
+    assert policy.model_fields_set == {"tls"}  # what was not changed goes on being inherited
+    assert any("certconfig" in line for line in desk.said)
+    assert desk.said.count("TLS: No") == 1
+    assert "TLS: Required" in desk.said
+
+
+def test_preferred_tls_takes_senders_that_must_use_it(desk: Desk) -> None:
+    way = ["listenerconfig", "EDIT", "1", "HOSTACCESS", "DEFAULT"]
+    made = desk.play(*way, *DEFAULTS, "2", "bank.example, .x.example", "Y", "2", "N", "", "", "")
+    policy = made.mail_flow_policies["default"]
+    assert policy.tls is TlsDemand.PREFERRED
+    assert policy.tls_mandatory_list == ["bank.example", ".x.example"]
+    assert (policy.verify_client_certificate, policy.auth_needs_tls) == (True, False)
+
+
+def test_sizes_and_numbers_of_a_policy(desk: Desk) -> None:
+    way = ["listenerconfig", "EDIT", "1", "HOSTACCESS", "DEFAULT", "20m", "5", "6", "7"]
+    made = desk.play(*way, "Y", "221", "go on", "8", "9", "1", "1", "", "", "")
+    policy = made.mail_flow_policies["default"]
+    assert policy.max_message_size == 20 * 2**20
+    assert (policy.max_connections_per_client, policy.max_messages_per_connection) == (5, 6)
+    assert (policy.max_recipients_per_message, policy.max_recipients_per_hour) == (7, 8)
+    assert (policy.dhap_limit, policy.banner_code, policy.banner_text) == (9, 221, "go on")
+
+
+def test_name_interface_limits_and_setup(desk: Desk) -> None:
+    made = desk.play(
+        *["listenerconfig", "EDIT", "InboundMail", "LIMITS", "50", "NAME", "Edge"],
+        *["INTERFACE", "1", "2600", "SETUP", "example.org", "Y", "60", "", "", ""],
+    )
+    assert set(made.listeners) == {"Edge"}
+    edge = made.listeners["Edge"]
+    assert (edge.max_concurrency, edge.port, edge.default_domain) == (50, 2600, "example.org")
+    assert (edge.delayed_reject, edge.idle_timeout) == (True, 60)
+    assert "connection_timeout" not in edge.model_fields_set
+
+
+def test_a_certificate_is_assigned_from_the_list(desk: Desk) -> None:
+    made = desk.play(
+        *["certconfig", "NEW", "mx", "mx.example.com", *[""] * 6, "90", "1", ""],
+        *["listenerconfig", "EDIT", "1", "CERTIFICATE", "2", "LIMITS", "7", "", ""],
+    )
+    assert made.listeners["InboundMail"].certificate == "mx"
+    assert made.listeners["InboundMail"].max_concurrency == 7
+
+
+def test_a_listener_is_removed_only_when_that_is_confirmed(desk: Desk) -> None:
+    two = ["NEW", "", "Two", "", "", "2526", "example.com", "N"]
+    assert "Two" in desk.play("listenerconfig", *two, "DELETE", "2", "N", "").listeners
+    assert "Two" not in desk.play("listenerconfig", "DELETE", "2", "Y", "").listeners
+
+
+def test_what_the_check_refuses_is_said_and_not_kept(desk: Desk) -> None:
+    same = ["NEW", "", "Two", "", "", "2525", "example.com"]
+    assert "Two" not in desk.play("listenerconfig", *same, "").listeners
+    assert "Nothing was changed." in desk.said

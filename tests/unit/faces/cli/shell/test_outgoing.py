@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How mail goes out, and the names of this machine: answers in, changes of the candidate out."""
+
+from tests.unit.faces.cli.shell.conftest import Desk
+
+
+def test_the_interface_of_deliveries_is_set_and_taken_away(desk: Desk) -> None:
+    assert desk.play("deliveryconfig", "2", "").delivery.interface == "PublicNet"
+    assert desk.play("deliveryconfig", "1", "").delivery.interface is None
+
+
+def test_routes(desk: Desk) -> None:
+    new = ["NEW", "a.example", "192.0.2.1:2525, mx.a.example:25", "NEW", ".", "192.0.2.2:25"]
+    assert desk.play("smtproutes", *new, "PRINT", "").smtp_routes == {
+        "a.example": ["192.0.2.1:2525", "mx.a.example:25"],
+        ".": ["192.0.2.2:25"],
+    }
+    assert "a.example: 192.0.2.1:2525, mx.a.example:25" in desk.said
+    made = desk.play("smtproutes", "EDIT", "1", "192.0.2.9:25", "DELETE", "2", "")
+    assert made.smtp_routes == {"a.example": ["192.0.2.9:25"]}
+    assert desk.play("smtproutes", "CLEAR", "Y", "").smtp_routes == {}
+
+
+def test_bounce_profiles_inherit_what_is_not_said(desk: Desk) -> None:
+    made = desk.play("bounceconfig", "NEW", "quick", "5", "1h", "", "", "30m", "Y", "")
+    quick = made.bounce_profiles["quick"]
+    assert quick.model_fields_set == {"max_retries", "max_time", "max_time_tls", "delay_warnings"}
+    assert (quick.max_retries, quick.max_time, quick.max_time_tls) == (5, 3600, 1800)
+    made = desk.play("bounceconfig", "EDIT", "2", "none", "soon", "2h", "", "", "", "", "")
+    assert made.bounce_profiles["quick"].max_retries is None
+    assert made.bounce_profiles["quick"].max_time == 7200
+    assert "quick" not in desk.play("bounceconfig", "DELETE", "1", "Y", "").bounce_profiles
+
+
+def test_the_name_of_the_machine(desk: Desk) -> None:
+    assert desk.play("sethostname gw2.example.com").system.hostname == "gw2.example.com"
+
+
+def test_interfaces(desk: Desk) -> None:
+    made = desk.play("interfaceconfig", "NEW", "Inside", "10.0.0.300", "10.0.0.1", "in.example", "")
+    assert made.interfaces["Inside"].address == "10.0.0.1"
+    assert "An IPv4 or IPv6 address is needed." in desk.said
+    made = desk.play("interfaceconfig", "EDIT", "Inside", "", "none", "")
+    assert made.interfaces["Inside"].hostname is None
+    assert set(desk.play("interfaceconfig", "DELETE", "2", "Y", "").interfaces) == {"PublicNet"}
+
+
+def test_an_interface_in_use_stays(desk: Desk) -> None:
+    assert "PublicNet" in desk.play("interfaceconfig", "DELETE", "1", "Y", "").interfaces
+    assert "Nothing was changed." in desk.said
