@@ -84,7 +84,6 @@ def run_gateway(data: Path) -> int:
     try:
         directory, store = open_house(data)
         lock = directory.lock()
-        _first_administrator(store)
     except StoreError as error:
         print(f"gatehouse: {error}", file=sys.stderr)
         return 1
@@ -97,8 +96,16 @@ def run_gateway(data: Path) -> int:
 
 
 def _first_administrator(store: SqliteStore) -> None:
-    """Show the password of a new administrator, this once; never to what keeps what it is told."""
-    password = ensure_administrator(store, SYSTEM_CLOCK.wall())
+    """Show the password of a new administrator, this once; never to what keeps what it is told.
+
+    Done when the gateway serves: a start that fails makes nobody whose password was not seen.
+    """
+    try:
+        password = ensure_administrator(store, SYSTEM_CLOCK.wall())
+    except StoreError as error:
+        # Mail moves without one, and the next start tries again.
+        print(f"gatehouse: no administrator could be made: {error}", file=sys.stderr, flush=True)
+        return
     if password is None:
         return
     if _goes_to_the_journal(sys.stdout.fileno()):
@@ -250,6 +257,8 @@ class _Gateway:
             await conductor.stop()
             return 1
         self._announce(conductor)
+        await asyncio.to_thread(_first_administrator, self._store)
+        print(f"Mail log: {self._log.mail.path}", flush=True)
         self._tasks.start(self._schedule(conductor).run(), "schedule")
         confirmation = Schedule((trials.job(),), SYSTEM_CLOCK, self._report, LOOK_SECONDS)
         self._tasks.start(confirmation.run(), "confirmation")
@@ -272,7 +281,6 @@ class _Gateway:
                 f"{one.name}: {one.type.value} listener on {one.interface.address} port {one.port}",
                 flush=True,
             )
-        print(f"Mail log: {self._log.mail.path}", flush=True)
 
 
 def _notify(state: str) -> None:
