@@ -56,6 +56,7 @@ class DsnReport:
     smtputf8: bool = False  # of the original transaction
     original: bytes = b""  # its first octets, at least MAX_COPY if it has them
     original_size: int = 0
+    max_copy: int = MAX_COPY  # a larger original goes back as headers only
 
 
 def wanted(
@@ -255,7 +256,7 @@ def _copy_part(report: DsnReport, utf8: bool) -> bytes:
         _gravest(report) is Action.FAILED
         and report.ret is not Ret.HDRS
         and not report.requiretls  # RFC 8689 §5: the way back may be in clear
-        and report.original_size <= MAX_COPY
+        and report.original_size <= report.max_copy
         and len(report.original) == report.original_size
     )
     if whole:

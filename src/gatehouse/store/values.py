@@ -94,7 +94,7 @@ class Deferred:
     reply: str = ""
     enhanced: str = ""
     tried_at: float | None = None
-    delay_notified: bool = False
+    delay_notified: int = 0  # delay warnings that its sender got
 
 
 Outcome = Delivered | Bounced | Deferred
@@ -260,7 +260,7 @@ class QueuedRecipient(msgspec.Struct, frozen=True, kw_only=True):
     last_reply: str
     last_enhanced: str
     last_tried_at: float | None
-    delay_notified: bool
+    delay_notified: int
 
 
 class QueuedMessage(msgspec.Struct, frozen=True, kw_only=True):

@@ -184,6 +184,13 @@ def test_a_small_failed_message_goes_back_octet_for_octet() -> None:
         )
 
 
+def test_how_large_an_original_may_be_to_go_back_is_the_callers() -> None:
+    original = b"Subject: x\r\n\r\n" + b"secret line\r\n" * 3000
+    given = {"original": original, "original_size": len(original)}
+    assert b"secret line" in build(report(**given, max_copy=len(original)))
+    assert b"secret line" not in build(report(**given, max_copy=len(original) - 1))
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -188,5 +188,5 @@ def _recipient(one: values.QueuedRecipient) -> RecipientView:
         next_try_at=_maybe(one.next_at),
         last_tried_at=_maybe(one.last_tried_at),
         last_reply=one.last_reply,
-        delay_reported=one.delay_notified,
+        delay_reported=one.delay_notified > 0,
     )

@@ -52,6 +52,14 @@ class Entry:
     replied: bool = False  # `diagnostic` is a server's reply
 
 
+@dataclass(frozen=True, slots=True)
+class _Original:
+    """What a report is about: its first octets, and how large it may be to go back whole."""
+
+    octets: bytes
+    max_copy: int
+
+
 class Reporter:
     """Makes reports and announces them once they are queued."""
 
@@ -71,9 +79,17 @@ class Reporter:
         self.lifetime = retry.DEFAULT_MAX_TIME
 
     def reports(
-        self, kind: Kind, message: values.QueuedMessage, entries: list[Entry], now: float
+        self,
+        kind: Kind,
+        message: values.QueuedMessage,
+        entries: list[Entry],
+        now: float,
+        max_copy: int = dsn.MAX_COPY,
     ) -> list[values.NewMessage]:
-        """The reports that the sender wants about these recipients; none for the null sender."""
+        """The reports that the sender wants about these recipients; none for the null sender.
+
+        An original of more than `max_copy` octets goes back as headers only.
+        """
         sender = message.sender
         if sender is None:
             return []
@@ -84,34 +100,35 @@ class Reporter:
         ]
         if not due:
             return []
-        original = self._original(message)
-        end = header_end(original)
-        if scan(original[:end] if end >= 0 else original).auto_submitted:
+        octets = self._read(message, max(_MAX_ORIGINAL, max_copy))
+        end = header_end(octets)
+        if scan(octets[:end] if end >= 0 else octets).auto_submitted:
             return []
+        original = _Original(octets, max_copy)
         size = dsn.RECIPIENTS_PER_REPORT
         return [
             self._write(kind, message, due[start : start + size], original, now)
             for start in range(0, len(due), size)
         ]
 
-    def _original(self, message: values.QueuedMessage) -> bytes:
+    def _read(self, message: values.QueuedMessage, most: int) -> bytes:
         """The first octets of the message; nothing when they cannot be read any more."""
         taken = b""
         try:
             for chunk in self._reader.read(message.body):
                 taken += chunk
-                if len(taken) >= _MAX_ORIGINAL:
+                if len(taken) >= most:
                     break
         except StoreError:
             return b""
-        return taken[:_MAX_ORIGINAL]
+        return taken[:most]
 
     def _write(
         self,
         kind: Kind,
         message: values.QueuedMessage,
         entries: list[Entry],
-        original: bytes,
+        original: _Original,
         now: float,
     ) -> values.NewMessage:
         assert message.sender is not None
@@ -128,8 +145,9 @@ class Reporter:
             ret=message.ret,
             requiretls=message.requiretls,
             smtputf8=message.smtputf8,
-            original=original,
+            original=original.octets,
             original_size=message.size,
+            max_copy=original.max_copy,
         )
         content = dsn.build(report)
         self._texts[mid] = content

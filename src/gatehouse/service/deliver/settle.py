@@ -256,8 +256,15 @@ class _Settlement:
             named = bounce.classify_trouble(bounce.Trouble.EXPIRED)
             self._bounce(recipient, replace(fate, enhanced=named.enhanced, text=named.text))
             return
-        warn = not recipient.delay_notified and retry.warning_due(
-            profile, attempts, warnings_sent=0, last_warning_at=None, now=now
+        warned = recipient.delay_notified
+        # The first is due at the second failure, the others each interval after the message came.
+        last = message.received_at + (warned - 1) * profile.delay_warning_interval
+        warn = retry.warning_due(
+            profile,
+            attempts,
+            warnings_sent=warned,
+            last_warning_at=last if warned else None,
+            now=now,
         )
         self._outcomes.append(
             values.Deferred(
@@ -267,7 +274,7 @@ class _Settlement:
                 reply=fate.reply,
                 enhanced=fate.enhanced,
                 tried_at=now,
-                delay_notified=recipient.delay_notified or warn,
+                delay_notified=warned + warn,
             )
         )
         self._record(facts.RecipientDelayed(**self._failure(recipient, fate)))
@@ -278,8 +285,9 @@ class _Settlement:
 
     def _report(self, kind: Kind, entries: list[Entry]) -> None:
         if entries:
-            reporter = self._settler.reporter
-            self._reports += reporter.reports(kind, self._message, entries, self._now)
+            reporter, domain = self._settler.reporter, entries[0].recipient.recipient.address.domain
+            most = self._settler.profile_of(domain).max_bounce_copy
+            self._reports += reporter.reports(kind, self._message, entries, self._now, most)
 
 
 def _entry(recipient: values.QueuedRecipient, fate: Failed, retry_until: float | None) -> Entry:

@@ -139,7 +139,7 @@ def _queued_recipient(row: Row) -> QueuedRecipient:
         last_reply=row[8],
         last_enhanced=row[9],
         last_tried_at=row[10],
-        delay_notified=bool(row[11]),
+        delay_notified=row[11],
     )
 
 

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from gatehouse.journal import facts
@@ -105,7 +106,7 @@ def message(
     notify: frozenset[Notify] | None = None,
     received_at: float = NOW - 10,
     tries: int = 0,
-    delay_notified: bool = False,
+    delay_notified: int = 0,
 ) -> values.QueuedMessage:
     recipients = tuple(
         values.QueuedRecipient(
@@ -238,6 +239,24 @@ def test_a_profile_without_bounces_tells_nobody() -> None:
     play(body)
 
 
+def test_the_profile_says_how_large_an_original_goes_back() -> None:
+    async def body(scene: Scene) -> None:
+        asked: list[int] = []
+        write = scene.settler.reporter.reports
+
+        def noted(*given: Any) -> list[values.NewMessage]:
+            asked.append(given[4])
+            return write(*given)
+
+        scene.settler.reporter.reports = noted  # type: ignore[method-assign, assignment]
+        await scene.settle(message("a"), r0=NEVER)
+        scene.settler.profile_of = lambda _: BounceProfile(max_bounce_copy=77)
+        await scene.settle(message("a"), r0=NEVER)
+        assert asked == [10 * 1024, 77]
+
+    play(body)
+
+
 def test_success_is_told_only_where_the_next_server_will_not() -> None:
     async def body(scene: Scene) -> None:
         wants = frozenset({Notify.SUCCESS})
@@ -258,8 +277,30 @@ def test_a_late_message_is_warned_of_once_if_the_profile_says_so() -> None:
         (outcome,) = written.outcomes
         assert isinstance(outcome, values.Deferred)
         assert outcome.delay_notified
-        again = await scene.settle(message("a", tries=2, delay_notified=True), r0=LATER)
+        again = await scene.settle(message("a", tries=2, delay_notified=1), r0=LATER)
         assert again.generated == ()
+
+    play(body)
+
+
+@pytest.mark.parametrize(
+    ("late", "warned", "due"),
+    [(3599, 1, False), (3600, 1, True), (7199, 2, False), (7200, 2, True), (99_999, 3, False)],
+)
+def test_further_warnings_follow_at_their_interval_up_to_their_number(
+    late: int, warned: int, due: bool
+) -> None:
+    async def body(scene: Scene) -> None:
+        scene.settler.profile_of = lambda _: BounceProfile(
+            delay_warnings=True, delay_warning_interval=3600.0, max_delay_warnings=3
+        )
+        old = message("a", tries=5, delay_notified=warned)
+        old = msgspec.structs.replace(old, received_at=scene.settler.wall() - late)
+        written = await scene.settle(old, r0=LATER)
+        assert len(written.generated) == due
+        (outcome,) = written.outcomes
+        assert isinstance(outcome, values.Deferred)
+        assert outcome.delay_notified == warned + due
 
     play(body)
 
