@@ -390,11 +390,22 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What one operator has prepared, and the revision that it was made from."""
+
+    operator: str
+    base: int
+    text: str = field(repr=False)
+    changed_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewRevision:
     """A configuration to commit, with the secrets that change in the same transaction.
 
     None takes a secret away. `after`: refused with `StoreMoved` unless this revision is the last.
-    `candidate`: the operator whose candidate it was, which is forgotten. Without a `trial` the one
+    `candidate`: the operator whose candidate it was, which is forgotten. `gives_back`: a candidate
+    that is kept, unless its operator has another. Without a `trial` the one
     that there may be goes on, unless `ends_trial`.
     """
 
@@ -408,16 +419,7 @@ class NewRevision:
     trial: NewTrial | None = None
     ends_trial: bool = False
     candidate: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """What one operator has prepared, and the revision that it was made from."""
-
-    operator: str
-    base: int
-    text: str = field(repr=False)
-    changed_at: float
+    gives_back: Candidate | None = None
 
 
 @dataclass(frozen=True, slots=True)

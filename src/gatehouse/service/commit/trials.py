@@ -84,7 +84,8 @@ def go_back(store: Store, trial: Trial, kind: RevisionKind, comment: str, now: f
     good, tried = store.revisions.get(trial.good), store.revisions.get(trial.revision)
     assert good is not None, "revisions are never removed"
     assert tried is not None, "revisions are never removed"
-    number = store.commit_revision(
+    mended = Candidate(operator=tried.operator, base=good.number, text=tried.text, changed_at=now)
+    return store.commit_revision(
         NewRevision(
             text=good.text,
             operator=_OPERATOR,
@@ -93,14 +94,9 @@ def go_back(store: Store, trial: Trial, kind: RevisionKind, comment: str, now: f
             secrets={**_undo(store), UNDO: None},
             kind=kind,
             ends_trial=True,
+            gives_back=mended if tried.kind is RevisionKind.COMMIT else None,
         )
     )
-    if tried.kind is RevisionKind.COMMIT and store.candidates.get(tried.operator) is None:
-        mended = Candidate(
-            operator=tried.operator, base=good.number, text=tried.text, changed_at=now
-        )
-        store.candidates.put(mended)
-    return number
 
 
 def _undo(store: Store) -> dict[str, bytes | None]:

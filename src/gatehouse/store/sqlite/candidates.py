@@ -31,6 +31,11 @@ class SqliteCandidates:
         row = (one.operator, one.base, one.text, one.changed_at)
         connection.execute(_QUERIES["put"], row)
 
+    def give_back(self, connection: apsw.Connection, one: Candidate) -> None:
+        """Put it into a transaction of the caller's, unless the operator has another."""
+        row = (one.operator, one.base, one.text, one.changed_at)
+        connection.execute(_QUERIES["give_back"], row)
+
     def remove(self, operator: str) -> bool:
         """Forget it; False when there was none."""
         with self._database.transaction() as connection:

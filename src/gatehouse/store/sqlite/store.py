@@ -89,6 +89,8 @@ class SqliteStore:
                 self.trials.end(connection)
             if new.candidate is not None:
                 self.candidates.strike(connection, new.candidate)
+            if new.gives_back is not None:
+                self.candidates.give_back(connection, new.gives_back)
             return number
 
     def settle_trial(
