@@ -26,7 +26,7 @@ from gatehouse.service.deliver.failures import NotConnected
 from gatehouse.service.deliver.rehearsal import HostWalk, Rehearsal, Visit, Walk
 from gatehouse.service.trust import keyring
 
-# Who fits no entry about particular senders (RFC 2606 §2: the name is nobody's).
+# Who fits no entry about particular senders: the name is nobody's, and reserved for that.
 _ANYBODY = Address("anybody", "anybody", "sender.invalid", False)
 _EVERYTHING = ""  # the store's name for all destinations
 
