@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only the machine can say is said before the commit, and counts what waits with it."""
+
+import socket
+from datetime import UTC, datetime
+
+import pytest
+
+from gatehouse.config import checks
+from gatehouse.config.defaults import DEFAULT_TEXT
+from gatehouse.config.findings import Finding, Severity
+from gatehouse.faces.actions import configuration_machine
+from gatehouse.faces.actions.house import House
+from gatehouse.service.trust import keyring
+from gatehouse.tls.certificates import CertifiedKey, SelfSigned, Subject, create_self_signed
+from tests.unit.faces.conftest import PretendGateway
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+VERIFIED = """
+[destination_controls."bank.example"]
+tls = "required-verify"
+trust = ["custom"]
+"""
+
+
+def certified(name: str) -> CertifiedKey:
+    wanted = SelfSigned(subject=Subject(common_name=name), alternative_names=(name,))
+    made = create_self_signed(wanted, now=NOW, serial=1)
+    assert isinstance(made, CertifiedKey)
+    return made
+
+
+def look(house: House, text: str) -> dict[str, Finding]:
+    names = keyring.names_to_be(house.store, house.operator)
+    loaded = checks.load(text.encode(), certificates=names)
+    assert isinstance(loaded, checks.Loaded), loaded
+    return {one.place: one for one in configuration_machine.look(house, loaded)}
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_port_that_somebody_has_is_an_error_where_a_gateway_runs(
+    house: House, running_house: House, gateway: PretendGateway, runs: bool
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        text = DEFAULT_TEXT.replace("port = 2525", f"port = {port}")
+        found = look(running_house if runs else house, text)["listeners.InboundMail.port"]
+        assert found.severity is (Severity.ERROR if runs else Severity.WARNING)
+        loaded = checks.load(text.encode())
+        assert isinstance(loaded, checks.Loaded)
+        gateway.running = loaded.running  # it is ours
+        assert "listeners.InboundMail.port" not in look(running_house, text)
+
+
+def test_a_certificate_for_another_name_is_told_also_when_it_still_waits(house: House) -> None:
+    text = DEFAULT_TEXT.replace('certificate = "Demo"', 'certificate = "mx"')
+    place = "listeners.InboundMail.certificate"
+    running = checks.load(DEFAULT_TEXT.encode())
+    assert isinstance(running, checks.Loaded)
+    name = running.running.listeners[0].interface.hostname
+    keyring.stage(house.store, house.operator, "mx", certified("other.example"), 1.0)
+    assert "other.example" in look(house, text)[place].what
+    keyring.stage(house.store, house.operator, "mx", certified(name), 1.0)
+    assert place not in look(house, text)
+    assert place not in look(house, DEFAULT_TEXT)
+
+
+def test_verification_without_any_anchor_is_an_error(house: House) -> None:
+    found = look(house, DEFAULT_TEXT + VERIFIED)
+    one = found["destination_controls.'bank.example'.trust"]
+    assert one.severity is Severity.ERROR
+    assert "nothing to verify by" in one.what
