@@ -22,25 +22,22 @@ from gatehouse.store.bodies import BodyReader as BodyReader
 from gatehouse.store.bodies import BodyWriter as BodyWriter
 from gatehouse.store.bodies import OpenBody as OpenBody
 from gatehouse.store.people_interface import Audit, People
+from gatehouse.store.revision_values import Candidate, NewRevision, Revision, Trial
 from gatehouse.store.tls_values import CachedSts, ReceivedTlsReport, TlsCount, TlsReportState
 from gatehouse.store.values import (
     AddMessage,
-    Candidate,
     Cursor,
     DestinationCount,
     DuePage,
     Failed,
-    NewRevision,
     Operation,
     QueuedMessage,
     QueueEntry,
     QueueFilter,
     QueueTotals,
     Result,
-    Revision,
     SecretName,
     Suspension,
-    Trial,
 )
 
 

@@ -9,7 +9,7 @@ for a candidate first takes that over.
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.service.trust import pending
-from gatehouse.store import values
+from gatehouse.store import revision_values as values
 from gatehouse.store.errors import from_os_error
 
 _SHARED = "candidate.toml"

@@ -27,7 +27,7 @@ from gatehouse.service.commit import trials
 from gatehouse.service.commit.conductor import ApplyFailed
 from gatehouse.service.trust import keyring, pending, served
 from gatehouse.store.errors import StoreMoved
-from gatehouse.store.values import NewRevision, Revision, RevisionKind
+from gatehouse.store.revision_values import NewRevision, Revision, RevisionKind
 
 _LONGEST_COMMENT = 500  # characters; the history shows one line for each
 _LONGEST_WAIT = 7 * 86_400  # seconds; whoever needs more than a week needs no confirmation

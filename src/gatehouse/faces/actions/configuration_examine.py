@@ -8,7 +8,7 @@ from gatehouse.faces.actions import configuration_machine
 from gatehouse.faces.actions.errors import FindingView, OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.service.trust import keyring
-from gatehouse.store.values import Revision
+from gatehouse.store.revision_values import Revision
 
 
 def in_force(house: House) -> Revision:

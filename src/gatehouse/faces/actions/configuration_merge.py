@@ -16,8 +16,8 @@ from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.journal.escape import clean
 from gatehouse.service.trust import pending
-from gatehouse.store import values
-from gatehouse.store.values import Revision
+from gatehouse.store import revision_values as values
+from gatehouse.store.revision_values import Revision
 
 _LONGEST = 300  # characters of a value that are shown
 

@@ -19,7 +19,14 @@ from gatehouse.service.commit.conductor import ApplyFailed
 from gatehouse.service.trust import pending
 from gatehouse.service.watch.schedule import Job
 from gatehouse.store.interface import Store
-from gatehouse.store.values import Candidate, NewRevision, NewTrial, Revision, RevisionKind, Trial
+from gatehouse.store.revision_values import (
+    Candidate,
+    NewRevision,
+    NewTrial,
+    Revision,
+    RevisionKind,
+    Trial,
+)
 
 UNDO = "trial/undo"
 # How often the deadline of a confirmation is looked at.

@@ -3,10 +3,10 @@
 
 import apsw
 
+from gatehouse.store.revision_values import Candidate
 from gatehouse.store.sql import load_queries
 from gatehouse.store.sqlite.connection import Database
 from gatehouse.store.sqlite.place import SQL
-from gatehouse.store.values import Candidate
 
 _QUERIES = load_queries(SQL / "candidates.sql")
 

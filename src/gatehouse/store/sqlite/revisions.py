@@ -10,10 +10,10 @@ from typing import Any
 import apsw
 
 from gatehouse.store.errors import StoreMoved
+from gatehouse.store.revision_values import NewRevision, Revision, RevisionKind
 from gatehouse.store.sql import load_queries
 from gatehouse.store.sqlite.connection import Database
 from gatehouse.store.sqlite.place import SQL
-from gatehouse.store.values import NewRevision, Revision, RevisionKind
 
 _QUERIES = load_queries(SQL / "revisions.sql")
 _BEYOND = 2**62  # larger than any revision number

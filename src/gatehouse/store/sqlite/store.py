@@ -12,6 +12,7 @@ from gatehouse.store.directory import DataDirectory
 from gatehouse.store.errors import StoreCorrupt, StoreError, StoreUnavailable
 from gatehouse.store.files import Files
 from gatehouse.store.interface import BodyWriter
+from gatehouse.store.revision_values import Candidate, NewRevision
 from gatehouse.store.spool import Spool, is_shared
 from gatehouse.store.spool_writer import SpoolWriter
 from gatehouse.store.sqlite.audit import SqliteAudit
@@ -32,9 +33,7 @@ from gatehouse.store.sqlite.trials import SqliteTrials
 from gatehouse.store.values import (
     AddMessage,
     BodyRef,
-    Candidate,
     Failed,
-    NewRevision,
     Operation,
     QueuedMessage,
     Result,

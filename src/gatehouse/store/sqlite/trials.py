@@ -3,10 +3,10 @@
 
 import apsw
 
+from gatehouse.store.revision_values import NewTrial, Trial
 from gatehouse.store.sql import load_queries
 from gatehouse.store.sqlite.connection import Database
 from gatehouse.store.sqlite.place import SQL
-from gatehouse.store.values import NewTrial, Trial
 
 _QUERIES = load_queries(SQL / "trials.sql")
 

@@ -15,8 +15,8 @@ from gatehouse.service.commit import trials
 from gatehouse.service.commit.conductor import ApplyFailed
 from gatehouse.service.commit.trials import Trials, TrialTools
 from gatehouse.store.errors import StoreMoved
+from gatehouse.store.revision_values import Candidate, NewRevision, Revision
 from gatehouse.store.sqlite.store import SqliteStore
-from gatehouse.store.values import Candidate, NewRevision, Revision
 
 
 @dataclass

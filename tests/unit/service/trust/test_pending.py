@@ -10,7 +10,7 @@ from gatehouse.app import open_house
 from gatehouse.service.trust import keyring, pending
 from gatehouse.store.errors import StoreError
 from gatehouse.store.interface import Store
-from gatehouse.store.values import NewRevision
+from gatehouse.store.revision_values import NewRevision
 from gatehouse.tls.certificates import CertifiedKey
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each operator's candidate is kept and replaced as a whole."""
 
+from gatehouse.store.revision_values import Candidate
 from gatehouse.store.sqlite.candidates import SqliteCandidates
 from gatehouse.store.sqlite.connection import Database
-from gatehouse.store.values import Candidate
 
 
 def candidate(operator: str, text: str, at: float = 1.0) -> Candidate:

@@ -4,9 +4,9 @@
 import pytest
 
 from gatehouse.store.errors import StoreRefused
+from gatehouse.store.revision_values import Revision
 from gatehouse.store.sqlite.connection import Database
 from gatehouse.store.sqlite.revisions import SqliteRevisions
-from gatehouse.store.values import Revision
 
 
 def append(revisions: SqliteRevisions, text: str) -> int:

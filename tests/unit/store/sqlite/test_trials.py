@@ -8,8 +8,8 @@ import pytest
 
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.errors import StoreMoved
+from gatehouse.store.revision_values import Candidate, NewRevision, NewTrial, Trial
 from gatehouse.store.sqlite.store import SqliteStore, open_store
-from gatehouse.store.values import Candidate, NewRevision, NewTrial, Trial
 
 
 @pytest.fixture

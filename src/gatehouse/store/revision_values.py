@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the store remembers about configurations: revisions, candidates, and what is tried."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class RevisionKind(Enum):
+    """How a revision came to be."""
+
+    COMMIT = "commit"  # somebody changed something
+    ROLLBACK = "rollback"  # the text of an older one, because somebody wanted it back
+    CONFIRM_EXPIRED = "confirm expired"  # the one before, because nobody confirmed the last one
+    RESTORED = "restored"  # the one before, because the last one could not run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTrial:
+    """A new revision is tried: nobody has seen it run yet, or somebody has to confirm it."""
+
+    good: int  # the revision that comes back if it is not kept
+    confirm_by: float | None = None  # None: that it runs is enough
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """The revision that is tried; there is one at a time."""
+
+    revision: int
+    good: int
+    seen_running: bool
+    confirm_by: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One committed configuration."""
+
+    number: int
+    committed_at: float
+    operator: str
+    comment: str
+    text: str
+    kind: RevisionKind = RevisionKind.COMMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What one operator has prepared, and the revision that it was made from."""
+
+    operator: str
+    base: int
+    text: str = field(repr=False)
+    changed_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRevision:
+    """A configuration to commit, with the secrets that change in the same transaction.
+
+    None takes a secret away. `after`: refused with `StoreMoved` unless this revision is the last.
+    `candidate`: the operator whose candidate it was, which is forgotten. `gives_back`: a candidate
+    that is kept, unless its operator has another. Without a `trial` the one
+    that there may be goes on, unless `ends_trial`.
+    """
+
+    text: str
+    operator: str
+    comment: str
+    committed_at: float
+    secrets: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
+    kind: RevisionKind = RevisionKind.COMMIT
+    after: int | None = None
+    trial: NewTrial | None = None
+    ends_trial: bool = False
+    candidate: str | None = None
+    gives_back: Candidate | None = None
