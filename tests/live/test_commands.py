@@ -88,7 +88,11 @@ class Site:
         assert process.stdout is not None
         try:
             first = process.stdout.readline()
-            assert f"port {self.port}" in first, first + process.stdout.read()
+            if first.startswith(
+                "Administrator admin, password "
+            ):  # once in a data directory's life
+                first = process.stdout.readline()
+            assert f"port {self.port}" in first, first
             yield process
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0, process.stdout.read()
