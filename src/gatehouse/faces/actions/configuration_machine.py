@@ -43,6 +43,8 @@ def offers_tls(listener: Listener) -> bool:
 def _addresses(house: House, running: Running) -> Iterator[Finding]:
     """Without a running gateway somebody else may be asking than who will run it: a warning."""
     now = None if house.gateway is None else house.gateway.running
+    if house.gateway is not None and now is None:
+        return  # it is starting: nobody can tell which addresses are its own
     ours = frozenset(map(sockets.endpoint, () if now is None else now.listeners))
     say = warning if house.gateway is None else error
     for one in running.listeners:

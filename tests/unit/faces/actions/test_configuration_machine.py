@@ -46,6 +46,9 @@ def test_a_port_that_somebody_has_is_an_error_where_a_gateway_runs(
         taken.listen()
         port = taken.getsockname()[1]
         text = DEFAULT_TEXT.replace("port = 2525", f"port = {port}")
+        before = checks.load(DEFAULT_TEXT.encode())
+        assert isinstance(before, checks.Loaded)
+        gateway.running = before.running
         found = look(running_house if runs else house, text)["listeners.InboundMail.port"]
         assert found.severity is (Severity.ERROR if runs else Severity.WARNING)
         loaded = checks.load(text.encode())
