@@ -34,7 +34,7 @@ HOT = [
     "set_entered",
     "forget_entered",
 ]
-# Asked by people or about once a minute; they may look at every row.
+# Asked by people, for alarms, or about once a minute; they may look at every row.
 COLD = {
     "all_mids",
     "mids_of_destination",
@@ -45,6 +45,7 @@ COLD = {
     "oldest",
     "live_segments",
     "bodies_in_segment",
+    "waiting_at",
 }
 
 
