@@ -17,6 +17,7 @@ from gatehouse.faces.cli.shell import (
     outgoing,
     system,
     tracing,
+    users,
 )
 from gatehouse.faces.cli.shell.dialogue import Talk
 
@@ -45,6 +46,7 @@ COMMANDS: Mapping[str, Command] = {
     "interfaceconfig": Command("Set addresses and their names.", system.interface_config),
     "listenerconfig": Command("Set where mail comes in, and how.", listener.listener_config),
     "loadconfig": Command("Make a file the candidate.", changes.load_config),
+    "passwd": Command("Give an account a new password.", users.password_of),
     "resumedel": Command("Deliver to suspended domains again.", operation.resume_deliveries),
     "rollbackconfig": Command("Go back to an earlier configuration.", changes.roll_back),
     "saveconfig": Command("Write the configuration into a file.", changes.save_config),
@@ -60,6 +62,7 @@ COMMANDS: Mapping[str, Command] = {
     "tlsverify": Command("Test the TLS of a destination.", tracing.tls_verify),
     "tophosts": Command("List the destinations with the most mail.", operation.top_hosts),
     "trace": Command("Say what would happen to a client, and why.", tracing.trace),
+    "userconfig": Command("Set who may operate the gateway.", users.user_config),
     "version": Command("Show which program this is.", operation.version),
     "workqueue": Command("Show how much mail waits.", operation.work_queue),
 }

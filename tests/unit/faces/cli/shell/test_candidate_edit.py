@@ -18,10 +18,10 @@ def at(desk: Desk) -> tuple[Player, Draft]:
 
 def test_what_is_kept_is_the_candidate(desk: Desk) -> None:
     player, draft = at(desk)
-    assert draft.candidate is False
+    before = draft.candidate
     draft.put(PORT, 2600)
     assert player.play(candidate_edit.keep(draft)) is True
-    assert draft.candidate is True
+    assert (before, draft.candidate) == (False, True)
     assert draft.document.listeners["InboundMail"].port == 2600
     assert desk.candidate() == draft.document
 
