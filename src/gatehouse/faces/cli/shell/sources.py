@@ -15,6 +15,7 @@ from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.history import DummyHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.output import Output
+from prompt_toolkit.shortcuts import CompleteStyle
 
 from gatehouse.faces.cli.shell.player import Kind
 from gatehouse.faces.cli.shown import render
@@ -69,7 +70,13 @@ class Person(_Printed):
             Kind.SECRET: DummyHistory(),
         }
         self._lines: dict[Kind, PromptSession[str]] = {
-            kind: PromptSession(history=history, input=source, output=to)
+            kind: PromptSession(
+                history=history,
+                input=source,
+                output=to,
+                complete_while_typing=False,  # with the tab key, as people know it from shells
+                complete_style=CompleteStyle.READLINE_LIKE,
+            )
             for kind, history in histories.items()
         }
 

@@ -34,7 +34,7 @@ def test_a_person_types_and_completes() -> None:
     with create_pipe_input() as keys:
         person = sources.Person(keys, DummyOutput())
         keys.send_text("hosts\t\r")
-        assert person.read("gw> ", ("hoststatus", "quit"), Kind.COMMAND) in ("hoststatus", "hosts")
+        assert person.read("gw> ", ("hoststatus", "quit"), Kind.COMMAND) == "hoststatus"
         keys.send_text("3\r")
         assert person.read("[1]> ", (), Kind.ANSWER) == "3"
 
