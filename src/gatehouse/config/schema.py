@@ -489,7 +489,7 @@ class Delivery(Section):
         default=300,
         ge=1,
         le=600,
-        description="Wait for the answer to STARTTLS; the handshake waits as long, and 30s at most.",
+        description="Wait for the answer to STARTTLS; the handshake waits as long, at most 30s.",
     )
     dns_timeout: Duration = Field(default=10, ge=1, le=120, description="Wait for a DNS answer.")
     idle_timeout: Duration = Field(

@@ -54,9 +54,7 @@ def custom_to_be(store: Store, operator: str) -> dict[str, x509.Certificate]:
     return found
 
 
-def stage(
-    store: Store, operator: str, entries: dict[str, x509.Certificate], now: float
-) -> None:
+def stage(store: Store, operator: str, entries: dict[str, x509.Certificate], now: float) -> None:
     """Add entries with the next commit, all or none."""
     contents = {_PREFIX + name: one.public_bytes(Encoding.PEM) for name, one in entries.items()}
     pending.stage(store, operator, contents, now)

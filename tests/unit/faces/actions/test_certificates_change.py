@@ -13,9 +13,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gatehouse.faces.actions import certificates_assign, certificates_change, certificates_files
+from gatehouse.faces.actions import (
+    certificates_assign,
+    certificates_change,
+    certificates_files,
+    configuration_work,
+)
 from gatehouse.faces.actions import configuration_commit_work as configuration
-from gatehouse.faces.actions import configuration_work
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.candidate import Candidate
 from gatehouse.faces.actions.certificates import (

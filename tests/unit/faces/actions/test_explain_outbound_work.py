@@ -157,7 +157,7 @@ def test_a_suspended_destination_says_so(house: House, domain: str) -> None:
     ],
 )
 def test_what_cannot_be_meant(house: House, given: dict[str, Any]) -> None:
-    with pytest.raises(OperatorError, match="This|exclude|about|sender"):
+    with pytest.raises(OperatorError, match=r"This|exclude|about|sender"):
         ask(house, **given)
 
 
