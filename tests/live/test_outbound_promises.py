@@ -250,7 +250,8 @@ def test_requiretls_goes_all_the_way_or_back_to_the_sender(site: Site) -> None:
         said = report_about(site, mid).as_string()
         assert "Status: 5.7.30" in said
         assert "REQUIRETLS was asked for, and the server does not offer it" in said
-        assert "body" not in said.partition("Subject: t")[2]  # §5: headers only
+        assert "body" not in said.partition("Subject: t")[2]  # headers only
+        assert "REQUIRETLS" in site.home.messages[-1].parameters.split()  # RFC 8689 §5
 
 
 def test_tls_required_no_passes_over_the_domain_s_wishes_and_not_over_ours(site: Site) -> None:

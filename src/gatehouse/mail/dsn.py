@@ -99,13 +99,18 @@ def build(report: DsnReport) -> bytes:
 
 
 def envelope(report: DsnReport, content: bytes) -> Envelope:
-    """How the report travels: null sender, and no report about it (RFC 3461 §4.1, §5.2.4)."""
+    """How the report travels: null sender, and no report about it (RFC 3461 §4.1, §5.2.4).
+
+    A report about a message with REQUIRETLS needs the same protection (RFC 8689 §5): it names who
+    wrote to whom.
+    """
     target = Recipient(address=report.sender, notify=frozenset({Notify.NEVER}))
     return Envelope(
         sender=None,
         recipients=(target,),
         body=BodyType.SEVEN_BIT if content.isascii() else BodyType.EIGHT_BIT,
         smtputf8=needs_smtputf8(report),
+        requiretls=report.requiretls,
     )
 
 

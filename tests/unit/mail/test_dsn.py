@@ -209,6 +209,13 @@ def test_otherwise_only_headers_go_back(changes: dict[str, Any]) -> None:
     assert b"secret" not in content
 
 
+@pytest.mark.parametrize("requiretls", [False, True])
+def test_a_report_wants_the_protection_that_its_message_wanted(requiretls: bool) -> None:
+    """RFC 8689 §5."""
+    one = report(requiretls=requiretls)
+    assert envelope(one, build(one)).requiretls is requiretls
+
+
 def test_huge_headers_are_cut_behind_a_whole_line() -> None:
     original = b"X-Line: 1234567890\r\n" * 2000 + b"\r\nsecret"
     content = build(report(original=original))
