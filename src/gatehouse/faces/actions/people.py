@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from gatehouse.faces.actions.action import Action, Arg, Needs, Nothing, Role
+from gatehouse.faces.actions.login_failures import FailureLine
 
 ROLES = tuple(role.value for role in Role)
 Name = Annotated[str, Arg(help="name of the account; case does not count", positional=True)]
@@ -61,15 +62,6 @@ class AccountList(msgspec.Struct, frozen=True, kw_only=True):
     """All accounts by name."""
 
     accounts: tuple[AccountLine, ...]
-
-
-class FailureLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Failed logins in a row, and until when the next one has to wait."""
-
-    network: str  # "": over all addresses from which he does not usually come
-    failures: int
-    last_at: datetime
-    waits_until: datetime | None
 
 
 class AccountShown(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import PASSWORD_NEEDED, OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.login_failures_work import failure_lines
 from gatehouse.faces.actions.people import (
     AccountChanged,
     AccountInput,
@@ -19,11 +20,9 @@ from gatehouse.faces.actions.people import (
     AccountList,
     AccountShown,
     AddInput,
-    FailureLine,
     PasswordInput,
     RoleInput,
 )
-from gatehouse.policy import auth_throttle
 from gatehouse.policy.people import (
     MAX_NAME,
     SHORTEST_PASSWORD,
@@ -111,29 +110,11 @@ async def show(house: House, given: AccountInput) -> AccountShown:
     people, kept = store.people, store.smtp_users
     failures = await asyncio.to_thread(kept.failures_of, failures_of(account.name))
     usual = await asyncio.to_thread(kept.usual_of, failures_of(account.name))
-    noted = {one.network: one.last_at for one in usual}
-    lines = []
-    for one in failures:
-        count = auth_throttle.Failures(one.count, one.last_at)
-        history = (
-            auth_throttle.History(both=count, usual_at=noted.get(one.network))
-            if one.network
-            else auth_throttle.History(account=count)
-        )
-        seconds = auth_throttle.seconds_to_wait(history, now)
-        lines.append(
-            FailureLine(
-                network=one.network,
-                failures=one.count,
-                last_at=moment(one.last_at),
-                waits_until=moment(now + seconds) if seconds else None,
-            )
-        )
     return AccountShown(
         account=_line(_entry(account)),
         recovery_codes=await asyncio.to_thread(people.recovery_codes_left, account.name),
         tokens=len(await asyncio.to_thread(people.tokens, account.name)),
-        failures=tuple(lines),
+        failures=failure_lines(failures, usual, now),
     )
 
 

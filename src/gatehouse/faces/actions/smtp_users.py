@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from gatehouse.faces.actions.action import Action, Arg, Needs, Nothing, Role
+from gatehouse.faces.actions.login_failures import FailureLine
 
 _LARGEST = 64 * 1024  # a certificate has a few kilobytes; ours
 
@@ -60,15 +61,6 @@ class UserList(msgspec.Struct, frozen=True, kw_only=True):
     """All users by name."""
 
     users: tuple[UserLine, ...]
-
-
-class FailureLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Failed logins in a row, and until when the next one has to wait."""
-
-    network: str  # "": over all addresses from which the user does not usually come
-    failures: int
-    last_at: datetime
-    waits_until: datetime | None
 
 
 class UsualLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,9 +11,9 @@ from cryptography import x509
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import PASSWORD_NEEDED, OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.login_failures_work import failure_lines
 from gatehouse.faces.actions.smtp_users import (
     AddInput,
-    FailureLine,
     PasswordInput,
     UserChanged,
     UserInput,
@@ -23,7 +23,6 @@ from gatehouse.faces.actions.smtp_users import (
     UsualLine,
 )
 from gatehouse.journal import facts
-from gatehouse.policy import auth_throttle
 from gatehouse.service.base import passwords
 from gatehouse.smtp import saslprep, scram
 from gatehouse.store.auth_values import ScramSecret, SmtpUser, SmtpUserEntry
@@ -65,27 +64,9 @@ async def show(house: House, given: UserInput) -> UserShown:
     users, now = house.store.smtp_users, house.clock.wall()
     failures = await asyncio.to_thread(users.failures_of, user.name)
     usual = await asyncio.to_thread(users.usual_of, user.name)
-    lines = []
-    for one in failures:
-        count = auth_throttle.Failures(one.count, one.last_at)
-        at = next((each.last_at for each in usual if each.network == one.network), None)
-        history = (
-            auth_throttle.History(both=count, usual_at=at)
-            if one.network
-            else auth_throttle.History(account=count)
-        )
-        seconds = auth_throttle.seconds_to_wait(history, now)
-        lines.append(
-            FailureLine(
-                network=one.network,
-                failures=one.count,
-                last_at=_moment(one.last_at),
-                waits_until=_moment(now + seconds) if seconds else None,
-            )
-        )
     return UserShown(
         user=_line(_entry(user)),
-        failures=tuple(lines),
+        failures=failure_lines(failures, usual, now),
         usual=tuple(UsualLine(network=one.network, last_at=_moment(one.last_at)) for one in usual),
     )
 

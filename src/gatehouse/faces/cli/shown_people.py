@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gatehouse.faces.actions import audit, people, people_access
+from gatehouse.faces.cli.shown_login_failures import failure_table
 from gatehouse.faces.cli.terminal import Column, Screen, moment, pairs, table
 from gatehouse.journal.escape import clean
 
@@ -57,22 +58,7 @@ def account_shown(one: people.AccountShown, to: Screen) -> str:
     )
     if not one.failures:
         return head
-    columns = (
-        Column("FAILED FROM", flexible=True),
-        Column("TIMES", right=True),
-        Column("LAST"),
-        Column("WAITS UNTIL"),
-    )
-    rows = [
-        (
-            each.network or "all unusual addresses",
-            str(each.failures),
-            moment(each.last_at),
-            "" if each.waits_until is None else moment(each.waits_until),
-        )
-        for each in one.failures
-    ]
-    return f"{head}\n\n{table(columns, rows, to)}"
+    return f"{head}\n\n{failure_table(one.failures, to)}"
 
 
 def account_changed(one: people.AccountChanged, to: Screen) -> str:

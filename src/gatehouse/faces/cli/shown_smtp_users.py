@@ -2,6 +2,7 @@
 """How users of SMTP AUTH look to a person."""
 
 from gatehouse.faces.actions import smtp_users
+from gatehouse.faces.cli.shown_login_failures import failure_table
 from gatehouse.faces.cli.terminal import Column, Screen, moment, pairs, table
 from gatehouse.journal.escape import clean
 
@@ -45,22 +46,7 @@ def user_shown(one: smtp_users.UserShown, to: Screen) -> str:
     )
     parts = [head]
     if one.failures:
-        columns = (
-            Column("FAILED FROM", flexible=True),
-            Column("TIMES", right=True),
-            Column("LAST"),
-            Column("WAITS UNTIL"),
-        )
-        rows = [
-            (
-                each.network or "all unusual addresses",
-                str(each.failures),
-                moment(each.last_at),
-                "" if each.waits_until is None else moment(each.waits_until),
-            )
-            for each in one.failures
-        ]
-        parts.append(table(columns, rows, to))
+        parts.append(failure_table(one.failures, to))
     if one.usual:
         places = (Column("USUALLY FROM", flexible=True), Column("LAST LOGIN"))
         parts.append(
