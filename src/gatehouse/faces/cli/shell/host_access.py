@@ -4,8 +4,8 @@
 from typing import Any
 
 from gatehouse.config import builtin, format, schema
-from gatehouse.faces.actions import access
 from gatehouse.faces.cli.shell import candidate_edit, policy_questions
+from gatehouse.faces.cli.shell.access_texts import HOST_TEXTS
 from gatehouse.faces.cli.shell.candidate_edit import Draft, attempt, choose_name, keep, new_name
 from gatehouse.faces.cli.shell.dialogue import (
     Talk,
@@ -13,19 +13,13 @@ from gatehouse.faces.cli.shell.dialogue import (
     ask_number,
     choose,
     confirm,
-    do,
     menu,
-    read_file,
     say,
-    show,
-    something,
     words_of,
-    write_file,
 )
 from gatehouse.journal.escape import clean
 from gatehouse.policy import members
 
-_LARGEST_TEXT = 4 * 1024 * 1024  # as faces.actions.access
 _POLICIES = policy_questions.SECTION
 Group = dict[str, Any]
 
@@ -143,26 +137,6 @@ def _default(draft: Draft, listener: str) -> Talk[None]:
     yield from keep(draft)
 
 
-def _print(draft: Draft, listener: str) -> Talk[None]:
-    yield from show(
-        access.HAT_SHOW, access.TableInput(listener=listener, candidate=draft.candidate)
-    )
-
-
-def _import(draft: Draft, listener: str) -> Talk[None]:
-    path = yield from ask("File to import", check=something)
-    content = yield from read_file(path, _LARGEST_TEXT)
-    yield from show(access.HAT_IMPORT, access.ImportInput(listener=listener, file=content))
-    yield from candidate_edit.reload(draft)
-
-
-def _export(draft: Draft, listener: str) -> Talk[None]:
-    path = yield from ask("File to write (it must not exist)", check=something)
-    given = access.TableInput(listener=listener, candidate=draft.candidate)
-    exported = yield from do(access.HAT_EXPORT, given, access.Exported)
-    yield from write_file(path, exported.text.encode())
-
-
 def _clear(draft: Draft, listener: str) -> Talk[None]:
     if (yield from confirm("Replace all sender groups by the usual ones?")):
         draft.put(("listeners", listener, "sender_groups"), None)
@@ -175,9 +149,9 @@ _OPERATIONS = {
     "DELETE": _delete,
     "MOVE": _move,
     "DEFAULT": _default,
-    "PRINT": _print,
-    "IMPORT": _import,
-    "EXPORT": _export,
+    "PRINT": HOST_TEXTS.print,
+    "IMPORT": HOST_TEXTS.read,
+    "EXPORT": HOST_TEXTS.write,
     "CLEAR": _clear,
 }
 _DEFAULT = schema.DEFAULT_POLICY

@@ -4,8 +4,7 @@
 from typing import Any
 
 from gatehouse.config import format
-from gatehouse.faces.actions import access
-from gatehouse.faces.cli.shell import candidate_edit
+from gatehouse.faces.cli.shell.access_texts import RECIPIENT_TEXTS
 from gatehouse.faces.cli.shell.candidate_edit import Draft, attempt, keep
 from gatehouse.faces.cli.shell.dialogue import (
     Talk,
@@ -13,17 +12,12 @@ from gatehouse.faces.cli.shell.dialogue import (
     ask_number,
     choose,
     confirm,
-    do,
     menu,
-    read_file,
     say,
-    show,
     something,
     words_of,
-    write_file,
 )
 
-_LARGEST_TEXT = 4 * 1024 * 1024  # as faces.actions.access
 _ALL = "ALL"
 _ACCESS = ("accept", "reject")
 Entry = dict[str, Any]
@@ -81,26 +75,6 @@ def _delete(draft: Draft, listener: str) -> Talk[None]:
         yield from _put(draft, listener, entries)
 
 
-def _print(draft: Draft, listener: str) -> Talk[None]:
-    yield from show(
-        access.RAT_SHOW, access.TableInput(listener=listener, candidate=draft.candidate)
-    )
-
-
-def _import(draft: Draft, listener: str) -> Talk[None]:
-    path = yield from ask("File to import", check=something)
-    content = yield from read_file(path, _LARGEST_TEXT)
-    yield from show(access.RAT_IMPORT, access.ImportInput(listener=listener, file=content))
-    yield from candidate_edit.reload(draft)
-
-
-def _export(draft: Draft, listener: str) -> Talk[None]:
-    path = yield from ask("File to write (it must not exist)", check=something)
-    given = access.TableInput(listener=listener, candidate=draft.candidate)
-    exported = yield from do(access.RAT_EXPORT, given, access.Exported)
-    yield from write_file(path, exported.text.encode())
-
-
 def _clear(draft: Draft, listener: str) -> Talk[None]:
     if (yield from confirm("Remove all entries, so that every recipient is refused?")):
         yield from _put(draft, listener, [])
@@ -110,9 +84,9 @@ _OPERATIONS = {
     "NEW": _new,
     "EDIT": _edit,
     "DELETE": _delete,
-    "PRINT": _print,
-    "IMPORT": _import,
-    "EXPORT": _export,
+    "PRINT": RECIPIENT_TEXTS.print,
+    "IMPORT": RECIPIENT_TEXTS.read,
+    "EXPORT": RECIPIENT_TEXTS.write,
     "CLEAR": _clear,
 }
 
