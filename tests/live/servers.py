@@ -168,7 +168,8 @@ class FakeServer:
         self.lines: list[Line] = []
         self.connections = 0
         self.open_now = 0
-        self.most_open = 0
+        self.in_use = 0  # open, and nobody has said QUIT on them: what a client may count
+        self.most_open = 0  # of those in use
         self.handshakes: list[tuple[str, bool]] = []  # (protocol, resumed)
         self.ends: list[str] = []  # how each connection ended, as seen from here
         self.clear: dict[int, bytes] = {}  # every octet that came outside TLS, by connection
@@ -246,7 +247,8 @@ class FakeServer:
     def _opened(self) -> None:
         self.connections += 1
         self.open_now += 1
-        self.most_open = max(self.most_open, self.open_now)
+        self.in_use += 1
+        self.most_open = max(self.most_open, self.in_use)
 
 
 class _Over(Exception):
@@ -262,6 +264,7 @@ class _Talk:
         self.number = number
         self.buffer = b""
         self.tls = False
+        self.left = False
         self.sender: tuple[str, str] | None = None
         self.recipients: list[tuple[str, str]] = []
         self.counts: dict[str, itertools.count[int]] = {}
@@ -293,7 +296,13 @@ class _Talk:
                 self.sock.close()
             self.server.note(lambda: self._ended(end))
 
+    def _left(self) -> None:
+        if not self.left:
+            self.left = True
+            self.server.in_use -= 1
+
     def _ended(self, end: str) -> None:
+        self._left()
         self.server.open_now -= 1
         self.server.ends.append(end)
 
@@ -379,6 +388,7 @@ class _Talk:
             case "AUTH":
                 self.answer(self.choose("auth", self.behaviour.auth))
             case "QUIT":
+                self.server.note(self._left)
                 self.answer(self.choose("quit", behaviour.quit))
                 raise _Over("QUIT")
             case _:
