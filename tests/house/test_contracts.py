@@ -2,6 +2,7 @@
 """The import contracts and lint bans hold, and they bite on a copy with a planted violation."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,19 +35,18 @@ def ruff(tree, *files):
     )
 
 
-@pytest.fixture
-def copy(tmp_path):
-    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+def copy_into(folder):
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
     for name in (".importlinter", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
+        shutil.copy(ROOT / name, folder / name)
+    return folder
 
 
 def plant(tree, module, text):
     place = tree / "src" / "gatehouse" / module
     place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("a") as handle:
-        handle.write(text)
+    assert not place.exists(), "two violations in one file would hide each other"
+    place.write_text(text)
     return place
 
 
@@ -56,22 +56,26 @@ def test_the_contracts_hold():
     assert " 0 broken" in said.stdout
 
 
-def test_the_copy_is_clean_before_anything_is_planted(copy):
-    said = lint_imports(copy)
+def test_a_copy_is_clean_before_anything_is_planted(tmp_path):
+    said = lint_imports(copy_into(tmp_path))
     assert said.returncode == 0, said.stdout[-3000:]
 
 
-# What is planted (file and text), and the contract that has to break for it.
+# What is planted (each in a file of its own), and the contract that has to break for it.
 PLANTED = {
     "upward import": ("mail/planted.py", "import gatehouse.service\n", "The house"),
     "policy knows configuration": ("policy/planted.py", "import gatehouse.config\n", "The house"),
     "SMTP and TLS know each other": ("smtp/planted.py", "import gatehouse.tls\n", "The house"),
     "a room nobody decided on": ("utils/__init__.py", "", "The house"),
-    "clock in a pure room": ("policy/planted.py", "import time\n", "The ground floor"),
-    "socket in a pure room": ("smtp/planted.py", "import socket\n", "The ground floor"),
+    "clock in a pure room": ("policy/planted_clock.py", "import time\n", "The ground floor"),
+    "socket in a pure room": ("smtp/planted_socket.py", "import socket\n", "The ground floor"),
     "event loop in a pure room": ("tls/planted.py", "import asyncio\n", "The ground floor"),
     "files in a pure room": ("config/planted.py", "import pathlib\n", "The ground floor"),
-    "dice in a pure room": ("mail/planted.py", "from random import random\n", "The ground floor"),
+    "dice in a pure room": (
+        "mail/planted_dice.py",
+        "from random import random\n",
+        "The ground floor",
+    ),
     "only for typing is an import too": (
         "journal/planted.py",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import asyncio\n",
@@ -101,22 +105,39 @@ PLANTED = {
 }
 
 
+CIRCLE = {
+    "mail/planted_one.py": "import gatehouse.mail.planted_two\n",
+    "mail/planted_two.py": "import gatehouse.mail.planted_one\n",
+}
+HEADING = re.compile(r"^(?P<contract>\S.*)\n-{3,}\n", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def complaints(tmp_path_factory):
+    """All violations at once, since a run takes its time: contract → what is said below it."""
+    tree = copy_into(tmp_path_factory.mktemp("planted"))
+    planted = {module: text for module, text, _ in PLANTED.values()} | CIRCLE
+    for module, text in planted.items():
+        plant(tree, module, text)
+    said = lint_imports(tree)
+    assert said.returncode == 1, said.stdout[-3000:]
+    _, _, broken = said.stdout.partition("\nBroken contracts\n")
+    parts = HEADING.split(broken)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
 @pytest.mark.parametrize("what", PLANTED)
-def test_a_planted_violation_breaks_its_contract(copy, what):
-    module, text, contract = PLANTED[what]
-    plant(copy, module, text)
-    said = lint_imports(copy)
-    assert said.returncode == 1
-    broken = [line for line in said.stdout.splitlines() if line.rstrip().endswith("BROKEN")]
-    assert any(line.startswith(contract) for line in broken), said.stdout[-3000:]
+def test_a_planted_violation_breaks_its_contract(complaints, what):
+    module, _, contract = PLANTED[what]
+    named = "gatehouse." + module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    (said,) = [said for name, said in complaints.items() if name.startswith(contract)]
+    assert re.search(rf"- +{re.escape(named)}\b(?!\.)", said), said
 
 
-def test_a_planted_circle_breaks_its_contract(copy):
-    plant(copy, "mail/planted_one.py", "import gatehouse.mail.planted_two\n")
-    plant(copy, "mail/planted_two.py", "import gatehouse.mail.planted_one\n")
-    said = lint_imports(copy)
-    assert said.returncode == 1
-    assert "No circles inside a room BROKEN" in said.stdout
+def test_a_planted_circle_breaks_its_contract(complaints):
+    said = complaints["No circles inside a room"]
+    assert "No cycles are allowed in gatehouse.mail." in said
+    assert re.search(r"- \.planted_(one -> \.planted_two|two -> \.planted_one) ", said), said
 
 
 PREFACE = '# SPDX-License-Identifier: Apache-2.0\n"""Planted."""\n\n'
@@ -134,10 +155,16 @@ BANNED = {
 }
 
 
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the source; each test plants a file of its own in it."""
+    return copy_into(tmp_path_factory.mktemp("copy"))
+
+
 @pytest.mark.parametrize("what", BANNED)
 def test_a_ban_bites_in_a_pure_room(copy, what):
     text, rule = BANNED[what]
-    place = plant(copy, "mail/planted.py", PREFACE + text)
+    place = plant(copy, f"mail/planted_{list(BANNED).index(what)}.py", PREFACE + text)
     said = ruff(copy, place)
     assert said.returncode == 1
     assert rule in said.stdout
