@@ -18,7 +18,7 @@ from gatehouse.faces.actions.access_work import named, no_such, public, read_doc
 from gatehouse.faces.actions.candidate import Candidate
 from gatehouse.faces.actions.certificates_shelf import finish
 from gatehouse.faces.actions.configuration import ShowInput
-from gatehouse.faces.actions.configuration_examine import examine
+from gatehouse.faces.actions.configuration_examine import examine, view
 from gatehouse.faces.actions.configuration_work import show
 from gatehouse.faces.actions.errors import FindingView, OperatorError
 from gatehouse.faces.actions.house import House
@@ -195,18 +195,7 @@ def _put(document: schema.Document, name: str, fields: dict[str, object]) -> sch
 
 def _refused(faults: Iterable[findings.Finding]) -> OperatorError:
     """Nothing is imported; every fault with its line."""
-    views = tuple(
-        FindingView(
-            severity=one.severity.value,
-            place=one.place,
-            line=one.line,
-            what=one.what,
-            found=one.found,
-            hint=one.hint,
-            text=str(one),
-        )
-        for one in faults
-    )
+    views = tuple(map(view, faults))
     return OperatorError(
         "text-refused",
         f"The text has {len(views)} error{'' if len(views) == 1 else 's'}; nothing was imported.",

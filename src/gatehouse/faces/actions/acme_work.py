@@ -2,7 +2,6 @@
 """The work: certificates from an ACME server."""
 
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -12,6 +11,7 @@ from gatehouse.config.running import Running
 from gatehouse.faces.actions.acme import Ordered, OrderInput, RenewInput
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.status_work import running_now
 from gatehouse.journal.escape import clean
 from gatehouse.mail.address import AddressFault, parse_domain, parse_mailbox
@@ -80,7 +80,7 @@ async def _obtain(house: House, wanted: StandingOrder) -> Ordered:
         issuer=tls.bounded(leaf.issuer.rfc4514_string()),
         not_after=leaf.not_valid_after_utc,
         fingerprint=tls.fingerprint(leaf.public_bytes(Encoding.DER)),
-        renewal_at=datetime.fromtimestamp(acme.due_at(kept, leaf), UTC),
+        renewal_at=moment(acme.due_at(kept, leaf)),
         served=house.gateway is not None and wanted.name in running.certificates,
     )
 

@@ -2,13 +2,14 @@
 """The work: who did what."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from gatehouse.faces.actions.audit import AuditInput, AuditLine, AuditList
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.moments import moment
 from gatehouse.store.people_values import AuditEntry, AuditFilter
 
 
@@ -27,7 +28,7 @@ async def list_entries(house: House, given: AuditInput) -> AuditList:
 def _line(one: AuditEntry, with_diff: bool) -> AuditLine:
     return AuditLine(
         number=one.id,
-        at=datetime.fromtimestamp(one.at, UTC),
+        at=moment(one.at),
         operator=one.operator,
         role=one.role,
         way=one.way,

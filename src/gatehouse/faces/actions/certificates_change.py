@@ -2,7 +2,6 @@
 """The work: make a certificate, get it signed, remove it. Nothing is in force before a commit."""
 
 import asyncio
-from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -26,6 +25,7 @@ from gatehouse.faces.actions.certificates_shelf import (
 )
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.status_work import running_now, uses
 from gatehouse.service.trust import aia, anchors, keyring
 from gatehouse.tls import certificates as tls
@@ -57,7 +57,7 @@ async def create(house: House, given: CreateInput) -> Changed:
         days=given.days,
         key_kind=tls.KeyKind(given.key_type),
     )
-    now = datetime.fromtimestamp(house.clock.wall(), UTC)
+    now = moment(house.clock.wall())
     # In a thread: an RSA key of 4096 bits takes seconds; the library lets go of the interpreter.
     made = await asyncio.to_thread(
         tls.create_self_signed, wanted, now=now, serial=keyring.new_serial()

@@ -4,7 +4,7 @@
 import asyncio
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -17,6 +17,7 @@ from gatehouse.faces.actions.configuration import CommitInput, CommitView
 from gatehouse.faces.actions.configuration_commit_work import commit
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.status_work import DEMO_NOTE, running_now, uses
 from gatehouse.journal.escape import clean
 from gatehouse.service.trust import anchors, keyring
@@ -86,7 +87,7 @@ def line(house: House, name: str, certified: tls.CertifiedKey) -> CertificateLin
     """One row of the list."""
     chain = chain_of(certified)
     leaf = chain[0]
-    now = datetime.fromtimestamp(house.clock.wall(), UTC)
+    now = moment(house.clock.wall())
     return CertificateLine(
         name=name,
         subject=tls.describe(leaf),
@@ -134,7 +135,7 @@ def judged(
     opened = tls.open_key(certified)
     found = diagnosis.diagnose(
         chain_of(certified),
-        now=datetime.fromtimestamp(house.clock.wall(), UTC),
+        now=moment(house.clock.wall()),
         key=None if isinstance(opened, tls.CertificateFault) else opened[0],
         stored=anchors.intermediates(house.store, house.operator),
         anchors=(*anchors.custom_to_be(house.store, house.operator).values(), *system, *roots),

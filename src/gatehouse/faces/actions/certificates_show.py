@@ -2,7 +2,6 @@
 """The work: one certificate with its chain, its findings and the three names of its listeners."""
 
 import asyncio
-from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -22,6 +21,7 @@ from gatehouse.faces.actions.certificates_shelf import (
     to_be,
 )
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.status_work import running_now
 from gatehouse.service.base.resolver import Found, Resolver
 from gatehouse.service.trust import keyring
@@ -42,7 +42,7 @@ async def show(house: House, given: ShowInput) -> CertificateView:
         if given.name in listener.certificates and running is not None:
             checks.append(await _names(house, running, listener, given, remarks))
     return CertificateView(
-        at=datetime.fromtimestamp(house.clock.wall(), UTC),
+        at=moment(house.clock.wall()),
         certificate=line(house, given.name, certified),
         chain=tuple(_link(one) for one in chain),
         findings=await asyncio.to_thread(judged, house, certified),

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The work: certificates that are kept here, as a list."""
 
-from datetime import UTC, datetime
-
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.certificates import CertificateList
 from gatehouse.faces.actions.certificates_shelf import line
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.moments import moment
 from gatehouse.service.trust import keyring
 
 
@@ -17,6 +16,4 @@ async def list_certificates(house: House, given: Nothing) -> CertificateList:
     for name in sorted(keyring.names(house.store) | changes.keys()):
         certified = changes.get(name) or keyring.get(house.store, name)
         found.append(line(house, name, certified))
-    return CertificateList(
-        at=datetime.fromtimestamp(house.clock.wall(), UTC), certificates=tuple(found)
-    )
+    return CertificateList(at=moment(house.clock.wall()), certificates=tuple(found))

@@ -2,13 +2,13 @@
 """The work: revocation lists."""
 
 import asyncio
-from datetime import UTC, datetime
 
 from gatehouse.config.running import CrlSettings, CrlSource
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.crl import CrlLine, CrlList, CrlUpdateInput
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.status_work import running_now
 from gatehouse.service.trust import crl_store, issuers
 from gatehouse.service.trust.crl_fetch import fetch_source
@@ -60,7 +60,7 @@ async def _listed(house: House, settings: CrlSettings) -> CrlList:
     now = house.clock.wall()
     states = await asyncio.to_thread(crl_store.states, house.store, settings)
     return CrlList(
-        at=datetime.fromtimestamp(now, UTC),
+        at=moment(now),
         check_clients=settings.check_clients,
         check_servers=settings.check_servers,
         on_unavailable="open" if settings.fail_open else "closed",
@@ -77,14 +77,10 @@ def _line(source: CrlSource, state: SourceState | None, now: float) -> CrlLine:
     return CrlLine(
         url=source.url,
         issuer=state.issuer,
-        this_update=_moment(state.this_update or None),
-        next_update=_moment(state.next_update),
+        this_update=moment(state.this_update or None),
+        next_update=moment(state.next_update),
         entries=state.entries,
-        fetched_at=_moment(state.fetched_at),
+        fetched_at=moment(state.fetched_at),
         state=state.word(now) if state.tried_at else "not fetched yet",
         error=state.error,
     )
-
-
-def _moment(at: float | None) -> datetime | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC)

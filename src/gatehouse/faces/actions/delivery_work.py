@@ -2,7 +2,6 @@
 """The work: delivery to destinations, stopped and looked at."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import cast
 
 import msgspec
@@ -20,6 +19,7 @@ from gatehouse.faces.actions.delivery import (
 )
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.status_work import running_now
 from gatehouse.mail.address import parse_domain
 from gatehouse.service.base.channel import Value
@@ -75,7 +75,7 @@ async def top_hosts(house: House, given: TopInput) -> TopHosts:
     counts = await asyncio.to_thread(house.store.queue.counts)
     suspended = await _suspended(house)
     hosts = [await _view(house, one, suspended) for one in counts[: given.limit]]
-    return TopHosts(at=_time(house.clock.wall()), hosts=tuple(hosts))
+    return TopHosts(at=moment(house.clock.wall()), hosts=tuple(hosts))
 
 
 def _domains(given: SuspendInput) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ async def _listed(house: House, changed: int) -> Suspensions:
         changed=changed,
         suspensions=tuple(
             SuspensionView(
-                domain=one.domain or None, since=_time(one.suspended_at), operator=one.operator
+                domain=one.domain or None, since=moment(one.suspended_at), operator=one.operator
             )
             for one in kept
         ),
@@ -143,7 +143,7 @@ async def _view(house: House, count: DestinationCount, suspended: frozenset[str]
             failed_tries=told["failed tries"],
             bounced=told["bounced"],
             last_status=told["last status"] or None,
-            last_tried_at=None if tried is None else _time(tried),
+            last_tried_at=moment(tried),
         )
     if suspended & {EVERYTHING, count.domain}:
         view = msgspec.structs.replace(view, state="suspended")
@@ -166,7 +166,3 @@ def _level(running: Running | None, domain: str) -> str:
 
 def _none(domain: str) -> DestinationCount:
     return DestinationCount(domain, 0, 0, 0)
-
-
-def _time(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a rehearsal found before any connection, as the output of `explain outbound`."""
 
-from datetime import UTC, datetime
 from typing import assert_never
 
 import msgspec
@@ -16,6 +15,7 @@ from gatehouse.faces.actions.explain_outbound import (
     RouteView,
     StsView,
 )
+from gatehouse.faces.actions.moments import moment
 from gatehouse.mail.address import Address
 from gatehouse.policy import outbound_tell, routes, sender_overrides
 from gatehouse.policy.outbound_values import (
@@ -110,9 +110,9 @@ def sts(state: StsState, now: float) -> StsView:
         mode=None if policy is None else policy.mode.value,
         record_id=state.record_id,
         mx=() if policy is None else policy.mx,
-        fetched_at=_time(fetched),
+        fetched_at=moment(fetched),
         age_seconds=None if fetched is None else max(0, int(now - fetched)),
-        expires_at=_time(state.expires_at),
+        expires_at=moment(state.expires_at),
         note="; ".join(notes),
     )
 
@@ -174,7 +174,3 @@ def _dane(answer: DaneAnswer) -> DaneView:
             return DaneView(state="failed", base="", records=(), note=reason)
         case other:
             assert_never(other)
-
-
-def _time(at: float | None) -> datetime | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC)

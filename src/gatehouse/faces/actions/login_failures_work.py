@@ -2,9 +2,9 @@
 """The work: failed logins of one account, with the waits that follow from them."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from gatehouse.faces.actions.login_failures import FailureLine
+from gatehouse.faces.actions.moments import moment
 from gatehouse.policy import auth_throttle
 from gatehouse.store.auth_values import FailureLine as Kept
 from gatehouse.store.auth_values import UsualLine
@@ -28,12 +28,8 @@ def failure_lines(
             FailureLine(
                 network=one.network,
                 failures=one.count,
-                last_at=_time(one.last_at),
-                waits_until=_time(now + seconds) if seconds else None,
+                last_at=moment(one.last_at),
+                waits_until=moment(now + seconds) if seconds else None,
             )
         )
     return tuple(lines)
-
-
-def _time(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)

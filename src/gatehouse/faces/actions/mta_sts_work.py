@@ -2,11 +2,11 @@
 """The work: the MTA-STS policies of others that are kept."""
 
 import asyncio
-from datetime import UTC, datetime
 
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.mta_sts import ForgetInput, Forgotten, PolicyLine, PolicyList
 from gatehouse.mail.address import parse_domain
 from gatehouse.store.tls_values import CachedSts
@@ -37,7 +37,7 @@ def _line(one: CachedSts, now: float) -> PolicyLine:
         mode="not readable" if isinstance(policy, StsFault) else policy.mode.value,
         mx=() if isinstance(policy, StsFault) else policy.mx,
         record_id=one.record_id,
-        fetched_at=datetime.fromtimestamp(one.fetched_at, UTC),
-        expires_at=datetime.fromtimestamp(one.expires_at, UTC),
+        fetched_at=moment(one.fetched_at),
+        expires_at=moment(one.expires_at),
         expired=not readable or one.expires_at <= now,
     )

@@ -9,6 +9,7 @@ import segno
 
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.people import AccountChanged, AccountInput
 from gatehouse.faces.actions.people_access import (
     RecoveryCodes,
@@ -20,7 +21,7 @@ from gatehouse.faces.actions.people_access import (
     TotpInput,
     TotpStarted,
 )
-from gatehouse.faces.actions.people_work import changed, keep, known, moment
+from gatehouse.faces.actions.people_work import changed, keep, known
 from gatehouse.policy.people import MOST_TOKENS, Role, within
 from gatehouse.service.base import api_tokens, second_factor
 from gatehouse.service.base.revision import RevisionUnusable, load_running
@@ -151,7 +152,6 @@ def _token_role(owner: str, wanted: str | None) -> Role:
 
 
 def _line(token: ApiToken, now: float) -> TokenLine:
-    used = token.last_used_at
     return TokenLine(
         id=token.id,
         name=token.account,
@@ -160,7 +160,7 @@ def _line(token: ApiToken, now: float) -> TokenLine:
         created_at=moment(token.created_at),
         expires_at=moment(token.expires_at),
         expired=token.expires_at <= now,
-        last_used_at=None if used is None else moment(used),
+        last_used_at=moment(token.last_used_at),
     )
 
 

@@ -7,12 +7,12 @@ before it are over. No change leaves the gateway without an administrator who ca
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import PASSWORD_NEEDED, OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.login_failures_work import failure_lines
+from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.people import (
     AccountChanged,
     AccountInput,
@@ -200,11 +200,6 @@ def changed(account: Account, done: str) -> AccountChanged:
     return AccountChanged(name=account.name, done=done, role=account.role)
 
 
-def moment(at: float) -> datetime:
-    """As answers carry it."""
-    return datetime.fromtimestamp(at, UTC)
-
-
 async def hashed(text: str | None, name: str) -> str:
     """The hash of a password that is good enough."""
     if text is None:
@@ -270,7 +265,6 @@ def _entry(account: Account) -> AccountEntry:
 
 
 def _line(entry: AccountEntry) -> AccountLine:
-    login = entry.last_login_at
     return AccountLine(
         name=entry.name,
         role=entry.role,
@@ -279,5 +273,5 @@ def _line(entry: AccountEntry) -> AccountLine:
         totp=entry.totp,
         created_at=moment(entry.created_at),
         changed_at=moment(entry.changed_at),
-        last_login_at=None if login is None else moment(login),
+        last_login_at=moment(entry.last_login_at),
     )

@@ -6,10 +6,10 @@ The store is asked from a thread: in the gateway the loop that would wait carrie
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.queue import (
     Changed,
     ListInput,
@@ -40,7 +40,7 @@ async def list_messages(house: House, given: ListInput) -> QueueList:
     found = await asyncio.to_thread(queue.list, wanted, given.limit)
     totals = await asyncio.to_thread(queue.totals)
     return QueueList(
-        at=_time(house.clock.wall()), messages=tuple(map(_line, found)), total=totals.messages
+        at=moment(house.clock.wall()), messages=tuple(map(_line, found)), total=totals.messages
     )
 
 
@@ -132,24 +132,16 @@ def _domain(text: str) -> str:
     return parse_domain(text.rstrip(".")) or text.lower()
 
 
-def _time(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)
-
-
-def _maybe(at: float | None) -> datetime | None:
-    return None if at is None else _time(at)
-
-
 def _line(entry: values.QueueEntry) -> QueueLine:
     return QueueLine(
         mid=entry.mid,
-        received_at=_time(entry.received_at),
+        received_at=moment(entry.received_at),
         size=entry.size,
         sender=entry.sender,
         recipients=entry.waiting,
         destinations=entry.domains,
         tries=entry.tries,
-        next_try_at=_maybe(entry.next_at),
+        next_try_at=moment(entry.next_at),
         held=entry.held,
         report=entry.kind is values.MessageKind.DSN,
         subject=entry.subject,
@@ -159,15 +151,15 @@ def _line(entry: values.QueueEntry) -> QueueLine:
 
 def _view(message: values.QueuedMessage, now: float) -> MessageView:
     return MessageView(
-        at=_time(now),
+        at=moment(now),
         mid=message.mid,
         icid=message.icid,
         listener=message.listener,
         report=message.kind is values.MessageKind.DSN,
         parent=message.parent,
         held=message.held,
-        received_at=_time(message.received_at),
-        expires_at=_time(message.expires_at),
+        received_at=moment(message.received_at),
+        expires_at=moment(message.expires_at),
         sender=message.sender.text if message.sender else "",
         size=message.size,
         message_id=message.message_id,
@@ -185,8 +177,8 @@ def _recipient(one: values.QueuedRecipient) -> RecipientView:
         address=one.recipient.address.text,
         state=one.state.name.lower(),
         tries=one.tries,
-        next_try_at=_maybe(one.next_at),
-        last_tried_at=_maybe(one.last_tried_at),
+        next_try_at=moment(one.next_at),
+        last_tried_at=moment(one.last_tried_at),
         last_reply=one.last_reply,
         delay_reported=one.delay_notified > 0,
     )

@@ -4,7 +4,6 @@
 import asyncio
 import secrets
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from cryptography import x509
 
@@ -12,6 +11,7 @@ from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import PASSWORD_NEEDED, OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.login_failures_work import failure_lines
+from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.smtp_users import (
     AddInput,
     PasswordInput,
@@ -67,7 +67,7 @@ async def show(house: House, given: UserInput) -> UserShown:
     return UserShown(
         user=_line(_entry(user)),
         failures=failure_lines(failures, usual, now),
-        usual=tuple(UsualLine(network=one.network, last_at=_moment(one.last_at)) for one in usual),
+        usual=tuple(UsualLine(network=one.network, last_at=moment(one.last_at)) for one in usual),
     )
 
 
@@ -231,10 +231,6 @@ def _line(entry: SmtpUserEntry) -> UserLine:
         enabled=entry.enabled,
         password=entry.has_password,
         certificate=entry.certificate,
-        created_at=_moment(entry.created_at),
-        changed_at=_moment(entry.changed_at),
+        created_at=moment(entry.created_at),
+        changed_at=moment(entry.changed_at),
     )
-
-
-def _moment(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)

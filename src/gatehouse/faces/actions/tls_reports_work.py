@@ -2,7 +2,7 @@
 """The work: TLS reports, those that others send us and those that we send."""
 
 import asyncio
-from datetime import UTC, date, datetime
+from datetime import date
 
 import msgspec
 from msgspec import UnsetType
@@ -10,6 +10,7 @@ from msgspec import UnsetType
 from gatehouse.config.running import Running
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.status_work import running_now
 from gatehouse.faces.actions.tls_reports import (
     CountedLine,
@@ -170,11 +171,11 @@ def _counted_line(store: Store, day: int, domain: str, state: TlsReportState | N
 def _line(kept: ReceivedTlsReport) -> ReceivedLine:
     return ReceivedLine(
         number=kept.id,
-        received_at=datetime.fromtimestamp(kept.received_at, UTC),
+        received_at=moment(kept.received_at),
         source=kept.source,
         organization=kept.organization,
-        begins_at=datetime.fromtimestamp(kept.begins_at, UTC),
-        ends_at=datetime.fromtimestamp(kept.ends_at, UTC),
+        begins_at=moment(kept.begins_at),
+        ends_at=moment(kept.ends_at),
         domains=kept.domains,
         successes=kept.successes,
         failures=kept.failures,

@@ -7,7 +7,7 @@ it can be used.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from cryptography import x509
@@ -21,6 +21,7 @@ from gatehouse.faces.actions.certificates_shelf import (
 )
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.status_work import running_now
 from gatehouse.faces.actions.trust import (
     Added,
@@ -151,7 +152,7 @@ async def remove(house: House, given: RemoveInput) -> Removed:
 
 def now(house: House) -> datetime:
     """The time."""
-    return datetime.fromtimestamp(house.clock.wall(), UTC)
+    return moment(house.clock.wall())
 
 
 def settings_of(house: House) -> TrustSettings:
