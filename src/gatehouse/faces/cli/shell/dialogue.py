@@ -62,6 +62,7 @@ class Ask:
     check: Check = anything
     words: tuple[str, ...] = ()  # to complete
     help: str = ""
+    rest: bool = False  # takes all words that are left of those behind the command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,11 +150,13 @@ def ask(
     check: Check = anything,
     words: Sequence[str] = (),
     help: str = "",
+    rest: bool = False,
 ) -> Talk[str]:
     """A line of text."""
-    return cast(
-        str, (yield Ask(text=text, default=default, check=check, words=tuple(words), help=help))
+    question = Ask(
+        text=text, default=default, check=check, words=tuple(words), help=help, rest=rest
     )
+    return cast(str, (yield question))
 
 
 def ask_number(text: str, default: int, least: int, most: int, help: str = "") -> Talk[int]:

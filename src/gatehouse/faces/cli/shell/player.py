@@ -82,6 +82,7 @@ class Player:
                 try:
                     prompt = resume()
                 except StopIteration as ended:
+                    self._not_used()
                     return ended.value  # type: ignore[no-any-return]
                 try:
                     resume = partial(talk.send, self._meet(prompt))
@@ -89,6 +90,11 @@ class Player:
                     resume = partial(talk.throw, error)
         finally:
             talk.close()
+
+    def _not_used(self) -> None:
+        """Words behind a command that no question wanted are no secret."""
+        if self._ready:
+            self._source.say(clean(f"Not used: {' '.join(self._ready)[:200]}"))
 
     def _meet(self, prompt: dialogue.Prompt) -> object:
         match prompt:
@@ -133,6 +139,9 @@ class Player:
     def _line(self, question: Question, above: str, beginning: str) -> str:
         hidden = isinstance(question, dialogue.Secret)
         if self._ready and not hidden:
+            if isinstance(question, dialogue.Ask) and question.rest:
+                words, self._ready = self._ready, deque()
+                return " ".join(words)
             return self._ready.popleft()
         if above:
             self._source.say(clean_lines(above))
