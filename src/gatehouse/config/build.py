@@ -8,7 +8,7 @@ fault of the checks).
 
 from typing import assert_never
 
-from gatehouse.config import builtin, origin, running, schema, tls_build
+from gatehouse.config import alert_build, builtin, origin, running, schema, tls_build
 from gatehouse.mail import address
 from gatehouse.policy import (
     access,
@@ -48,6 +48,7 @@ def build(document: schema.Document) -> running.Running:
         crl=_crl(document.crl),
         acme=running.AcmeSettings(**document.acme.model_dump()),
         tls_reporting=_tls_reporting(document),
+        alerts=alert_build.settings(document),
         logs=running.LogSettings(
             rollover_size=document.logs.rollover_size, keep=document.logs.keep
         ),
@@ -170,6 +171,7 @@ def _listener(
         idle_timeout=section.idle_timeout,
         connection_timeout=section.connection_timeout,
         auth=auth_profile(document, section.smtp_auth_profile),
+        tls_profile=tls_build.inbound_profile(document, section),
     )
 
 
@@ -227,8 +229,13 @@ def _destinations(document: schema.Document) -> destinations.DestinationTable:
         for written in document.destination_controls
         if written != schema.DEFAULT_DESTINATION
     ]
+    # Alert mail may go to a smart host as to a destination of its own: by the rule of that host.
+    smart = {
+        route_table.smart_destination(name): section.host
+        for name, section in document.smart_hosts.items()
+    }
     return destinations.DestinationTable(
-        destination(document, schema.DEFAULT_DESTINATION), controls
+        destination(document, schema.DEFAULT_DESTINATION), controls, smart
     )
 
 

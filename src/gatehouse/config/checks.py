@@ -8,11 +8,13 @@ a bad file, nothing is half done, and the running configuration is not touched h
 from dataclasses import dataclass
 
 from gatehouse.config import (
+    alert_checks,
     auth_checks,
     build,
     delivery_checks,
     document,
     findings,
+    inbound_tls_checks,
     listener_checks,
     running,
     schema,
@@ -61,6 +63,8 @@ def check(
         *listener_checks.check(wanted, certificates),
         *auth_checks.check(wanted),
         *delivery_checks.check(wanted, certificates),
+        *inbound_tls_checks.check(wanted),
+        *alert_checks.check(wanted),
     ]
     found.sort(key=lambda one: one.severity is not findings.Severity.ERROR)
     if len(found) > findings.MAX_FINDINGS:

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from gatehouse.config import builtin, schema, units
-from gatehouse.policy import destinations, mail_flow, retry
+from gatehouse.policy import alarms, destinations, mail_flow, retry
 
 _INTRODUCTION = """\
 # Configuration reference
@@ -50,6 +50,9 @@ _NOTES = {
         "What a profile does not set it takes from `[bounce_profiles.default]`. A message lives at"
         " most as long as the longest `max_time` of all profiles said when it was accepted."
     ),
+    "groups.NAME": "Settings at three levels: see [levels.md](levels.md).",
+    "machines.NAME": "Settings at three levels: see [levels.md](levels.md).",
+    'alerts.recipients."ADDRESS"': "ADDRESS is a mail address, in quotes.",
     "smtp_configuration": "Optional. There is no field for the password on purpose.",
 }
 
@@ -96,6 +99,10 @@ def _top() -> Iterator[str]:
     yield ""
 
 
+# What stands in the place of the operator's own names, where they are no names of the house.
+_NAMED = {"destination_controls": '."DOMAIN"', "recipients": '."ADDRESS"'}
+
+
 def _parts(model: type[schema.Section], place: str) -> Iterator[_Part]:
     """Every section below a model, each before those inside it."""
     for name, field in model.model_fields.items():
@@ -105,7 +112,7 @@ def _parts(model: type[schema.Section], place: str) -> Iterator[_Part]:
         below, named = found
         here = f"{place}.{name}" if place else name
         if named:
-            here += '."DOMAIN"' if name == "destination_controls" else ".NAME"
+            here += _NAMED.get(name, ".NAME")
         yield _Part(here, below)
         yield from _parts(below, here)
 
@@ -148,6 +155,7 @@ _KNOWN = (
     (schema.CrlUrl, "URL"),
     (schema.ReplyText, "text"),
     (schema.CountryCode, "two letters"),
+    (schema.AlertClass, "word: " + ", ".join((alarms.ALL_CLASSES, *alarms.AlarmClass))),
 )
 
 
@@ -265,7 +273,7 @@ def _shown(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, enum.Enum):
         return str(value.value).lower()
-    if isinstance(value, tuple):
+    if isinstance(value, list | tuple):
         return ", ".join(_shown(one) for one in value)
     return str(getattr(value, "name", value))
 

@@ -8,7 +8,9 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gatehouse.mail.address import Address
 from gatehouse.policy.access import AddressSet, HostAccessTable
+from gatehouse.policy.alarms import Pacing, Subscriber
 from gatehouse.policy.destinations import DestinationTable
 from gatehouse.policy.inbound_values import Entrance
 from gatehouse.policy.recipients import RecipientAccessTable
@@ -18,6 +20,7 @@ from gatehouse.policy.routes import Ourselves
 from gatehouse.policy.sender_overrides import SenderOverrides
 from gatehouse.policy.smart_hosts import SmartHost
 from gatehouse.policy.smtp_auth import AuthProfile
+from gatehouse.policy.tls_profiles import TlsProfile
 
 
 class ListenerType(enum.Enum):
@@ -73,6 +76,7 @@ class Listener:
     idle_timeout: int
     connection_timeout: int
     auth: AuthProfile
+    tls_profile: TlsProfile
 
     @property
     def entrance(self) -> Entrance:
@@ -190,6 +194,16 @@ class TlsReportSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    """Who gets alarms by mail, how often equal ones are told, and by which smart host they go."""
+
+    from_address: Address
+    pacing: Pacing
+    smart_host: str | None
+    subscribers: tuple[Subscriber, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustSettings:
     """Whose certificates are believed beside the custom list."""
 
@@ -215,6 +229,7 @@ class Running:
     crl: CrlSettings
     acme: AcmeSettings
     tls_reporting: TlsReportSettings
+    alerts: AlertSettings
     logs: LogSettings
     queue: QueueSettings
     processes: ProcessSettings

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from gatehouse.config import units
 from gatehouse.mail import address
 from gatehouse.policy import (
+    alarms,
     destinations,
     fetch_targets,
     mail_flow,
@@ -232,6 +233,18 @@ SenderEntry = Annotated[str, Field(max_length=320), AfterValidator(_sender_entry
 UserName = Annotated[str, Field(max_length=saslprep.MAX_NAME), AfterValidator(_user_name)]
 
 
+def _alert_class(value: object) -> object:
+    words = {word.lower(): word for word in (alarms.ALL_CLASSES, *alarms.AlarmClass)}
+    chosen = words.get(value.lower()) if isinstance(value, str) else None
+    if chosen is None:
+        raise ValueError(", ".join(words.values()))
+    return str(chosen)
+
+
+AlarmSeverity = Annotated[alarms.AlarmSeverity, _choice(alarms.AlarmSeverity)]
+AlertClass = Annotated[str, BeforeValidator(_alert_class), "alert class"]
+
+
 class Section(BaseModel):
     """What all sections have in common: no guessing of types, no unknown fields, no change."""
 
@@ -309,6 +322,9 @@ class Listener(Section):
         default_factory=list,
         max_length=100,
         description="More certificates; one is served to clients that ask for a name in it (SNI).",
+    )
+    tls_profile: Name | None = Field(
+        default=None, description="Name of the TLS profile. Not set: ssl.inbound_profile."
     )
     max_concurrency: Count = Field(default=1000, description="Connections at the same time.")
     recipient_access: list[RecipientAccess] = Field(
@@ -601,7 +617,7 @@ class SenderTlsOverride(Section):
 
 
 class TlsProfile(Section):
-    """[tls_profiles.NAME]: how TLS is spoken to the destinations that name it."""
+    """[tls_profiles.NAME]: how TLS is spoken by the listeners and destinations that name it."""
 
     min_version: TlsVersionName = Field(
         default=tls_profiles.TlsVersionName.TLS_1_2, description="Lowest version."
@@ -620,6 +636,17 @@ class TlsProfile(Section):
     security_level: Annotated[int, Field(ge=0, le=5)] = Field(
         default=tls_profiles.DEFAULT_SECURITY_LEVEL,
         description="OpenSSL's: 2 asks for 2048 bits of RSA and DH, 1 for 1024, 0 for nothing.",
+    )
+
+
+class Ssl(Section):
+    """[ssl]: how TLS is spoken where a listener names no profile of its own.
+
+    For deliveries that is `tls_profile` of `[destination_controls.default]`.
+    """
+
+    inbound_profile: Name | None = Field(
+        default=None, description="Name of the TLS profile of all listeners. Not set: our own rule."
     )
 
 
@@ -794,6 +821,47 @@ class TlsReporting(Section):
     )
 
 
+class AlertRecipient(Section):
+    """[alerts.recipients."ADDRESS"]: somebody who gets alarms by mail, and which."""
+
+    severities: Annotated[list[AlarmSeverity], Field(min_length=1, max_length=10)] = Field(
+        default_factory=lambda: list(alarms.AlarmSeverity),
+        description="Of which severities: critical, warning, information. Not set: all.",
+    )
+    classes: Annotated[list[AlertClass], Field(min_length=1, max_length=50)] = Field(
+        default_factory=lambda: [alarms.ALL_CLASSES],
+        description="Of which classes. all: every one.",
+    )
+
+
+class Alerts(Section):
+    """[alerts]: who gets alarms by mail, how often, and by which way."""
+
+    from_address: Mailbox | None = Field(
+        default=None, description="From address of the mails. Not set: alert@ and system.hostname."
+    )
+    initial_interval: Duration = Field(
+        default=int(alarms.INITIAL_SECONDS),
+        ge=0,
+        le=86_400,
+        description="Wait before the first duplicate of an alarm is told; then the wait grows. "
+        "0: every one at once.",
+    )
+    maximum_interval: Duration = Field(
+        default=int(alarms.MAXIMUM_SECONDS),
+        ge=1,
+        le=604_800,
+        description="The longest wait between duplicates.",
+    )
+    smart_host: Name | None = Field(
+        default=None,
+        description="Name of a smart host by which alert mail goes, whatever the SMTP routes say.",
+    )
+    recipients: Annotated[dict[str, AlertRecipient], Field(max_length=100)] = Field(
+        default_factory=dict
+    )
+
+
 class Logs(Section):
     """[logs]: the mail log and the JSON lines."""
 
@@ -856,6 +924,7 @@ class Document(Section):
         description="Other TLS for some senders, as `[[sender_tls_overrides]]`.",
     )
     tls_profiles: dict[Name, TlsProfile] = Field(default_factory=dict)
+    ssl: Ssl = Field(default_factory=Ssl)
     bounce_profiles: dict[Name, BounceProfile] = Field(default_factory=dict)
     smart_hosts: dict[Name, SmartHost] = Field(default_factory=dict)
     smtp_configuration: SmtpConfiguration | None = Field(default=None)
@@ -866,6 +935,7 @@ class Document(Section):
     crl: Crl = Field(default_factory=Crl)
     acme: Acme = Field(default_factory=Acme)
     tls_reporting: TlsReporting = Field(default_factory=TlsReporting)
+    alerts: Alerts = Field(default_factory=Alerts)
     logs: Logs = Field(default_factory=Logs)
     queue: Queue = Field(default_factory=Queue)
     processes: Processes = Field(default_factory=Processes)

@@ -35,6 +35,14 @@ def profile(document: schema.Document, name: str) -> tls_profiles.TlsProfile:
     )
 
 
+def inbound_profile(
+    document: schema.Document, listener: schema.Listener
+) -> tls_profiles.TlsProfile:
+    """How a listener speaks TLS: its own profile, that of all listeners, or our own rule."""
+    name = listener.tls_profile or document.ssl.inbound_profile
+    return tls_profiles.TlsProfile() if name is None else profile(document, name)
+
+
 def control(
     document: schema.Document, domain: str, values: Mapping[str, Any]
 ) -> destinations.DestinationControl:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of many equal alarms are told, and which are only counted.
+"""Which of many equal alarms are told, which are only counted, and who gets them by mail.
 
 Rule: the appliance's growing series. The first alarm of a key is told at once. What follows under
 the same key is told when the next moment of the series has passed: `initial` seconds after the
@@ -7,11 +7,17 @@ first, then each moment is `initial` plus twice the one before (5, 15, 35, 75, .
 `maximum` every multiple of it. `initial` 0 tells every one. A told alarm carries how many were held
 back before it. A key that was quiet for longer than `maximum` begins anew.
 
+An alert about mail that cannot be delivered is not mailed to where it cannot go either, and one
+about alert mail alone is mailed to nobody: it would be the next that cannot be delivered.
+
 Pure: the caller remembers the series and brings the clock.
 """
 
 import enum
+from collections.abc import Container
 from dataclasses import dataclass, replace
+
+from gatehouse.mail.address import Address
 
 
 class AlarmSeverity(enum.StrEnum):
@@ -22,8 +28,14 @@ class AlarmSeverity(enum.StrEnum):
     INFORMATION = "Information"  # good to know
 
 
-# The classes of the appliance that we raise; the names are its own.
-SYSTEM = "System"
+class AlarmClass(enum.StrEnum):
+    """What an alarm is about: those of the appliance's classes that we raise, by its names."""
+
+    SYSTEM = "System"
+    HARVEST = "Directory Harvest Attack Prevention"
+
+
+ALL_CLASSES = "all"  # the word of a subscription for every class
 
 INITIAL_SECONDS = 300.0  # the appliance's defaults between duplicates
 MAXIMUM_SECONDS = 3600.0
@@ -37,7 +49,9 @@ class Alarm:
     severity: AlarmSeverity
     text: str  # one sentence, and what to do
     key: str
-    alarm_class: str = SYSTEM
+    alarm_class: AlarmClass = AlarmClass.SYSTEM
+    stuck: str = ""  # the destination to which nothing goes because of it, as the queue names it
+    mailed: bool = True  # False: it is about alert mail itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,38 @@ class Pacing:
 
     initial: float = INITIAL_SECONDS
     maximum: float = MAXIMUM_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """Somebody who gets alarms by mail."""
+
+    address: Address
+    severities: frozenset[AlarmSeverity]
+    classes: frozenset[AlarmClass]
+
+    def wants(self, severity: str, alarm_class: str) -> bool:
+        """Whether an alarm of this severity and class is for him."""
+        return severity in self.severities and alarm_class in self.classes
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Why an alert is not mailed to somebody who wants it."""
+
+    reason: str
+
+
+def withheld(*, mailed: bool, stuck: str, way: Container[str]) -> Withheld | None:
+    """Whether mailing an alert would only add to what waits; None: mail it.
+
+    `way`: the destinations that mail to this subscriber may go by, as the queue names them.
+    """
+    if not mailed:
+        return Withheld("it is about alert mail that cannot be delivered")
+    if stuck and stuck in way:
+        return Withheld(f"it would go to {stuck}, which it is about")
+    return None
 
 
 @dataclass(frozen=True, slots=True)

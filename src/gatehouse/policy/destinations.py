@@ -6,8 +6,9 @@ entry is complete; inheritance from the default entry is resolved by `config.bui
 """
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from gatehouse.policy import outbound_tls, tls_profiles
 
@@ -101,9 +102,15 @@ class DestinationControl:
 class DestinationTable:
     """All destination controls; one look-up costs as many steps as the domain has labels."""
 
-    __slots__ = ("_exact", "_suffix", "default")
+    __slots__ = ("_alias", "_exact", "_suffix", "default")
 
-    def __init__(self, default: DestinationControl, controls: Iterable[DestinationControl]) -> None:
+    def __init__(
+        self,
+        default: DestinationControl,
+        controls: Iterable[DestinationControl],
+        aliases: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`aliases`: what is no domain, and the host by whose rule it goes."""
         self.default = default
         self._exact: dict[str, DestinationControl] = {}
         self._suffix: dict[str, DestinationControl] = {}
@@ -112,6 +119,7 @@ class DestinationTable:
                 self._suffix.setdefault(control.domain[1:], control)
             else:
                 self._exact.setdefault(control.domain, control)
+        self._alias = {name: self._rule(host) for name, host in aliases.items()}
 
     def __iter__(self) -> Iterator[DestinationControl]:
         """All rules, the default one first."""
@@ -121,6 +129,9 @@ class DestinationTable:
 
     def lookup(self, domain: str) -> DestinationControl:
         """The rule for a canonical domain (lower-case A-labels or an address literal)."""
+        return self._alias.get(domain) or self._rule(domain)
+
+    def _rule(self, domain: str) -> DestinationControl:
         found = self._exact.get(domain)
         if found is not None:
             return found

@@ -72,6 +72,19 @@ def parse_route_host(text: str) -> RouteHost | SmartRoute | RouteFault:
     return RouteHost(host, port, priority)
 
 
+def smart_destination(name: str) -> str:
+    """The destination under which the queue holds mail for a smart host, whatever the routes say.
+
+    No domain holds a colon but an address in brackets, so it is nobody's domain.
+    """
+    return SMART_HOST + name
+
+
+def smart_host_of(destination: str) -> str | None:
+    """The smart host that such a destination stands for; None: it is a domain."""
+    return destination[len(SMART_HOST) :] if destination.startswith(SMART_HOST) else None
+
+
 class RouteTable:
     """SMTP routes: an exact domain, else the longest ".domain" above it, else "."."""
 
