@@ -19,6 +19,7 @@ from gatehouse.config import (
     running,
     schema,
     text,
+    upgrade,
 )
 from gatehouse.config.findings import Finding
 
@@ -43,13 +44,14 @@ class Refused:
 
 def load(data: bytes, *, certificates: frozenset[str] = DEMO_ONLY) -> Loaded | Refused:
     """Read, check and build a configuration file."""
-    parsed = text.parse(data)
+    parsed = upgrade.parse(data)
     if isinstance(parsed, text.Unreadable):
         return Refused(parsed.findings)
     read = document.read(parsed.values)
     if not isinstance(read, schema.Document):
-        return Refused(text.locate(read, parsed.text))
-    found = text.locate(check(read, certificates=certificates), parsed.text)
+        return Refused(text.locate((*upgrade.notices(parsed), *read), parsed.text))
+    found = (*upgrade.notices(parsed), *check(read, certificates=certificates))
+    found = text.locate(found, parsed.text)
     if findings.has_errors(found):
         return Refused(found)
     return Loaded(document=read, running=build.build(read), warnings=found)

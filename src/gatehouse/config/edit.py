@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from gatehouse.config import document, format, schema
+from gatehouse.config import document, format, schema, upgrade
 from gatehouse.config import text as text_form
 from gatehouse.config.findings import Finding
 
@@ -24,7 +24,7 @@ def set_field(
     data: bytes, section: Sequence[str], field: str, value: Value
 ) -> bytes | tuple[Finding, ...]:
     """The text with `field` of `section` set; the findings if the text or the result is bad."""
-    parsed = text_form.parse(data)
+    parsed = upgrade.parse(data)
     if isinstance(parsed, text_form.Unreadable):
         return parsed.findings
     wanted = document.read(_with(parsed.values, section, field, value))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gatehouse.config import document, format, schema, text
+from gatehouse.config import document, format, schema, text, upgrade
 
 Path = tuple[str, ...]
 
@@ -37,7 +37,7 @@ class Statement:
 
 def rewrite(data: bytes, wanted: schema.Document, changes: Sequence[Tables | Statement]) -> bytes:
     """The text with the changes made; it says exactly what `wanted` says."""
-    parsed = text.parse(data)
+    parsed = upgrade.parse(data)
     if isinstance(parsed, text.Parsed):
         edited = parsed.text
         for change in changes:

@@ -5,7 +5,7 @@ import enum
 from collections.abc import Iterable
 from typing import TypeVar
 
-from gatehouse.config import build, builtin, hat_exchange, origin, rat_text, schema, text
+from gatehouse.config import build, builtin, hat_exchange, origin, rat_text, schema, text, upgrade
 from gatehouse.config import document as forms
 from gatehouse.faces.actions import access
 from gatehouse.faces.actions.configuration import ShowInput
@@ -122,7 +122,7 @@ async def show_policy(house: House, given: access.PolicyInput) -> access.PolicyV
 
 def read_document(data: bytes, source: str) -> schema.Document:
     """A configuration of good form; OperatorError for any other."""
-    parsed = text.parse(data)
+    parsed = upgrade.parse(data)
     read = forms.read(parsed.values) if isinstance(parsed, text.Parsed) else None
     if isinstance(read, schema.Document):
         return read

@@ -3,7 +3,7 @@
 
 import asyncio
 
-from gatehouse.config import checks, document, findings, schema, text
+from gatehouse.config import checks, document, findings, schema, text, upgrade
 from gatehouse.faces.actions import configuration_machine
 from gatehouse.faces.actions.errors import FindingView, OperatorError
 from gatehouse.faces.actions.house import House
@@ -35,7 +35,7 @@ def revision(house: House, number: int) -> Revision:
 
 def read(content: bytes, source: str) -> schema.Document:
     """The document in a text that was good when it was kept."""
-    parsed = text.parse(content)
+    parsed = upgrade.parse(content)
     if isinstance(parsed, text.Parsed):
         read_document = document.read(parsed.values)
         if isinstance(read_document, schema.Document):

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from gatehouse.config import changes, document, edit_changes, schema, text
+from gatehouse.config import changes, document, edit_changes, schema, text, upgrade
 from gatehouse.config.findings import Finding
 from gatehouse.faces.actions import configuration
 from gatehouse.faces.actions.errors import OperatorError
@@ -133,7 +133,7 @@ def _text() -> Talk[tuple[bytes, bool]]:
 
 
 def _read(data: bytes, *, candidate: bool) -> Draft:
-    parsed = text.parse(data)
+    parsed = upgrade.parse(data)
     faults: tuple[Finding, ...] = ()
     if isinstance(parsed, text.Parsed):
         read = document.read(parsed.values)
