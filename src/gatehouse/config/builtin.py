@@ -71,8 +71,14 @@ def sender_groups(listener: schema.Listener) -> tuple[schema.SenderGroup, ...]:
         else group
         for group in listener.sender_groups
     ]
-    closed = any(member.upper() == ALL for group in written for member in group.members)
-    return tuple(written) if closed else (*written, usual[-1])
+    return tuple(written) if _is_closed(written) else (*written, usual[-1])
+
+
+def _is_closed(groups: list[schema.SenderGroup]) -> bool:
+    """Is ALL among the members? Nearly always written like that, so that is looked for first."""
+    return any(ALL in group.members for group in groups) or any(
+        member.upper() == ALL for group in groups for member in group.members
+    )
 
 
 def is_closing(group: schema.SenderGroup) -> bool:

@@ -216,30 +216,43 @@ def _members(
 ) -> Iterator[Finding]:
     seen: set[str] = set()
     for index, text in enumerate(group.members):
-        here = (*path, "members", index)
-        if text.lower() in seen:
-            yield warning(here, "the member is there twice", found=text)
-        seen.add(text.lower())
-        match members.parse_member(text):
-            case members.MemberFault(reason):
-                yield error(here, "is no member of a sender group", hint=reason, found=text)
-            case (
-                members.ScoreRange() | members.NoScore() | members.Owner() | members.Country()
-            ) as asked if not source.answers(asked):
-                yield warning(
-                    here,
-                    "never matches: no local source for it is configured",
-                    hint="[reputation] takes scores, countries and owners",
-                    found=text,
-                )
-            case members.AddressSpan(tidy=False):
-                yield warning(
-                    here, "the address has bits behind the prefix; they are ignored", found=text
-                )
-            case members.Everything() if len(group.members) > 1:
-                yield error(here, "ALL stands alone in its group", found=text)
-            case _:
-                pass
+        folded = text.lower()
+        if folded in seen:
+            yield warning((*path, "members", index), "the member is there twice", found=text)
+        seen.add(folded)
+        member = members.parse_member(text)
+        if isinstance(member, members.AddressSpan) and member.tidy:
+            continue  # nearly all of a large table
+        yield from _member(member, text, (*path, "members", index), group, source)
+
+
+def _member(
+    member: members.Member,
+    text: str,
+    path: findings.Path,
+    group: schema.SenderGroup,
+    source: reputation.LocalSource,
+) -> Iterator[Finding]:
+    match member:
+        case members.MemberFault(reason):
+            yield error(path, "is no member of a sender group", hint=reason, found=text)
+        case (
+            members.ScoreRange() | members.NoScore() | members.Owner() | members.Country()
+        ) as asked if not source.answers(asked):
+            yield warning(
+                path,
+                "never matches: no local source for it is configured",
+                hint="[reputation] takes scores, countries and owners",
+                found=text,
+            )
+        case members.AddressSpan(tidy=False):
+            yield warning(
+                path, "the address has bits behind the prefix; they are ignored", found=text
+            )
+        case members.Everything() if len(group.members) > 1:
+            yield error(path, "ALL stands alone in its group", found=text)
+        case _:
+            pass
 
 
 def _reach(

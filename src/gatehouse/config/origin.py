@@ -59,10 +59,9 @@ def set_fields(section: schema.Section | None) -> dict[str, Any]:
     """The fields of a section that have a value; the others inherit."""
     if section is None:
         return {}
-    values = {name: getattr(section, name) for name in type(section).model_fields}
     return {
         name: tuple(value) if isinstance(value, list) else value
-        for name, value in values.items()
+        for name, value in vars(section).items()
         if value is not None
     }
 

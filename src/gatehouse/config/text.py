@@ -36,9 +36,9 @@ _AT_LINE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
 # Strings and comments, so that what stands in them is not taken for structure. Linear: possessive,
 # and a string that is never closed counts to its end, so no character is looked at twice.
 _OPAQUE = re.compile(
-    r'"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?'
-    r"|'''(?:[^']|'(?!''))*+(?:''')?"
-    r'|"(?:[^"\\\n]|\\[^\n])*+"?'
+    r'"""(?:[^"\\]++|\\.|"(?!""))*+(?:""")?'
+    r"|'''(?:[^']++|'(?!''))*+(?:''')?"
+    r'|"(?:[^"\\\n]++|\\[^\n])*+"?'
     r"|'[^'\n]*+'?"
     r"|#[^\n]*+",
     re.DOTALL,
@@ -89,7 +89,7 @@ def locate(found: Iterable[findings.Finding], text: str) -> tuple[findings.Findi
     wanted = list(found)
     if not wanted:
         return ()
-    lines = _Lines(text)
+    lines = _Lines(text, [one.path for one in wanted])
     placed = [one if one.line else replace(one, line=lines.of(one.path) or None) for one in wanted]
     return tuple(sorted(placed, key=lambda one: one.line or 0))
 
@@ -117,7 +117,14 @@ def _at(data: bytes, offset: int, what: str, hint: str) -> findings.Finding:
 
 def _bounds(text: str) -> findings.Finding | None:
     """Refuse what would make the parser slow or deep, before it runs."""
-    plain = masked(text)
+    # Blotting out each string to its length takes as long as half of the parser: the short form
+    # counts the same, and what it finds is looked at again where lines are in their places.
+    found = _beyond(_OPAQUE.sub("x", text))
+    return found and _beyond(masked(text))
+
+
+def _beyond(plain: str) -> findings.Finding | None:
+    """What goes beyond a bound, in a text without strings and comments."""
     for many, limit, what in (
         (plain.count("="), MAX_KEYS, "keys"),
         (plain.count(","), MAX_VALUES, "values"),
@@ -173,9 +180,13 @@ def _syntax(message: str, text: str) -> findings.Finding:
 
 
 class _Lines:
-    """Path → line, by a tolerant scan of a text that tomllib has accepted."""
+    """Path → line, by a tolerant scan of a text that tomllib has accepted.
 
-    def __init__(self, text: str) -> None:
+    Values in which nothing is looked for are passed over: a list may have 10,000 elements.
+    """
+
+    def __init__(self, text: str, wanted: Iterable[findings.Path]) -> None:
+        self._above = {path[:length] for path in wanted for length in range(1, len(path))}
         self._known: dict[findings.Path, int] = {}
         self._text = text
         self._arrays: dict[findings.Path, int] = {}
@@ -246,6 +257,8 @@ class _Lines:
             if text == "=":
                 path = (*base, *key_parts(self._text[key_start : token.start()]))
                 self._known.setdefault(path, line)
+                if path not in self._above and len(stack) == 1:
+                    return _end_of_value(plain, token.end())
             elif text in "[{":
                 stack.append((text, path, 0))
                 key_start, expecting = token.end(), text == "["
@@ -255,6 +268,21 @@ class _Lines:
                 stack[-1] = (kind, base, index + 1)
                 key_start, expecting = token.end(), kind == "["
         return len(plain)
+
+
+def _end_of_value(plain: str, offset: int) -> int:
+    """Where the line ends on which a value does: at once, or behind its last bracket."""
+    line_end = plain.find("\n", offset)
+    line_end = len(plain) if line_end < 0 else line_end
+    if _BRACKET.search(plain, offset, line_end) is None:
+        return line_end
+    depth = 0
+    for bracket in _BRACKET.finditer(plain, offset):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth <= 0:
+            line_end = plain.find("\n", bracket.end())
+            return len(plain) if line_end < 0 else line_end
+    return len(plain)
 
 
 def key_parts(text: str) -> list[str]:

@@ -5,13 +5,15 @@ The table is read from top to bottom and the first member that matches wins; the
 Because it is asked for every connection, it is compiled once: every member has its place in that
 order as a number, address members become segments that do not overlap, each with the smallest
 number that covers it, and all other members become dictionaries. The smallest number wins, which
-is the first match, and the look-up does not grow with the table. `walk` asks the same question the
-slow way, group by group and member by member, for people who want to know why.
+is the first match, and the look-up does not grow with the table. What holds 10,000 members is made
+for each new process, so nothing is kept for a member that its number does not tell. `walk` asks the
+same question the slow way, group by group and member by member, for people who want to know why.
 """
 
+import bisect
 import enum
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 from gatehouse.policy import access_walk, mail_flow, members, reputation
@@ -55,12 +57,13 @@ class HostAccessTable:
     """The compiled table of one listener; groups with behaviour CONTINUE are passed over."""
 
     __slots__ = (
-        "_answers",
+        "_deciding",
         "_everything",
         "_first_name",
-        "_group_of",
+        "_firsts",
         "_hosts",
         "_lists",
+        "_many",
         "_states",
         "_suffixes",
         "_unanswered",
@@ -77,8 +80,9 @@ class HostAccessTable:
     ) -> None:
         self.groups = tuple(groups)
         self.source = source
-        self._answers: list[AccessMatch] = []
-        self._group_of: list[int] = []  # place of a member -> index of its group
+        self._deciding: list[int] = []  # the groups, by their index
+        self._firsts: list[int] = []  # the place of the first member of each that decides
+        self._many = 0  # places
         self._hosts: dict[str, int] = {}
         self._suffixes: dict[str, int] = {}
         self._states: dict[NameState, int] = {}
@@ -89,10 +93,16 @@ class HostAccessTable:
         for index, group in enumerate(self.groups):
             if group.policy.behavior is mail_flow.Behavior.CONTINUE:
                 continue
-            for text in group.members:
-                self._add(group, text, spans)
-                self._group_of.append(index)
-        if self._everything != len(self._answers) - 1:
+            self._deciding.append(index)
+            self._firsts.append(self._many)
+            for place, text in enumerate(group.members, self._many):
+                parsed = members.parse_member(text)
+                if isinstance(parsed, members.AddressSpan):  # nearly all of a large table
+                    spans[parsed.bits].append((parsed.low, parsed.high, place))
+                else:
+                    self._add(parsed, text, place, spans)
+            self._many += len(group.members)
+        if self._everything != self._many - 1:
             raise ValueError("the last entry of a host access table is ALL, and only the last")
         self._v4 = Segments(spans[members.V4_BITS], members.V4_BITS)
         self._v6 = Segments(spans[members.V6_BITS], members.V6_BITS)
@@ -143,10 +153,10 @@ class HostAccessTable:
         place = self._place(ip, host, state)
         if listed and self._lists:
             place = min(place, *(self._lists.get(zone, NEVER) for zone in listed))
-        answer = self._answers[place]
-        if self.source.scores:
-            answer = replace(answer, score=self.source.scores.value(*number_of(ip)))
-        return answer
+        group, text = self._at(place)
+        scores = self.source.scores
+        score = scores.value(*number_of(ip)) if scores else None
+        return AccessMatch(group.name, text, group.policy.behavior, group.policy, score)
 
     def walk(
         self,
@@ -177,8 +187,9 @@ class HostAccessTable:
 
     @property
     def policies(self) -> tuple[mail_flow.MailFlowPolicy, ...]:
-        """The mail flow policy of each entry, in its order."""
-        return tuple(answer.policy for answer in self._answers)
+        """The mail flow policy of each group that decides and has members, in their order."""
+        deciding = (self.groups[index] for index in self._deciding)
+        return tuple(group.policy for group in deciding if group.members)
 
     def hidden_members(self) -> frozenset[tuple[int, str]]:
         """(index of the group, member) of all that never decide, since wider ones come first."""
@@ -194,16 +205,25 @@ class HostAccessTable:
         named += [*self._states.values(), *self._lists.values()]
         visible |= {place for place in named if place < last}
         return frozenset(
-            (self._group_of[place], answer.match)
-            for place, answer in enumerate(self._answers)
+            (index, text)
+            for index, first in zip(self._deciding, self._firsts, strict=True)
+            for place, text in enumerate(self.groups[index].members, first)
             if place not in visible
         )
 
+    def _at(self, place: int) -> tuple[SenderGroup, str]:
+        """The group and the member at a place."""
+        number = bisect.bisect_right(self._firsts, place) - 1
+        group = self.groups[self._deciding[number]]
+        return group, group.members[place - self._firsts[number]]
+
     def _add(
-        self, group: SenderGroup, text: str, spans: dict[int, list[tuple[int, int, int]]]
+        self,
+        parsed: members.Member,
+        text: str,
+        place: int,
+        spans: dict[int, list[tuple[int, int, int]]],
     ) -> None:
-        place = len(self._answers)
-        parsed = members.parse_member(text)
         match parsed:
             case (
                 members.AddressSpan()
@@ -228,8 +248,6 @@ class HostAccessTable:
                 raise ValueError(f"{reason}: {text!r}")
             case other:
                 assert_never(other)
-        behavior = group.policy.behavior
-        self._answers.append(AccessMatch(group.name, text, behavior, group.policy))
 
     def _ranges(
         self, member: members.AddressSpan | members.Sourced, place: int

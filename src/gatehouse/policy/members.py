@@ -19,6 +19,7 @@ MAX_MEMBER = 300  # a domain has 253 characters (RFC 1035 §2.3.4), an IPv6 rang
 V4_BITS = 32
 V6_BITS = 128
 
+_WHOLE_V4 = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})")
 _PARTIAL_V4 = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,3})\.?")
 _RANGE_V4 = re.compile(r"((?:\d{1,3}\.){0,3})(\d{1,3})-(\d{1,3})\.?")
 _CIDR_V4 = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,3})/(\d{1,2})")
@@ -116,6 +117,12 @@ def parse_member(text: str) -> Member:
     """Parse one member; every text has exactly one reading."""
     if len(text) > MAX_MEMBER:
         return MemberFault(f"longer than {MAX_MEMBER} characters")
+    whole = _WHOLE_V4.fullmatch(text)
+    if whole is not None:  # most members of a large table: a shorter way to what follows
+        a, b, c, d = map(int, whole.groups())
+        if max(a, b, c, d) <= 255:
+            number = a << 24 | b << 16 | c << 8 | d
+            return AddressSpan(V4_BITS, number, number)
     if text.upper() == "ALL":
         return Everything()
     if _STATE.fullmatch(text):
