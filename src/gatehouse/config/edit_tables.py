@@ -118,7 +118,8 @@ def sections_of(edited: str) -> list[Block]:
         else:
             at = statement_end(plain, at)
     blocks = []
-    for number, after in zip(headers, [*headers[1:], len(plain)], strict=True):
+    ends = [*headers[1:], len(plain)] if headers else []
+    for number, after in zip(headers, ends, strict=True):
         end = after
         while end > number + 1 and not plain[end - 1].strip():
             end -= 1  # blank lines and comments belong to what comes next
