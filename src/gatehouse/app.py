@@ -24,6 +24,7 @@ from gatehouse.journal.log_frame import SERIAL_DICE, serial_number
 from gatehouse.policy.alarms import Alarm, AlarmSeverity
 from gatehouse.service.base import channel as line
 from gatehouse.service.base.children import Launch, program
+from gatehouse.service.base import ssh_keys
 from gatehouse.service.base.clock import SYSTEM_CLOCK
 from gatehouse.service.base.control import ControlServer, Request
 from gatehouse.service.base.first_start import NAME as FIRST_ADMINISTRATOR
@@ -60,6 +61,7 @@ def open_house(data: Path) -> tuple[DataDirectory, SqliteStore]:
     keyring.ensure_demo(store, now)
     if store.revisions.current() is None:
         store.revisions.append(
+    ssh_keys.ensure_host_key(store, now)
             text=DEFAULT_TEXT, operator="system", comment="factory settings", committed_at=now
         )
     if store.secrets.get(_SERIAL) is None:

@@ -15,6 +15,7 @@ from gatehouse.store.people_values import (
     ApiToken,
     AuditEntry,
     AuditFilter,
+    SshKey,
 )
 from tests.store.conftest import OpenStore
 
@@ -218,3 +219,45 @@ def test_the_audit_log_cannot_be_changed(store: Store, tmp_path: Path) -> None:
             connection.execute(statement)
     connection.close()
     assert [one.outcome for one in store.audit.list(AuditFilter(), 9)] == ["done"]
+
+
+def ssh_key(number: int = 1, owner: str = "ann") -> SshKey:
+    return SshKey(
+        account=owner,
+        fingerprint=f"SHA256:{number}",
+        algorithm="ssh-ed25519",
+        key=b"\x00\xff" + bytes([number]),
+        comment="ann@desk",
+        added_at=float(number),
+    )
+
+
+def test_public_keys_are_kept_for_an_account_and_go_with_it(
+    store: Store, open_again: OpenStore
+) -> None:
+    people = store.people
+    people.add(account())
+    assert people.add_ssh_key(ssh_key(2)) and people.add_ssh_key(ssh_key(1))
+    assert not people.add_ssh_key(ssh_key(1))
+    assert people.add_ssh_key(ssh_key(1, "bob"))
+    assert open_again().people.ssh_keys("ann") == (ssh_key(1), ssh_key(2))
+    people.note_ssh_key_used("ann", "SHA256:1", 9.0)
+    assert [one.last_used_at for one in people.ssh_keys("ann")] == [9.0, None]
+    assert people.ssh_keys("bob")[0].last_used_at is None
+    people.delete("ann", "none")
+    assert people.ssh_keys("ann") == ()
+    assert people.ssh_keys("bob") == (ssh_key(1, "bob"),)
+
+
+def test_a_public_key_that_is_removed_ends_the_sessions_from_before(store: Store) -> None:
+    people = store.people
+    people.add(account())
+    people.add_ssh_key(ssh_key())
+    assert not people.remove_ssh_key("ann", "SHA256:2", 5.0)
+    assert not people.remove_ssh_key("bob", "SHA256:1", 5.0)
+    kept = people.get("ann")
+    assert kept is not None and (kept.credentials_at, kept.version) == (1.0, 1)
+    assert people.remove_ssh_key("ann", "SHA256:1", 5.0)
+    kept = people.get("ann")
+    assert kept is not None and (kept.credentials_at, kept.version) == (5.0, 2)
+    assert people.ssh_keys("ann") == ()

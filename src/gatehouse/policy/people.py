@@ -25,6 +25,7 @@ SESSION_LONGEST = 43_200.0
 TOKEN_DAYS = 90  # of an API token where nobody says otherwise; ours
 TOKEN_MOST_DAYS = 366  # ours: what nobody renews for a year is not missed
 MOST_TOKENS = 50  # of one account; ours: a program that makes one for each run is told
+MOST_SSH_KEYS = 20  # of one account; ours: a person has a few machines
 TOTP_DRIFT = 1  # steps that a clock may be off to either side; RFC 6238 §5.2: at most one
 RECOVERY_CODES = 10  # at a time; ours
 

@@ -15,11 +15,12 @@ from gatehouse.store.people_values import (
     ApiToken,
     AuditEntry,
     AuditFilter,
+    SshKey,
 )
 
 
 class People(Protocol):
-    """Those who operate the gateway: accounts, recovery codes and API tokens.
+    """Those who operate the gateway: accounts, recovery codes, API tokens and SSH keys.
 
     `keep_role`: a change after which nobody with this role could log in is not made.
     """
@@ -39,7 +40,7 @@ class People(Protocol):
         """Change an account; with `recovery`, its recovery codes (their SHA-256) with it."""
 
     def delete(self, name: str, keep_role: str) -> AccountChange:
-        """Forget an account with its tokens and recovery codes."""
+        """Forget an account with its tokens, recovery codes and SSH keys."""
 
     def note_login(self, name: str, at: float) -> None:
         """Somebody has logged in."""
@@ -67,6 +68,18 @@ class People(Protocol):
 
     def revoke_token(self, account: str, token_id: str) -> bool:
         """Forget a token; False when the account has none such."""
+
+    def add_ssh_key(self, key: SshKey) -> bool:
+        """Keep a public key; False when the account has it already."""
+
+    def ssh_keys(self, account: str) -> tuple[SshKey, ...]:
+        """The public keys of an account, the oldest first."""
+
+    def note_ssh_key_used(self, account: str, fingerprint: str, at: float) -> None:
+        """A public key was used."""
+
+    def remove_ssh_key(self, account: str, fingerprint: str, at: float) -> bool:
+        """Forget a public key; sessions from before `at` are over. False: there is none such."""
 
 
 class Audit(Protocol):

@@ -64,6 +64,19 @@ class ApiToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SshKey:
+    """A public key by which an account logs in over SSH. `key`: its form on the wire."""
+
+    account: str
+    fingerprint: str
+    algorithm: str
+    key: bytes
+    comment: str
+    added_at: float
+    last_used_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """What somebody did, or was refused. `id` 0: it has none yet."""
 

@@ -131,6 +131,8 @@ def _parameter(field: msgspec.structs.FieldInfo, kind: object, asked: Arg) -> cl
         settings["metavar"] = asked.metavar
     if asked.positional:
         name = asked.metavar or field.name.upper()
+        if kind is bytes and not field.required:
+            settings["default"] = _STANDARD_INPUT
         settings["metavar"] = f"[{name}]..." if many else name if field.required else f"[{name}]"
         return click.Argument(
             [field.name], required=field.required, nargs=-1 if many else 1, **settings

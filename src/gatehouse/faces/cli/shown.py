@@ -34,6 +34,7 @@ from gatehouse.faces.cli import (
     shown_smart_hosts,
     shown_smtp_users,
     shown_tls_reports,
+    shown_ssh,
     shown_watch,
 )
 from gatehouse.faces.cli.terminal import (
@@ -280,3 +281,4 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     smart_hosts.SmartHostList: shown_smart_hosts.smart_host_list,
     smart_hosts.PasswordDone: shown_smart_hosts.password_done,
 }
+    **shown_ssh.RENDERERS,

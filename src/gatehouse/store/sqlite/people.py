@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The people who operate the gateway, in the database: accounts, recovery codes, API tokens.
+"""The people who operate the gateway, in the database: accounts, codes, API tokens, SSH keys.
 
 Rule: what must not happen twice is decided by the row that changed. A one-time password, a recovery
 code and the last account of a role are looked at and changed in one transaction, so two processes
@@ -14,7 +14,13 @@ from typing import Any
 import apsw
 import msgspec
 
-from gatehouse.store.people_values import Account, AccountChange, AccountEntry, ApiToken
+from gatehouse.store.people_values import (
+    Account,
+    AccountChange,
+    AccountEntry,
+    ApiToken,
+    SshKey,
+)
 from gatehouse.store.sql import load_queries
 from gatehouse.store.sqlite.connection import Database
 from gatehouse.store.sqlite.place import SQL
@@ -40,7 +46,7 @@ class _Undo(Exception):
 
 
 class SqlitePeople:
-    """The tables `account`, `recovery_code` and `api_token`."""
+    """The tables `account`, `recovery_code`, `api_token` and `ssh_key`."""
 
     def __init__(self, database: Database, secrets: SqliteSecrets) -> None:
         self._database = database
@@ -134,7 +140,7 @@ class SqlitePeople:
         return AccountChange.DONE
 
     def delete(self, name: str, keep_role: str) -> AccountChange:
-        """Forget an account with its tokens and recovery codes."""
+        """Forget an account with its tokens, recovery codes and SSH keys."""
         try:
             with self._database.transaction() as connection:
                 before = _count(connection, keep_role)
@@ -144,6 +150,7 @@ class SqlitePeople:
                 _undo_if_last(connection, keep_role, before)
                 connection.execute(_QUERIES["forget_tokens"], (name,))
                 connection.execute(_QUERIES["forget_recovery"], (name,))
+                connection.execute(_QUERIES["forget_ssh_keys"], (name,))
         except _Undo as undone:
             return undone.outcome
         return AccountChange.DONE
@@ -213,6 +220,34 @@ class SqlitePeople:
             connection.execute(_QUERIES["revoke_token"], (account, token_id))
             return connection.changes() == 1
 
+    # --- public keys ----------------------------------------------------------------------------
+
+    def add_ssh_key(self, key: SshKey) -> bool:
+        """Keep a public key; False when the account has it already."""
+        row = (key.account, key.fingerprint, key.algorithm, key.key, key.comment, key.added_at)
+        with self._database.transaction() as connection:
+            connection.execute(_QUERIES["add_ssh_key"], row)
+            return connection.changes() == 1
+
+    def ssh_keys(self, account: str) -> tuple[SshKey, ...]:
+        """The public keys of an account, the oldest first."""
+        with self._database.reading() as connection:
+            return tuple(map(_ssh_key, connection.execute(_QUERIES["ssh_keys"], (account,))))
+
+    def note_ssh_key_used(self, account: str, fingerprint: str, at: float) -> None:
+        """A public key was used."""
+        with self._database.transaction() as connection:
+            connection.execute(_QUERIES["use_ssh_key"], (account, fingerprint, at))
+
+    def remove_ssh_key(self, account: str, fingerprint: str, at: float) -> bool:
+        """Forget a public key; sessions from before `at` are over. False: there is none such."""
+        with self._database.transaction() as connection:
+            connection.execute(_QUERIES["remove_ssh_key"], (account, fingerprint))
+            if connection.changes() != 1:
+                return False
+            connection.execute(_QUERIES["move_credentials"], (account, at))
+            return True
+
     def _seal(self, account: Account) -> bytes:
         kept = _Sealed(account.password_hash, account.totp_secret, account.totp_pending)
         label = _label(account.name)
@@ -229,6 +264,11 @@ def _label(name: str) -> str:
 def _token(row: Sequence[Any]) -> ApiToken:
     names = ("id", "account", "role", "label", "created_at", "expires_at", "last_used_at")
     return msgspec.convert(dict(zip(names, row, strict=True)), ApiToken)
+
+
+def _ssh_key(row: Sequence[Any]) -> SshKey:
+    names = ("account", "fingerprint", "algorithm", "key", "comment", "added_at", "last_used_at")
+    return msgspec.convert(dict(zip(names, row, strict=True)), SshKey)
 
 
 def _count(connection: apsw.Connection, role: str) -> int:

@@ -218,6 +218,17 @@ CREATE TABLE audit (
     operator        TEXT NOT NULL,
     role            TEXT NOT NULL,
     way             TEXT NOT NULL,
+CREATE TABLE ssh_key (
+    account         TEXT NOT NULL,
+    fingerprint     TEXT NOT NULL,              -- SHA256:…, of `key`
+    algorithm       TEXT NOT NULL,
+    key             BLOB NOT NULL,              -- its form on the wire
+    comment         TEXT NOT NULL,
+    added_at        REAL NOT NULL,
+    last_used_at    REAL,
+    PRIMARY KEY (account, fingerprint)
+) STRICT, WITHOUT ROWID;
+
     address         TEXT NOT NULL,
     action          TEXT NOT NULL,
     arguments       TEXT NOT NULL,              -- JSON without secrets

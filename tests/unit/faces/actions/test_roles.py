@@ -22,6 +22,9 @@ from gatehouse.store.people_values import AuditFilter
 
 OWN = {
     "user show",
+    "user ssh-key add",
+    "user ssh-key list",
+    "user ssh-key remove",
     "user password",
     "user totp enable",
     "user totp disable",

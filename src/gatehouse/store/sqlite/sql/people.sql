@@ -89,3 +89,29 @@ DELETE FROM api_token WHERE account = ?;
 -- forget_expired
 -- Tokens whose time was over long ago.
 DELETE FROM api_token WHERE expires_at < ?;
+
+-- add_ssh_key
+-- One more public key; nothing happens when the account has it already.
+INSERT INTO ssh_key (account, fingerprint, algorithm, key, comment, added_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING;
+
+-- ssh_keys
+-- The public keys of an account.
+SELECT account, fingerprint, algorithm, key, comment, added_at, last_used_at
+  FROM ssh_key WHERE account = ? ORDER BY added_at, fingerprint;
+
+-- use_ssh_key
+-- When a public key was used.
+UPDATE ssh_key SET last_used_at = ?3 WHERE account = ?1 AND fingerprint = ?2;
+
+-- remove_ssh_key
+-- Forget a public key of an account.
+DELETE FROM ssh_key WHERE account = ?1 AND fingerprint = ?2;
+
+-- move_credentials
+-- Sessions that began before have to log in again.
+UPDATE account SET credentials_at = ?2, version = version + 1 WHERE name = ?1;
+
+-- forget_ssh_keys
+-- Forget all public keys of an account.
+DELETE FROM ssh_key WHERE account = ?;
