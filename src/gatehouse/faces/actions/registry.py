@@ -115,8 +115,6 @@ ACTIONS: tuple[Action, ...] = (
     people_access.TOKEN_CREATE,
     people_access.TOKEN_LIST,
     people_access.TOKEN_REVOKE,
-    mta_sts.FORGET,
-    tls_reports.LIST,
     ssh.KEY_ADD,
     ssh.KEY_LIST,
     ssh.KEY_REMOVE,
