@@ -68,7 +68,7 @@ def test_a_user_changes_and_goes(store: Store) -> None:
     changed = users.get("scanner1")
     assert changed is not None
     assert (changed.enabled, changed.created_at, changed.changed_at) == (False, 1.0, 2.0)
-    users.note_failure(failed("scanner1", "192.0.2.1", 5.0))
+    users.note_failures([failed("scanner1", "192.0.2.1", 5.0)])
     users.note_success("scanner1", "192.0.2.2", 5.0, 100)
     assert users.delete("scanner1")
     assert not users.delete("scanner1")
@@ -87,9 +87,9 @@ def test_what_a_password_leaves_behind_is_sealed(store: Store, tmp_path: Path) -
 def test_failures_are_counted_by_network_by_account_and_by_both(store: Store) -> None:
     users = store.smtp_users
     for number in range(3):
-        users.note_failure(failed("a", "192.0.2.1", 10.0 + number))
-    users.note_failure(failed("b", "192.0.2.1", 20.0))
-    users.note_failure(failed("a", "192.0.2.2", 30.0))
+        users.note_failures([failed("a", "192.0.2.1", 10.0 + number)])
+    users.note_failures([failed("b", "192.0.2.1", 20.0)])
+    users.note_failures([failed("a", "192.0.2.2", 30.0)])
     history = users.history("a", "192.0.2.1")
     assert history.network == FailureCount(4, 20.0)
     assert history.account == FailureCount(4, 30.0)
@@ -101,7 +101,7 @@ def test_failures_are_counted_by_network_by_account_and_by_both(store: Store) ->
 def test_at_a_usual_network_only_the_pair_is_counted(store: Store) -> None:
     users = store.smtp_users
     users.note_success("a", "192.0.2.1", 5.0, 100)
-    users.note_failure(failed("a", "192.0.2.1", 10.0, usual=True))
+    users.note_failures([failed("a", "192.0.2.1", 10.0, usual=True)])
     history = users.history("a", "192.0.2.1")
     assert history.usual_at == 5.0
     assert (history.network, history.account) == (FailureCount(), FailureCount())
@@ -110,9 +110,9 @@ def test_at_a_usual_network_only_the_pair_is_counted(store: Store) -> None:
 
 def test_a_count_begins_anew_after_a_long_time_and_old_ones_go(store: Store) -> None:
     users = store.smtp_users
-    users.note_failure(failed("a", "192.0.2.1", 10.0))
-    users.note_failure(failed("b", "192.0.2.2", 11.0))
-    users.note_failure(failed("a", "192.0.2.1", 500.0))
+    users.note_failures([failed("a", "192.0.2.1", 10.0)])
+    users.note_failures([failed("b", "192.0.2.2", 11.0)])
+    users.note_failures([failed("a", "192.0.2.1", 500.0)])
     assert users.history("a", "192.0.2.1").both == FailureCount(1, 500.0)
     assert users.failures_of("b") == ()
 
@@ -120,16 +120,15 @@ def test_a_count_begins_anew_after_a_long_time_and_old_ones_go(store: Store) -> 
 def test_there_are_never_more_counts_than_wanted(store: Store) -> None:
     users = store.smtp_users
     for number in range(20):
-        users.note_failure(
-            FailedLogin(
-                account=f"name{number}",
-                network="192.0.2.1",
-                at=10.0 + number,
-                forget_before=0.0,
-                most=9,
-                usual=False,
-            )
+        one = FailedLogin(
+            account=f"name{number}",
+            network="192.0.2.1",
+            at=10.0 + number,
+            forget_before=0.0,
+            most=9,
+            usual=False,
         )
+        users.note_failures([one])
     assert [len(users.failures_of(f"name{n}")) for n in (0, 10, 19)] == [0, 0, 2]
     assert users.history("x", "192.0.2.1").network.count == 20
     for number in range(5):
@@ -145,7 +144,7 @@ def test_success_ends_the_failures_of_the_pair_and_unlock_those_of_the_account(
     store: Store,
 ) -> None:
     users = store.smtp_users
-    users.note_failure(failed("a", "192.0.2.1", 10.0))
+    users.note_failures([failed("a", "192.0.2.1", 10.0)])
     users.note_success("a", "192.0.2.1", 11.0, 100)
     history = users.history("a", "192.0.2.1")
     assert (history.both.count, history.account.count, history.network.count) == (0, 1, 1)
@@ -158,8 +157,8 @@ def test_counts_survive_a_restart_and_are_shared_by_processes(
     store: Store, open_again: OpenStore
 ) -> None:
     other = open_again()
-    store.smtp_users.note_failure(failed("a", "192.0.2.1", 10.0))
-    other.smtp_users.note_failure(failed("a", "192.0.2.1", 11.0))
+    store.smtp_users.note_failures([failed("a", "192.0.2.1", 10.0)])
+    other.smtp_users.note_failures([failed("a", "192.0.2.1", 11.0)])
     assert store.smtp_users.history("a", "192.0.2.1").both == FailureCount(2, 11.0)
 
 

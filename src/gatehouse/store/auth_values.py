@@ -76,6 +76,11 @@ class FailedLogin:
     most: int
     usual: bool
 
+    def counts(self) -> tuple[tuple[str, str], ...]:
+        """Account and network of each count that grows; "" stands for all of them."""
+        pair = (self.account, self.network)
+        return (pair,) if self.usual else (pair, ("", self.network), (self.account, ""))
+
 
 @dataclass(frozen=True, slots=True)
 class FailureLine:

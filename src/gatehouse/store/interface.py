@@ -248,8 +248,8 @@ class SmtpUsers(Protocol):
     def history(self, account: str, network: str) -> LoginHistory:
         """What is remembered about an account and a network."""
 
-    def note_failure(self, failed: FailedLogin) -> None:
-        """Count a failed login."""
+    def note_failures(self, failed: Sequence[FailedLogin]) -> None:
+        """Count failed logins, in the order in which they were, all with one flush."""
 
     def note_success(self, account: str, network: str, at: float, most: int) -> None:
         """A login succeeded: the network is usual for the account, its failures there are over."""

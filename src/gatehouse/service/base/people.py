@@ -91,9 +91,10 @@ class People:
         return Refused() if digest is None else await asyncio.to_thread(self._token, digest)
 
     def close(self) -> None:
-        """Let the threads end."""
+        """Let the threads end; failures that only we know are written."""
         if self._hashing is not None:
             self._hashing.shutdown(wait=False, cancel_futures=True)
+        self._waits.close()
 
     async def _authenticate(self, login: Login) -> Person | Refused:
         name = saslprep.prepare_name(login.name) or _NOBODY

@@ -106,10 +106,11 @@ class Authenticator:
         return bool(self._users.by_certificate(identities))
 
     def close(self) -> None:
-        """Let the threads end."""
+        """Let the threads end; failures that only we know are written."""
         for pool in (self._hashing, self._asking):
             if pool is not None:
                 pool.shutdown(wait=False, cancel_futures=True)
+        self._waits.close()
 
     async def _admit(
         self, user: str, ip: str, work: Callable[[str], Coroutine[Any, Any, _T]]

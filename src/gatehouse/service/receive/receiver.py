@@ -185,6 +185,8 @@ class Receiver:
         while self.office.sessions and self._worker.clock.monotonic() < ends:
             await asyncio.sleep(0.05)
         await self.office.close(min(within, 5.0))
+        if self.office.authenticator is not None:
+            self.office.authenticator.close()
         await self._tools.writer.drain()
         self._tools.writer.close()
         self._entry.finish()

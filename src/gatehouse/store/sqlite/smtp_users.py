@@ -20,6 +20,7 @@ from gatehouse.store.auth_values import (
     SmtpUserEntry,
     UsualLine,
 )
+from gatehouse.store.errors import StoreRefused
 from gatehouse.store.sql import load_queries
 from gatehouse.store.sqlite.connection import Database
 from gatehouse.store.sqlite.place import SQL
@@ -48,17 +49,20 @@ class SqliteSmtpUsers:
 
     def add(self, user: SmtpUser) -> bool:
         """Keep a new user; False when the name or the certificate is taken."""
-        row = (
-            user.name,
-            self._seal(user),
-            user.certificate,
-            user.enabled,
-            user.created_at,
-            user.changed_at,
-        )
+        row = self._row(user)
         with self._database.transaction() as connection:
             connection.execute(_QUERIES["add"], row)
             return connection.changes() == 1
+
+    def arrive(self, connection: apsw.Connection, users: Sequence[SmtpUser]) -> None:
+        """Users from elsewhere, in a transaction of the caller's; raises StoreRefused."""
+        for user in users:
+            try:
+                connection.execute(_QUERIES["arrive"], self._row(user))
+            except apsw.ConstraintError:
+                raise StoreRefused(
+                    f"The certificate of the SMTP user {user.name!r} belongs to another user"
+                ) from None
 
     def replace(self, user: SmtpUser) -> bool:
         """Change a user; False: there is none. Raises `StoreRefused` for a taken certificate."""
@@ -131,16 +135,19 @@ class SqliteSmtpUsers:
                 usual_at=None if usual is None else usual[0],
             )
 
-    def note_failure(self, failed: FailedLogin) -> None:
-        """Count a failed login."""
-        keys = [(failed.account, failed.network)]
-        if not failed.usual:
-            keys += [("", failed.network), (failed.account, "")]
-        rows = [(*key, failed.at, failed.forget_before) for key in keys]
+    def note_failures(self, failed: Sequence[FailedLogin]) -> None:
+        """Count failed logins, all in one transaction."""
+        if not failed:
+            return
+        rows = [
+            (account, network, one.at, one.forget_before)
+            for one in failed
+            for account, network in one.counts()
+        ]
         with self._database.transaction() as connection:
             connection.executemany(_QUERIES["count_failure"], rows)
-            connection.execute(_QUERIES["forget_failures"], (failed.forget_before,))
-            connection.execute(_QUERIES["drop_failures"], (failed.most,))
+            connection.execute(_QUERIES["forget_failures"], (failed[-1].forget_before,))
+            connection.execute(_QUERIES["drop_failures"], (failed[-1].most,))
 
     def note_success(self, account: str, network: str, at: float, most: int) -> None:
         """A login succeeded: the network is usual for the account, its failures there are over."""
@@ -180,6 +187,16 @@ class SqliteSmtpUsers:
         return fresh if kept is None else kept
 
     # --- sealing --------------------------------------------------------------------------------
+
+    def _row(self, user: SmtpUser) -> tuple[str | bytes | float | None, ...]:
+        return (
+            user.name,
+            self._seal(user),
+            user.certificate,
+            user.enabled,
+            user.created_at,
+            user.changed_at,
+        )
 
     def _seal(self, user: SmtpUser) -> bytes | None:
         scram = user.scram

@@ -112,15 +112,17 @@ def test_what_proves_something_else_ends_sessions(do: Do, house: House) -> None:
 @pytest.mark.usefixtures("people")
 def test_failed_logins_are_shown_forgotten_and_go_with_the_account(do: Do, house: House) -> None:
     for number in range(5):
-        house.store.smtp_users.note_failure(
-            FailedLogin(
-                account="operator bob",
-                network="192.0.2.1",
-                at=NOW + number,
-                forget_before=0.0,
-                most=100,
-                usual=False,
-            )
+        house.store.smtp_users.note_failures(
+            [
+                FailedLogin(
+                    account="operator bob",
+                    network="192.0.2.1",
+                    at=NOW + number,
+                    forget_before=0.0,
+                    most=100,
+                    usual=False,
+                )
+            ]
         )
     shown = do("user show", name="bob").failures
     assert [(one.network, one.failures) for one in shown] == [("", 5), ("192.0.2.1", 5)]

@@ -110,15 +110,17 @@ def test_failures_are_shown_with_their_waits_and_forgotten(house: House) -> None
     do(add(house, AddInput(name="ann", password=SECRET)))
     users, now = house.store.smtp_users, house.clock.wall()
     for _ in range(10):
-        users.note_failure(
-            FailedLogin(
-                account="ann",
-                network="192.0.2.9",
-                at=now,
-                forget_before=0.0,
-                most=100,
-                usual=False,
-            )
+        users.note_failures(
+            [
+                FailedLogin(
+                    account="ann",
+                    network="192.0.2.9",
+                    at=now,
+                    forget_before=0.0,
+                    most=100,
+                    usual=False,
+                )
+            ]
         )
     users.note_success("ann", "192.0.2.1", now, 100)
     shown = do(show(house, UserInput(name="ann")))
