@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gatehouse.config import format, schema
+from gatehouse.config import format, levels, places, schema
 
 Path = tuple[str, ...]
 Value = Any  # of TOML: text, number, switch, or a list or table of them; or a `Mark`
@@ -78,8 +78,8 @@ class Parts:
 
 
 def keyed(path: Path) -> bool:
-    """Is this a list whose elements are known by a name?"""
-    match path:
+    """Is this a list whose elements are known by a name? At every level."""
+    match places.split(path)[1]:
         case ("listeners", _, "sender_groups" | "recipient_access"):
             return True
         case ("listeners", _, "sender_groups", _, "members"):
@@ -173,7 +173,7 @@ def resolve(
 
 def _take(found: Parts, path: Path, value: Value) -> None:
     if keyed(path) and isinstance(value, list):
-        names = [_name(one) for one in value]
+        names = [levels.name_of(one) for one in value]
         if len(set(names)) == len(names):
             found.at[path] = Mark.PRESENT
             found.orders[path] = names
@@ -189,17 +189,6 @@ def _take(found: Parts, path: Path, value: Value) -> None:
             _take(found, (*path, name), one)
     else:
         found.at[path] = value
-
-
-def _name(one: Value) -> str:
-    """By what an element of a keyed list is known; a group without a name by its members."""
-    if not isinstance(one, dict):
-        return str(one)
-    if "recipient" in one:
-        return str(one["recipient"])
-    if "name" in one:
-        return str(one["name"])
-    return "(" + " ".join(map(str, one.get("members", ()))) + ")"
 
 
 def _build(pieces: Parts, below: Mapping[Path, Sequence[str]], path: Path) -> Value:

@@ -145,6 +145,8 @@ def _inner(kind: object, part: int | str) -> object:
 
 def _model(kind: object) -> type[schema.Section] | None:
     for one in _alternatives(kind):
+        if one is schema.Section:
+            return schema.overlay()  # the sections of a group or machine
         if isinstance(one, type) and issubclass(one, schema.Section):
             return one
     return None
@@ -152,7 +154,7 @@ def _model(kind: object) -> type[schema.Section] | None:
 
 def _alternatives(kind: object) -> tuple[object, ...]:
     if typing.get_origin(kind) is typing.Annotated:
-        kind = typing.get_args(kind)[0]
+        return _alternatives(typing.get_args(kind)[0])
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return typing.get_args(kind)
+        return tuple(each for one in typing.get_args(kind) for each in _alternatives(one))
     return (kind,)

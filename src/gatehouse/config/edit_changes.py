@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gatehouse.config import changes, document, edit_tables, format, schema, text
+from gatehouse.config import changes, document, edit_tables, format, places, schema, text, upgrade
 from gatehouse.config.changes import Change, Mark, Parts, Path, keyed
 from gatehouse.config.findings import Finding
 
@@ -21,7 +21,7 @@ Splice = tuple[int, int, list[str]]  # from line, to line, what takes their plac
 def apply(data: bytes, wanted_changes: Iterable[Change]) -> bytes | tuple[Finding, ...]:
     """The text with the changes made; the findings if the text or what comes of it is bad."""
     todo = tuple(wanted_changes)
-    parsed = text.parse(data)
+    parsed = upgrade.parse(data)
     if isinstance(parsed, text.Unreadable):
         return parsed.findings
     before = document.read(parsed.values)
@@ -71,7 +71,7 @@ class _Edit:
         for path in work.groups:
             splices += self._groups(path)
         for (section, name, index), made in work.fields.items():
-            if section[:3] not in work.groups:
+            if section[: _groups_size(section)] not in work.groups:
                 splices += self._field(section, name, index, made)
         lines = list(self._lines)
         # From the last to the first, so that the numbers of the lines above stay true.
@@ -84,19 +84,19 @@ class _Edit:
         for change in todo:
             if any(one in work.gone or one in work.new for one in _prefixes(change.path)):
                 continue
-            groups = change.path[:3] if change.path[2:3] == ("sender_groups",) else None
-            if groups is not None and self._is_about_table(change):
+            size = _groups_size(change.path)
+            groups, rest = change.path[:size], change.path[size:]
+            if size and self._is_about_table(groups, rest):
                 work.groups[groups] = None
-            elif groups is not None:
-                index = self._before.orders[groups].index(change.path[3])
-                work.fields.setdefault((groups, change.path[4], index), []).append(change)
+            elif size:
+                index = self._before.orders[groups].index(rest[0])
+                work.fields.setdefault((groups, rest[1], index), []).append(change)
             else:
                 self._plain_change(work, change)
         return work
 
-    def _is_about_table(self, change: Change) -> bool:
+    def _is_about_table(self, groups: Path, rest: Path) -> bool:
         """Groups come, go or move; or the table was not taken apart by names."""
-        groups, rest = change.path[:3], change.path[3:]
         known = groups in self._before.orders and groups in self._wanted.orders
         if not known or len(rest) < 2:
             return True
@@ -134,16 +134,16 @@ class _Edit:
         blocks = [block for block in self._blocks if block.path == path]
         names = self._before.orders.get(path, [])
         old = dict(zip(names, blocks, strict=False))
-        stood = format.plain(self._document.listeners[path[1]].sender_groups) if names else []
+        stood = format.plain(_stands(self._document, path)) if names else []
         was = dict(zip(names, stood, strict=True))
-        above = {name: before.end for name, before in zip(names[1:], blocks, strict=False)}
+        tops = {name: before.end for name, before in zip(names[1:], blocks, strict=False)}
         lines: list[str] = []
         wanted = [] if (found := self._at(path)) is Mark.ABSENT else found
         order = self._wanted.orders.get(path) or [""] * len(wanted)
         for name, value in zip(order, wanted, strict=True):
             block = old.get(name)
             if block is not None and was.get(name) == value:
-                first = above.get(name, block.first)
+                first = tops.get(name, block.first)
                 kept = self._lines[first : block.end]
                 lines += kept if not kept[0].strip() else ["", *kept]
             else:
@@ -151,7 +151,8 @@ class _Edit:
         if blocks:
             body = lines[1:] if lines and not lines[0].strip() else lines
             return [(blocks[0].first, blocks[-1].end, body)]
-        near = [block.end for block in self._blocks if block.path[:2] == path[:2]]
+        above = path[:-1]
+        near = [block.end for block in self._blocks if block.path[: len(above)] == above]
         place = max(near) if near else len(self._lines)
         return [(place, place, lines)]
 
@@ -164,8 +165,12 @@ class _Edit:
         )
         splices += self._sections_gone((*section, name))  # where it was written as [[tables]]
         where = [block for block in self._blocks if block.path == section]
-        if not section and isinstance(value, list):
-            return [*splices, (self._end, self._end, ["", *format.format_plain((name,), value)])]
+        if _holds_sections(section, value):
+            near = [block.end for block in self._blocks if block.path[: len(section)] == section]
+            place = max(near) if near and section else self._end
+            return [*splices, (place, place, ["", *format.format_plain((*section, name), value)])]
+        if not where and value is not Mark.ABSENT:
+            return [*splices, *self._header(section, format.format_field(name, value))]
         if index >= len(where):
             return splices  # written in another way: the canonical text says it
         block = where[index]
@@ -178,6 +183,14 @@ class _Edit:
         if value is Mark.ABSENT:
             return splices
         return [*splices, (block.end, block.end, format.format_field(name, value).split("\n"))]
+
+    def _header(self, section: Path, line: str) -> list[Splice]:
+        """A section of which only what is below stood in the text."""
+        below = [one.first for one in self._blocks if one.path[: len(section)] == section]
+        if not below or not section:
+            return []
+        brackets = format.format_plain(section, {})
+        return [(below[0], below[0], [*brackets, *line.split("\n"), ""])]
 
     def _statement(self, name: str, value: object, old: list[str], made: list[Change]) -> list[str]:
         """The field with its new value; in a long list lines go and come, with their comments."""
@@ -214,6 +227,24 @@ class _Edit:
 
 def _prefixes(path: Path) -> list[Path]:
     return [path[:size] for size in range(1, len(path) + 1)]
+
+
+def _stands(here: Any, path: Path) -> Any:  # noqa: ANN401
+    """What a document has at a path of sections and names."""
+    for part in path:
+        here = here[part] if isinstance(here, dict) else getattr(here, part)
+    return here
+
+
+def _groups_size(path: Path) -> int:
+    """How much of a path leads to a table of sender groups; 0: it leads elsewhere."""
+    level, here = places.split(path)
+    return len(level.prefix) + 3 if here[2:3] == ("sender_groups",) else 0
+
+
+def _holds_sections(section: Path, value: object) -> bool:
+    """A list at the top of a level is written as sections, one by one."""
+    return isinstance(value, list) and (not section or places.is_top(section))
 
 
 def _table(parts: Parts, path: Path) -> bool:

@@ -8,7 +8,7 @@ may be hostile: they are bounded and escaped, and those of secret-looking fields
 import enum
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MAX_SHOWN = 60  # characters of a value that are shown
 MAX_NUMBER_BITS = 256
@@ -62,6 +62,11 @@ def warning(path: Path, what: str, *, hint: str = "", found: object = None) -> F
     return Finding(
         severity=Severity.WARNING, path=path, what=what, hint=hint, found=_found(path, found)
     )
+
+
+def moved(one: Finding, path: Path) -> Finding:
+    """The same finding about another place."""
+    return replace(one, path=path, line=None)
 
 
 def has_errors(findings: Iterable[Finding]) -> bool:

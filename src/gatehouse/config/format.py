@@ -11,7 +11,7 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
-from gatehouse.config import schema, units
+from gatehouse.config import places, schema, units
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 # TOML 1.0: quote, backslash and control characters other than tab must be escaped.
@@ -46,11 +46,18 @@ def format_plain(path: tuple[str, ...], value: Any) -> list[str]:  # noqa: ANN40
     brackets = "[[{}]]" if isinstance(value, list) else "[{}]"
     for one in value if isinstance(value, list) else [value]:
         below = [name for name, each in one.items() if isinstance(each, dict) or name in _TABLES]
-        lines += ["", brackets.format(_keys(path))]
-        lines += [format_field(name, each) for name, each in one.items() if name not in below]
+        fields = [format_field(name, each) for name, each in one.items() if name not in below]
+        if fields or not below or not _only_sections(path):
+            lines += ["", brackets.format(_keys(path))]
+        lines += fields
         for name in below:
             lines += ["", *format_plain((*path, name), one[name])]
     return lines[1:]
+
+
+def _only_sections(path: tuple[str, ...]) -> bool:
+    """A table whose own header says nothing, where there is anything in it."""
+    return path in (("groups",), ("machines",)) or places.is_top(path)
 
 
 def plain(value: object, unit: str | None = None) -> Any:  # noqa: ANN401
@@ -90,8 +97,10 @@ def _section(path: tuple[str, ...], section: schema.Section) -> Iterator[str]:
 
 def _below(path: tuple[str, ...], value: object) -> Iterator[str]:
     if isinstance(value, schema.Section):
-        yield from ("", f"[{_keys(path)}]")
-        yield from _section(path, value)
+        lines = [*_section(path, value)]
+        if not (lines and places.is_top(path) and not lines[0]):
+            yield from ("", f"[{_keys(path)}]")  # settings begin with a section of their own
+        yield from lines
     elif isinstance(value, dict):
         if not all(isinstance(one, schema.Section) for one in value.values()):
             yield from ("", f"[{_keys(path)}]")

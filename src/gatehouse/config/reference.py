@@ -50,8 +50,6 @@ _NOTES = {
         "What a profile does not set it takes from `[bounce_profiles.default]`. A message lives at"
         " most as long as the longest `max_time` of all profiles said when it was accepted."
     ),
-    "groups.NAME": "Settings at three levels: see [levels.md](levels.md).",
-    "machines.NAME": "Settings at three levels: see [levels.md](levels.md).",
     'alerts.recipients."ADDRESS"': "ADDRESS is a mail address, in quotes.",
     "smtp_configuration": "Optional. There is no field for the password on purpose.",
 }
@@ -110,6 +108,8 @@ def _parts(model: type[schema.Section], place: str) -> Iterator[_Part]:
         if found is None:
             continue
         below, named = found
+        if below is schema.Section:
+            continue  # the sections at the top again, each field optional
         here = f"{place}.{name}" if place else name
         if named:
             here += _NAMED.get(name, ".NAME")
@@ -154,6 +154,7 @@ _KNOWN = (
     (schema.DnsServer, "`address:port`"),
     (schema.CrlUrl, "URL"),
     (schema.ReplyText, "text"),
+    (schema.Place, "path"),
     (schema.CountryCode, "two letters"),
     (schema.AlertClass, "word: " + ", ".join((alarms.ALL_CLASSES, *alarms.AlarmClass))),
 )
@@ -177,6 +178,8 @@ def _kind(annotation: object, metadata: tuple[object, ...]) -> str:
         return "list of " + _kind(typing.get_args(annotation)[0], ())
     if origin is dict:
         return "table of " + _kind(typing.get_args(annotation)[1], ())
+    if annotation is schema.Section:
+        return "sections, as at the top"
     if isinstance(annotation, type) and issubclass(annotation, schema.Section):
         return "sections, below"
     return _plain(annotation, metadata)
@@ -258,7 +261,9 @@ def _default(field: FieldInfo) -> str:
     unit = next((word for word in ("size", "duration") if word in field.metadata), "")
     if unit:
         return f"`{_amount(default, unit)}`"
-    return f"`{_shown(default)}`" if default not in ({}, []) else "none"
+    if default in ({}, []) or isinstance(default, schema.Section):
+        return "none"
+    return f"`{_shown(default)}`"
 
 
 _INHERITING = (schema.MailFlowPolicy, schema.DestinationControl, schema.BounceProfile)

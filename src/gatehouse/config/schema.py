@@ -8,13 +8,14 @@ refused, never skipped: a misspelt `tls` must not become a default.
 """
 
 import enum
+import functools
 import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
-from gatehouse.config import units
+from gatehouse.config import partial, places, units
 from gatehouse.mail import address
 from gatehouse.policy import (
     alarms,
@@ -35,6 +36,8 @@ MAX_ENTRIES = 200_000  # our own: entries of one table
 MAX_TEXT = 400  # RFC 5321 §4.5.3.1.5: a reply line has 512 octets, codes and line end included
 MAX_BLOCKS = 20_000  # our own: blocks of one table of [reputation]
 MAX_COMMENT = 500  # our own: a few lines for people
+MAX_MACHINES = 200  # our own: the modelled appliance reports trouble above 20
+MAX_WITHOUT = 1000  # our own: paths that one level takes away
 DEFAULT_CERTIFICATE = "Demo"
 DEFAULT_POLICY = "default"  # [mail_flow_policies.default]
 DEFAULT_DESTINATION = "default"  # [destination_controls.default]
@@ -857,8 +860,8 @@ class Alerts(Section):
         default=None,
         description="Name of a smart host by which alert mail goes, whatever the SMTP routes say.",
     )
-    recipients: Annotated[dict[str, AlertRecipient], Field(max_length=100)] = Field(
-        default_factory=dict
+    recipients: dict[str, AlertRecipient] = Field(
+        default_factory=dict, max_length=100, description="Who gets them, by mail address."
     )
 
 
@@ -899,10 +902,9 @@ class Processes(Section):
     )
 
 
-class Document(Section):
-    """The whole file. Its order is the order of the canonical text."""
+class Settings(Section):
+    """What can be said at every level. Its order is the order of the canonical text."""
 
-    format: Literal[1] = Field(description="Version of this text form: 1.")
     system: System = Field(default_factory=System)
     interfaces: dict[Name, Interface] = Field(default_factory=dict)
     listeners: dict[Name, Listener] = Field(default_factory=dict)
@@ -939,6 +941,90 @@ class Document(Section):
     logs: Logs = Field(default_factory=Logs)
     queue: Queue = Field(default_factory=Queue)
     processes: Processes = Field(default_factory=Processes)
+
+
+@functools.cache
+def overlay() -> type[Section]:
+    """All sections with every field optional; made at first use, for few installations have it."""
+    derived = partial.Deriver(Section).derive(Settings)
+    assert issubclass(derived, Section)
+    return derived
+
+
+def _overlaid(value: object) -> Section:
+    # What is wrong inside keeps its path: the library takes the faults over.
+    return value if isinstance(value, Section) else overlay().model_validate(value)
+
+
+def _place(value: str) -> str:
+    found = places.parse(value)
+    if found is None or not all(isinstance(part, str) for part in found):
+        raise ValueError("section and names with dots between them: listeners.InboundMail")
+    if found[0] not in Settings.model_fields:
+        raise ValueError("a section of the configuration, or something in one")
+    return value
+
+
+Overlay = Annotated[Section, PlainValidator(_overlaid)]
+Place = Annotated[str, Field(max_length=places.MAX_TEXT), AfterValidator(_place)]
+
+
+class Cluster(Section):
+    """[cluster]: the machines that share this configuration, as a whole."""
+
+    name: Name | None = Field(default=None, description="What people call it.")
+
+
+class Group(Section):
+    """[groups.NAME]: what some machines have in common; it wins over what stands at the top."""
+
+    comment: str | None = Field(default=None, max_length=MAX_COMMENT, description="For people.")
+    without: list[Place] = Field(
+        default_factory=list,
+        max_length=MAX_WITHOUT,
+        description='What the cluster level has and these machines do not: `["listeners.Legacy"]`.',
+    )
+    settings: Overlay = Field(
+        default_factory=Section,
+        description="Sections as at the top, each field optional: "
+        "`[groups.NAME.settings.delivery]`.",
+    )
+
+
+class Machine(Section):
+    """[machines.NAME]: one machine; what it says wins over its group and over the top."""
+
+    group: Name | None = Field(
+        default=None, description=f"Name of its group. Not set: {places.MAIN_GROUP}."
+    )
+    member: bool = Field(
+        default=True, description="It takes part. false: it has left, and what it says is kept."
+    )
+    comment: str | None = Field(default=None, max_length=MAX_COMMENT, description="For people.")
+    without: list[Place] = Field(
+        default_factory=list,
+        max_length=MAX_WITHOUT,
+        description="What higher levels have and this machine does not.",
+    )
+    settings: Overlay = Field(
+        default_factory=Section,
+        description="Sections as at the top, each field optional: "
+        "`[machines.NAME.settings.interfaces.PublicNet]`.",
+    )
+
+
+class Versioned(Section):
+    """What stands first in the file."""
+
+    format: Literal[1] = Field(description="Version of this text form: 1.")
+
+
+class Document(Settings, Versioned):
+    """The whole file: what all machines have, then what groups and machines say otherwise."""
+
+    cluster: Cluster = Field(default_factory=Cluster)
+    groups: dict[Name, Group] = Field(default_factory=dict, max_length=MAX_MACHINES)
+    machines: dict[Name, Machine] = Field(default_factory=dict, max_length=MAX_MACHINES)
 
 
 Values = dict[str, Any]
