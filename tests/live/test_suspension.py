@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deliveries that an operator has suspended wait, also over a restart; and how a host is."""
+"""What an operator has suspended stays so, also over a restart: deliveries and listeners."""
 
 import json
+import socket
 from collections.abc import Iterator
 
 import pytest
 
 from gatehouse.journal import facts
+from tests.live.clients import RawClient
 from tests.live.dns import DnsServer
 from tests.live.gateway import Gateway, address, until
 from tests.live.house import House
@@ -107,3 +109,35 @@ def test_a_host_is_up_or_down_as_it_was_found_last(site: House) -> None:
     down = status(site, domain)
     assert (down["state"], down["failed_tries"], down["deferred"]) == ("down", 1, 1)
     assert "[Errno " in str(down["last_status"])
+
+
+def refuses(site: House) -> bool:
+    try:
+        socket.create_connection((site.address, 2525), 5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_suspended_listener_refuses_over_commit_and_restart_until_it_is_resumed(
+    site: House,
+) -> None:
+    gateway, events = site.gateway, site.gateway.events
+    inside = RawClient(site.address, 2525)
+    assert inside.reply() is not None
+    gateway.command("listener", "suspend", "Inside", "--within", "1")
+    assert refuses(site)
+    said = inside.reply()  # who is inside may finish, and is sent away then
+    assert said is not None and said.code == 421
+    inside.sock.close()
+    gateway.command("config", "set", "logs.keep", "11", "--commit", "more logs")
+    assert refuses(site)
+    gateway.stop()
+    gateway.start()
+    assert refuses(site)
+    listed = json.loads(gateway.command("listener", "list", "--json"))
+    assert listed["listeners"][0]["suspended_since"] is not None
+    gateway.command("listener", "resume", "--all")
+    assert not refuses(site)
+    assert len(events.of(facts.ListenerSuspended, listener="Inside")) == 1
+    assert len(events.of(facts.ListenerResumed, listener="Inside")) == 1

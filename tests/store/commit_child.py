@@ -48,7 +48,9 @@ class _Gateway:
     def __init__(self, fails: bool) -> None:
         self._fails = fails
 
-    async def apply(self, revision: int, operator: str, comment: str) -> None:
+    async def apply(
+        self, revision: int, operator: str, comment: str, running: Running | None = None
+    ) -> None:
         say("applied")
         if self._fails:
             raise ApplyFailed("it cannot run")
@@ -58,6 +60,9 @@ class _Gateway:
 
     def totals(self) -> dict[str, int | str]:
         return {}
+
+    async def listeners_changed(self, within: float) -> None:
+        pass
 
     def queue_changed(self) -> None:
         pass

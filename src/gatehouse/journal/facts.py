@@ -581,6 +581,21 @@ class DeliveriesSuspended(HappenedAt, frozen=True, kw_only=True):
     domain: str
 
 
+class ListenerSuspended(HappenedAt, frozen=True, kw_only=True):
+    """An operator had a listener refuse connections; who was connected got `within` seconds."""
+
+    listener: str
+    operator: str
+    within: int
+
+
+class ListenerResumed(HappenedAt, frozen=True, kw_only=True):
+    """An operator had a suspended listener take connections again."""
+
+    listener: str
+    operator: str
+
+
 class TlsReportReceived(HappenedAt, frozen=True, kw_only=True):
     """Message `mid` was a TLS report of somebody else, and is kept; `again`: it was there already.
 
@@ -739,6 +754,24 @@ class AlarmRaised(HappenedAt, frozen=True, kw_only=True):
     suppressed: int = 0
 
 
+class AlertQueued(HappenedAt, frozen=True, kw_only=True):
+    """An alarm was queued as mail for somebody who is subscribed to it; `smart_host`: by it."""
+
+    mid: int
+    name: str
+    severity: str
+    recipient: str
+    smart_host: str = ""
+
+
+class AlertWithheld(HappenedAt, frozen=True, kw_only=True):
+    """An alarm was not mailed to somebody who is subscribed to it, so that no loop begins."""
+
+    name: str
+    recipient: str
+    reason: str
+
+
 class ResourcesLow(HappenedAt, frozen=True, kw_only=True):
     """A resource (disk, memory, descriptors) ran low; `detail` says how low."""
 
@@ -801,6 +834,8 @@ Fact = (
     | DnsTemporaryFailure
     | RouteDnsFailure
     | DeliveriesSuspended
+    | ListenerSuspended
+    | ListenerResumed
     | TlsReportReceived
     | TlsReportRefused
     | TlsReportSent
@@ -817,6 +852,8 @@ Fact = (
     | LogLinesLost
     | InternalFault
     | AlarmRaised
+    | AlertQueued
+    | AlertWithheld
     | ResourcesLow
     | ResourcesRecovered
 )

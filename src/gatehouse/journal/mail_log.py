@@ -390,6 +390,8 @@ _SPECIAL: dict[type, Callable[[Any, Switches, StampOf], tuple[str, ...]]] = {
 JSON_ONLY: frozenset[type] = frozenset(
     {
         facts.AlarmRaised,
+        facts.AlertQueued,
+        facts.AlertWithheld,
         facts.DnsListFailed,
         facts.HarvestStopped,
         facts.SenderNeedsTls,
@@ -404,6 +406,8 @@ JSON_ONLY: frozenset[type] = frozenset(
         facts.TlsReportReceived,
         facts.TlsReportRefused,
         facts.TlsReportSent,
+        facts.ListenerSuspended,
+        facts.ListenerResumed,
         facts.InternalFault,
         facts.ProtocolViolated,
         facts.GatewayStarted,

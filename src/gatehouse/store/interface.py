@@ -30,6 +30,7 @@ from gatehouse.store.values import (
     DestinationCount,
     DuePage,
     Failed,
+    ListenerSuspension,
     Operation,
     QueuedMessage,
     QueueEntry,
@@ -88,7 +89,7 @@ class Queue(Protocol):
 
 
 class Suspensions(Protocol):
-    """Destinations whose mail stays in the queue; the domain "" stands for all of them."""
+    """Destinations whose mail stays in the queue ("" stands for all of them), and listeners."""
 
     def suspend(self, domain: str, at: float, operator: str) -> bool:
         """Suspend a destination; False when it was suspended already."""
@@ -98,6 +99,15 @@ class Suspensions(Protocol):
 
     def all(self) -> tuple[Suspension, ...]:
         """Every suspension, by domain."""
+
+    def suspend_listener(self, listener: str, at: float, operator: str) -> bool:
+        """Suspend a listener; False when it was suspended already."""
+
+    def resume_listener(self, listener: str) -> bool:
+        """Resume it; False when it was not suspended."""
+
+    def listeners(self) -> tuple[ListenerSuspension, ...]:
+        """Every suspended listener, by name."""
 
 
 class Ids(Protocol):

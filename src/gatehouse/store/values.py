@@ -32,6 +32,7 @@ class MessageKind(Enum):
 
     ORDINARY = 0  # a client handed it to a listener
     DSN = 1  # we wrote it about another message (RFC 3464)
+    ALERT = 2  # we wrote it to operators about an alarm
 
 
 class RecipientState(Enum):
@@ -335,6 +336,15 @@ class Suspension:
     """A destination whose mail stays in the queue; domain "": all destinations."""
 
     domain: str
+    suspended_at: float
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerSuspension:
+    """A listener that takes no new connections."""
+
+    listener: str
     suspended_at: float
     operator: str
 

@@ -29,8 +29,11 @@ class PretendGateway:
     revision: int = 1
     applied: list[tuple[int, str, str]] = field(default_factory=list)
     looked: int = 0
+    doors: list[float] = field(default_factory=list)
 
-    async def apply(self, revision: int, operator: str, comment: str) -> None:
+    async def apply(
+        self, revision: int, operator: str, comment: str, running: Running | None = None
+    ) -> None:
         if self.refuses:
             raise ApplyFailed(self.refuses)
         self.applied.append((revision, operator, comment))
@@ -41,6 +44,11 @@ class PretendGateway:
 
     def totals(self) -> dict[str, int | str]:
         return {"InjMsg": 5}
+
+    async def listeners_changed(self, within: float) -> None:
+        if self.refuses:
+            raise ApplyFailed(self.refuses)
+        self.doors.append(within)
 
     def queue_changed(self) -> None:
         self.looked += 1

@@ -25,14 +25,22 @@ class Gateway(Protocol):
     running: Running | None
     revision: int
 
-    async def apply(self, revision: int, operator: str, comment: str) -> None:
-        """Make a revision run; raises `conductor.ApplyFailed`, and then the old one goes on."""
+    async def apply(
+        self, revision: int, operator: str, comment: str, running: Running | None = None
+    ) -> None:
+        """Make a revision run; raises `conductor.ApplyFailed`, and then the old one goes on.
+
+        `running`: what its text was compiled to when it was checked; None: it is read again.
+        """
 
     async def ask(self, what: str) -> Sequence[tuple[str, int, Value]]:
         """Role, process id and numbers of each process."""
 
     def totals(self) -> dict[str, int | str]:
         """Counters since the start and gauges now."""
+
+    async def listeners_changed(self, within: float) -> None:
+        """Listeners were suspended, with so many seconds for who is connected, or resumed."""
 
     def queue_changed(self) -> None:
         """The deliverer looks at the queue again."""

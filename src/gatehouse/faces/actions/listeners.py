@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Declarations: listeners, as they are configured."""
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -38,6 +39,8 @@ class ListenerLine(msgspec.Struct, frozen=True, kw_only=True):
     domain_map: str  # disabled: there is none
     tls: str  # No | Preferred | Required: what a client gets whom no group but the last one names
     tls_mode: str  # starttls | implicit
+    suspended_since: datetime | None = None  # it refuses connections; None: it takes them
+    suspended_by: str = ""
 
 
 class GroupLine(msgspec.Struct, frozen=True, kw_only=True):

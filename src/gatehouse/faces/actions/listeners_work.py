@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The work: listeners as they are configured."""
 
+import asyncio
+from collections.abc import Mapping
+
 from gatehouse.config.running import Listener, TlsMode
 from gatehouse.faces.actions.configuration_asked import asked
 from gatehouse.faces.actions.house import House
@@ -12,8 +15,10 @@ from gatehouse.faces.actions.listeners import (
     ListenersInput,
     ListenerView,
 )
+from gatehouse.faces.actions.moments import moment
 from gatehouse.policy.mail_flow import TlsDemand
-from gatehouse.service.receive.receiver import BACKLOG
+from gatehouse.service.receive.doors import BACKLOG
+from gatehouse.store.values import ListenerSuspension
 
 _WORDS = {TlsDemand.OFF: "No", TlsDemand.PREFERRED: "Preferred", TlsDemand.REQUIRED: "Required"}
 _CLOSING = "ALL"
@@ -22,9 +27,9 @@ _CLOSING = "ALL"
 async def list_listeners(house: House, given: ListenersInput) -> ListenerList:
     """One summary for each."""
     found = await asked(house, candidate=given.candidate)
-    return ListenerList(
-        source=found.source, listeners=tuple(map(_line, found.loaded.running.listeners))
-    )
+    suspended = await _suspended(house)
+    lines = (_line(one, suspended) for one in found.loaded.running.listeners)
+    return ListenerList(source=found.source, listeners=tuple(lines))
 
 
 async def show(house: House, given: ListenerInput) -> ListenerView:
@@ -35,7 +40,7 @@ async def show(house: House, given: ListenerInput) -> ListenerView:
     table = one.recipients
     return ListenerView(
         source=found.source,
-        listener=_line(one),
+        listener=_line(one, await _suspended(house)),
         hostname=one.interface.hostname,
         certificates=one.certificates,
         groups=tuple(
@@ -62,7 +67,13 @@ async def show(house: House, given: ListenerInput) -> ListenerView:
     )
 
 
-def _line(one: Listener) -> ListenerLine:
+async def _suspended(house: House) -> Mapping[str, ListenerSuspension]:
+    kept = await asyncio.to_thread(house.store.suspensions.listeners)
+    return {one.listener: one for one in kept}
+
+
+def _line(one: Listener, suspended: Mapping[str, ListenerSuspension]) -> ListenerLine:
+    refusing = suspended.get(one.name)
     return ListenerLine(
         name=one.name,
         type=one.type.value.capitalize(),
@@ -76,6 +87,8 @@ def _line(one: Listener) -> ListenerLine:
         domain_map="disabled",
         tls=_tls(one),
         tls_mode=one.tls_mode.value,
+        suspended_since=None if refusing is None else moment(refusing.suspended_at),
+        suspended_by="" if refusing is None else refusing.operator,
     )
 
 

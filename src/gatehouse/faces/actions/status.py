@@ -34,6 +34,7 @@ class ListenerView(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     tls_mode: str
     certificate: str
+    suspended: bool = False  # it refuses connections
 
 
 class CertificateUse(msgspec.Struct, frozen=True, kw_only=True):

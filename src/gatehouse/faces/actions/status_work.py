@@ -19,6 +19,7 @@ from gatehouse.faces.actions.status import (
 from gatehouse.service.base.revision import RevisionUnusable, load_running
 from gatehouse.service.trust import keyring
 from gatehouse.store.interface import Store
+from gatehouse.store.values import ListenerSuspension
 
 DEMO_NOTE = "made on this machine: it encrypts, but nobody can verify it"
 
@@ -41,7 +42,7 @@ async def status(house: House, given: StatusInput) -> Status:
         revision=revision,
         hostname="" if running is None else running.hostname,
         processes=await _processes(house),
-        listeners=_listeners(running),
+        listeners=_listeners(running, await asyncio.to_thread(store.suspensions.listeners)),
         certificates=_certificates(running),
         queue=queue,
         destinations=tuple(
@@ -98,7 +99,10 @@ async def _processes(house: House) -> tuple[ProcessView, ...]:
     )
 
 
-def _listeners(running: Running | None) -> tuple[ListenerView, ...]:
+def _listeners(
+    running: Running | None, suspended: tuple[ListenerSuspension, ...]
+) -> tuple[ListenerView, ...]:
+    refusing = {one.listener for one in suspended}
     return tuple(
         ListenerView(
             name=one.name,
@@ -107,6 +111,7 @@ def _listeners(running: Running | None) -> tuple[ListenerView, ...]:
             port=one.port,
             tls_mode=one.tls_mode.value,
             certificate=one.certificate,
+            suspended=one.name in refusing,
         )
         for one in (() if running is None else running.listeners)
     )

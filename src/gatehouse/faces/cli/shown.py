@@ -14,6 +14,7 @@ from gatehouse.faces.actions import (
     explain_inbound,
     explain_outbound,
     listeners,
+    listeners_suspend,
     logs,
     program,
     queue,
@@ -33,8 +34,8 @@ from gatehouse.faces.cli import (
     shown_people,
     shown_smart_hosts,
     shown_smtp_users,
-    shown_tls_reports,
     shown_ssh,
+    shown_tls_reports,
     shown_watch,
 )
 from gatehouse.faces.cli.terminal import (
@@ -85,6 +86,11 @@ def _status(one: status.Status, to: Screen) -> str:
         blocks.append(_processes(one, to))
     if one.listeners:
         blocks.append(_listeners(one, to))
+    blocks += [
+        to.warn(f"Listener {each.name} is suspended: it refuses connections.")
+        for each in one.listeners
+        if each.suspended
+    ]
     if one.destinations:
         blocks.append(_destinations(one, to))
     blocks += [
@@ -259,6 +265,7 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     explain_outbound.OutboundView: shown_outbound.outbound,
     listeners.ListenerList: shown_listeners.listener_list,
     listeners.ListenerView: shown_listeners.listener,
+    listeners_suspend.SuspendedListeners: shown_listeners.suspended,
     queue.QueueList: _queue_list,
     queue.MessageView: _message,
     queue.Changed: _changed,
@@ -275,10 +282,10 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     delivery.HostView: shown_delivery.host,
     delivery.TopHosts: shown_delivery.top,
     **shown_people.RENDERERS,
+    **shown_ssh.RENDERERS,
     smtp_users.UserList: shown_smtp_users.user_list,
     smtp_users.UserShown: shown_smtp_users.user_shown,
     smtp_users.UserChanged: shown_smtp_users.user_changed,
     smart_hosts.SmartHostList: shown_smart_hosts.smart_host_list,
     smart_hosts.PasswordDone: shown_smart_hosts.password_done,
 }
-    **shown_ssh.RENDERERS,

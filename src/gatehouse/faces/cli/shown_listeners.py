@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How listeners look to a person; the summary block has the shape of the modelled appliance."""
 
-from gatehouse.faces.actions import listeners
-from gatehouse.faces.cli.terminal import Column, Screen, pairs, table
+from gatehouse.faces.actions import listeners, listeners_suspend
+from gatehouse.faces.cli.terminal import Column, Screen, moment, pairs, table
 from gatehouse.journal.escape import clean
 
 
@@ -63,7 +63,7 @@ def _implicit(one: listeners.ListenerView) -> bool:
 
 
 def _block(one: listeners.ListenerLine) -> str:
-    lines = (
+    lines = [
         f"Name: {one.name}",
         f"Type: {one.type}",
         f"Interface: {one.interface} ({one.address}) TCP Port {one.port}",
@@ -72,5 +72,20 @@ def _block(one: listeners.ListenerLine) -> str:
         f"Max Concurrency: {one.max_concurrency} (TCP Queue: {one.tcp_queue})",
         f"Domain map: {one.domain_map}",
         f"TLS: {one.tls}",
-    )
+    ]
+    if one.suspended_since is not None:
+        lines.append(f"Suspended: since {moment(one.suspended_since)} by {one.suspended_by}")
     return "\n".join(clean(line).rstrip() for line in lines)
+
+
+def suspended(one: listeners_suspend.SuspendedListeners, to: Screen) -> str:
+    """Who refuses connections now."""
+    if not one.listeners:
+        return "No listener is suspended."
+    columns = (Column("LISTENER", flexible=True), Column("SINCE"), Column("BY"), Column(""))
+    rows = [
+        (each.name, moment(each.since), each.operator, "" if each.configured else "not configured")
+        for each in one.listeners
+    ]
+    note = "" if one.running else "\n\nNothing runs; it holds when the gateway starts."
+    return table(columns, rows, to) + note

@@ -61,11 +61,23 @@ class Ask(msgspec.Struct, frozen=True, tag=True):
     what: str
 
 
+class Doors(msgspec.Struct, frozen=True, tag=True):
+    """Supervisor to receiver: these listeners take no new clients, all others do.
+
+    Those who are connected there may finish within so many seconds. Answered with this number, when
+    the doors are shut.
+    """
+
+    number: int
+    shut: tuple[str, ...]
+    within: float
+
+
 Value = dict[str, int | float | str | None]
 
 
 class Told(msgspec.Struct, frozen=True, tag=True):
-    """Child to supervisor: the answer to `Ask` with the same number, as JSON values."""
+    """Child to supervisor: the answer to `Ask` or `Doors` with the same number, as JSON values."""
 
     number: int
     value: Value
@@ -85,16 +97,33 @@ class Stats(msgspec.Struct, frozen=True, tag=True):
 
 
 class Alarmed(msgspec.Struct, frozen=True, tag=True):
-    """Child to supervisor: tell this alarm, unless its series holds it back."""
+    """Child to supervisor: tell this alarm, unless its series holds it back.
+
+    `stuck` and `mailed` as in `policy.alarms.Alarm`.
+    """
 
     name: str
     severity: str
     text: str
     key: str
+    alarm_class: str = "System"
+    stuck: str = ""
+    mailed: bool = True
 
 
 Message = (
-    Ready | LogBlock | Wake | Apply | Applied | QueueChanged | Ask | Told | Stop | Stats | Alarmed
+    Ready
+    | LogBlock
+    | Wake
+    | Apply
+    | Applied
+    | QueueChanged
+    | Ask
+    | Doors
+    | Told
+    | Stop
+    | Stats
+    | Alarmed
 )  # every message there is; the tag is the class name
 
 _encode = msgspec.msgpack.Encoder().encode

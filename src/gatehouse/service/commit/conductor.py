@@ -98,7 +98,7 @@ class Conductor:
 
         `tried`: nobody has seen this revision run yet, so that all of it has to come up.
         """
-        running = self._load(revision)
+        running = await asyncio.to_thread(self._load, revision)
         if not self._upkeep:
             self._upkeep = True
             self._tools.tasks.start(self._flush(), "journal")
@@ -164,7 +164,24 @@ class Conductor:
                         f"Listener {listener.name} cannot listen on {address} port {port}: {error}"
                     ) from None
             by_name[listener.name] = sock
+        self._hold(running)
         return by_name
+
+    def _hold(self, running: Running) -> frozenset[str]:
+        """Suspended listeners refuse at the kernel's door, the others listen; who is suspended."""
+        shut = frozenset(one.listener for one in self._tools.store.suspensions.listeners())
+        for listener in running.listeners:
+            sock = self._sockets[listening.endpoint(listener)]
+            if listener.name in shut:
+                listening.rest(sock)
+                continue
+            try:
+                listening.wake(sock)
+            except listening.CannotListen as error:
+                raise ApplyFailed(
+                    f"Listener {listener.name} cannot listen again: {error}"
+                ) from None
+        return shut
 
     async def _receivers(self, running: Running, rules: Rules) -> None:
         """Start receivers for a revision and wait until all serve; raises ApplyFailed."""
@@ -188,10 +205,15 @@ class Conductor:
 
     # --- a new revision --------------------------------------------------------------------------
 
-    async def apply(self, revision: int, operator: str, comment: str) -> None:
-        """Make a stored revision run; raises ApplyFailed, and then the old one goes on."""
+    async def apply(
+        self, revision: int, operator: str, comment: str, running: Running | None = None
+    ) -> None:
+        """Make a stored revision run; raises ApplyFailed, and then the old one goes on.
+
+        `running`: what was compiled when its text was checked; None: it is read from the store.
+        """
         async with self._turn:
-            running = self._load(revision)
+            running = running or await asyncio.to_thread(self._load, revision)
             old = self._children.of(RECEIVER)
             before = dict(self._sockets)
             try:
@@ -199,7 +221,7 @@ class Conductor:
                 packed = handover.pack(running)
                 await self._receivers(running, Rules(revision, packed, sockets))
             except ApplyFailed:
-                self._close_unused(before)
+                self._stay(before)
                 raise
             try:
                 await self._apply_deliverer(revision, packed)
@@ -207,7 +229,7 @@ class Conductor:
                 for child in self._children.of(RECEIVER):
                     if child not in old:
                         child.stop(1.0)
-                self._close_unused(before)
+                self._stay(before)
                 raise
             for child in old:
                 child.stop(DRAIN_SECONDS)
@@ -223,6 +245,22 @@ class Conductor:
                     comment=comment,
                 )
             )
+
+    def _stay(self, sockets: Mapping[Endpoint, socket.socket]) -> None:
+        """What was tried does not run: the sockets are as they were."""
+        self._close_unused(sockets)
+        if self.running is not None:
+            self._hold(self.running)
+
+    async def listeners_changed(self, within: float) -> None:
+        """An operator suspended or resumed listeners; done when all receivers have heard it.
+
+        Who is connected to a suspended one may finish within so many seconds. Raises ApplyFailed.
+        """
+        async with self._turn:
+            if self.running is not None:
+                shut = tuple(self._hold(self.running))
+                await self._tell(lambda number: line.Doors(number, shut, within), RECEIVER)
 
     async def _closed(self, old: Sequence[Child]) -> None:
         """The old receivers take no more clients: the next handshake is under the new rules."""
@@ -311,12 +349,20 @@ class Conductor:
 
     async def ask(self, what: str) -> list[tuple[str, int, line.Value]]:
         """Ask every process; (role, process id, answer) of those that answer in time."""
+        return await self._tell(lambda number: line.Ask(number, what))
+
+    async def _tell(
+        self, message: Callable[[int], line.Message], role: str = ""
+    ) -> list[tuple[str, int, line.Value]]:
+        """Say something to every process (of a role) that is answered with its number."""
         asked: list[tuple[Child, asyncio.Future[line.Value]]] = []
         for child in list(self._children.all):
+            if role not in ("", child.role):
+                continue
             self._questions += 1
             future: asyncio.Future[line.Value] = asyncio.get_running_loop().create_future()
             self._answers[self._questions] = future
-            if child.send(line.Ask(self._questions, what)):
+            if child.send(message(self._questions)):
                 asked.append((child, future))
         if asked:
             await asyncio.wait([future for _, future in asked], timeout=ANSWER_SECONDS)

@@ -32,6 +32,24 @@ def listen(where: Endpoint) -> socket.socket:
     return sock
 
 
+def rest(sock: socket.socket) -> None:
+    """Refuse connections on it, in every process that shares it; the port stays ours.
+
+    Shutting down a listening socket puts it back into the state in which it was bound (Linux,
+    `inet_shutdown`); what waited to be accepted is reset.
+    """
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        sock.shutdown(socket.SHUT_RD)
+
+
+def wake(sock: socket.socket) -> None:
+    """Listen on it again; nothing changes where it does. Raises CannotListen."""
+    try:
+        sock.listen(BACKLOG)
+    except OSError as error:
+        raise CannotListen(error.strerror or str(error)) from None
+
+
 def why_not(where: Endpoint) -> str:
     """Why nobody could listen there; "" if somebody could. Not to be asked about our own.
 

@@ -21,14 +21,13 @@ from gatehouse.service.base.worker import Worker
 from gatehouse.service.receive.authentication import Authenticator
 from gatehouse.service.receive.client_certificates import for_clients
 from gatehouse.service.receive.desk import Contexts, Desk
+from gatehouse.service.receive.doors import Doors
 from gatehouse.service.receive.entry import Entry
 from gatehouse.service.receive.office import IntakeRules, Office, Tools
 from gatehouse.service.receive.session import Session
 from gatehouse.service.trust.keyring import server_context
 from gatehouse.store.errors import StoreError
 
-# Postfix and the appliance keep 50 to 128 connections waiting in the kernel.
-BACKLOG = 511
 # How often free space is looked at when no mail comes; else after each entry (`entry.py`). The
 # reserve is larger than what two cores can receive in half a second.
 SPACE_SECONDS = 0.5
@@ -49,8 +48,6 @@ class Receiver:
     ) -> None:
         self._worker = worker
         self._running = running
-        self._sockets = sockets
-        self._servers: list[asyncio.Server] = []
         self._bodies = worker.store.body_writer()
         tools = Tools(
             clock=worker.clock,
@@ -84,6 +81,7 @@ class Receiver:
             flush=worker.recorder.flush,
         )
         self.office = Office(tools, rules, counts, tally, self._entry.due)
+        self._doors = Doors(sockets, self.office, lambda desk: Session(desk, self.office))
         self._tools = tools
         self.office.authenticator = Authenticator(worker.store.smtp_users, worker.clock.wall)
 
@@ -91,20 +89,15 @@ class Receiver:
         """Open the desks."""
         self._look_at_space()
         self._recover()
-        loop = asyncio.get_running_loop()
-        asked = False
+        asked, desks = False, []
         for listener in self._running.listeners:
             asks = listener.auth.asks_for_certificate or any(
                 one.verify_client_certificate for one in listener.access.policies
             )
             asked = asked or asks
-            desk = Desk(listener, self._contexts(listener, asks=asks))
-            server = await loop.create_server(
-                lambda desk=desk: Session(desk, self.office),  # type: ignore[misc]
-                sock=self._sockets[listener.name],
-                backlog=BACKLOG,
-            )
-            self._servers.append(server)
+            desks.append(Desk(listener, self._contexts(listener, asks=asks)))
+        shut = [one.listener for one in self._worker.store.suspensions.listeners()]
+        await self._doors.begin(desks, shut)
         self._worker.tasks.start(self.office.sweep(), "sweep", vital=True)
         self._worker.tasks.start(self._watch_space(), "free space", vital=True)
 
@@ -160,7 +153,10 @@ class Receiver:
         self.office.full = not space.enough
 
     def message(self, message: line.Message) -> None:
-        """Nothing is said to a receiver but what every worker understands."""
+        """Listeners are suspended or resumed."""
+        if isinstance(message, line.Doors):
+            self._doors.put(message.shut, message.within)
+            self._worker.send(line.Told(message.number, {"listening": self._doors.open_now}))
 
     def gauges(self) -> dict[str, int]:
         """Open connections."""
@@ -171,16 +167,14 @@ class Receiver:
         writer = self._tools.writer
         return {
             "connections": len(self.office.sessions),
-            "listening": len(self._servers),
+            "listening": self._doors.open_now,
             "commits": writer.commits,
             "operations": writer.operations,
         }
 
     async def stop(self, within: float) -> None:
         """No new clients; those that are there finish, or hear 421 when the time is up."""
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+        self._doors.close()
         ends = self._worker.clock.monotonic() + max(0.0, within - 5.0)
         while self.office.sessions and self._worker.clock.monotonic() < ends:
             await asyncio.sleep(0.05)

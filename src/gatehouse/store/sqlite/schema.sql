@@ -4,7 +4,7 @@ CREATE TABLE message (
     seq             INTEGER NOT NULL UNIQUE,    -- order of commits; a reader's cursor
     recipients      INTEGER NOT NULL,           -- how many there were at first
     held            INTEGER NOT NULL,
-    kind            INTEGER NOT NULL,           -- 0 ordinary, 1 DSN
+    kind            INTEGER NOT NULL,           -- 0 ordinary, 1 DSN, 2 alert
     parent          INTEGER,
     icid            INTEGER NOT NULL,
     listener        TEXT NOT NULL,
@@ -152,6 +152,12 @@ CREATE TABLE suspension (
     operator        TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE listener_suspension (
+    listener        TEXT PRIMARY KEY,           -- by name, whether the configuration has it or not
+    suspended_at    REAL NOT NULL,
+    operator        TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE entered (
     segment         INTEGER PRIMARY KEY,
     upto            INTEGER NOT NULL            -- messages taken on before this place have rows
@@ -212,12 +218,6 @@ CREATE TABLE api_token (
 
 CREATE INDEX api_token_account ON api_token (account);
 
-CREATE TABLE audit (
-    id              INTEGER PRIMARY KEY AUTOINCREMENT,
-    at              REAL NOT NULL,
-    operator        TEXT NOT NULL,
-    role            TEXT NOT NULL,
-    way             TEXT NOT NULL,
 CREATE TABLE ssh_key (
     account         TEXT NOT NULL,
     fingerprint     TEXT NOT NULL,              -- SHA256:…, of `key`
@@ -229,6 +229,12 @@ CREATE TABLE ssh_key (
     PRIMARY KEY (account, fingerprint)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE audit (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    at              REAL NOT NULL,
+    operator        TEXT NOT NULL,
+    role            TEXT NOT NULL,
+    way             TEXT NOT NULL,
     address         TEXT NOT NULL,
     action          TEXT NOT NULL,
     arguments       TEXT NOT NULL,              -- JSON without secrets

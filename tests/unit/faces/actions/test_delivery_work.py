@@ -33,7 +33,9 @@ class FakeGateway:
         self.asked: list[str] = []
         self.changes = 0
 
-    async def apply(self, revision: int, operator: str, comment: str) -> None:
+    async def apply(
+        self, revision: int, operator: str, comment: str, running: Running | None = None
+    ) -> None:
         raise AssertionError("no commit here")
 
     async def ask(self, what: str) -> Sequence[tuple[str, int, Value]]:
@@ -42,6 +44,9 @@ class FakeGateway:
 
     def totals(self) -> dict[str, int | str]:
         return {}
+
+    async def listeners_changed(self, within: float) -> None:
+        raise AssertionError("no listener here")
 
     def queue_changed(self) -> None:
         self.changes += 1

@@ -29,3 +29,29 @@ def test_what_somebody_has_is_told_and_goes_on_listening() -> None:
 
 def test_an_address_of_another_machine_is_told() -> None:
     assert sockets.why_not(("192.0.2.1", 2525))
+
+
+def test_a_socket_at_rest_refuses_everywhere_and_can_be_woken() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        where = probe.getsockname()
+    with sockets.listen(where) as ours, ours.dup() as of_another_process:
+        sockets.rest(ours)
+        sockets.rest(ours)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(where, 5)
+        sockets.wake(ours)
+        sockets.wake(ours)
+        of_another_process.setblocking(True)
+        with socket.create_connection(where, 5):
+            of_another_process.accept()[0].close()
+
+
+def test_a_port_that_somebody_took_meanwhile_is_told() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        where = probe.getsockname()
+    with sockets.listen(where) as ours:
+        sockets.rest(ours)
+        with sockets.listen(where), pytest.raises(sockets.CannotListen):
+            sockets.wake(ours)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands about what runs: state, destinations, the queue, deliveries."""
+"""Commands about what runs: state, destinations, the queue."""
 
 from gatehouse.faces.actions import delivery, program, queue, status
 from gatehouse.faces.actions.action import Nothing
@@ -13,12 +13,8 @@ from gatehouse.faces.cli.shell.dialogue import (
     say,
     show,
     something,
-    words_of,
 )
 from gatehouse.faces.cli.terminal import moment, pairs, size, span
-from gatehouse.journal.escape import clean
-
-_EVERYTHING = "ALL"
 
 
 def status_short() -> Talk[None]:
@@ -33,6 +29,8 @@ def status_short() -> Talk[None]:
         ("Recipients", str(now.queue.recipients)),
         ("Size of the queue", size(now.queue.bytes)),
     ]
+    if refusing := [one.name for one in now.listeners if one.suspended]:
+        rows.append(("Suspended listeners", ", ".join(refusing)))
     yield from say(pairs(rows))
 
 
@@ -97,16 +95,6 @@ def delete_recipients() -> Talk[None]:
         yield from show(queue.DELETE, queue.SelectInput(mids=mids))
 
 
-def suspend_deliveries() -> Talk[None]:
-    """Mail of destinations stays in the queue."""
-    yield from show(delivery.SUSPEND, (yield from _domains("suspended")))
-
-
-def resume_deliveries() -> Talk[None]:
-    """Suspended destinations are served again."""
-    yield from show(delivery.RESUME, (yield from _domains("resumed")))
-
-
 def _since(now: status.Status) -> str:
     if not now.running or now.started_at is None:
         return "it does not run"
@@ -127,13 +115,3 @@ def _selected(what: str) -> Talk[queue.ListInput]:
         )
         return queue.ListInput(sender=sender)
     return queue.ListInput()
-
-
-def _domains(what: str) -> Talk[delivery.SuspendInput]:
-    answer = yield from ask(
-        f"Domains whose deliveries shall be {what}, with commas between them, or {_EVERYTHING}",
-        _EVERYTHING,
-    )
-    if answer.upper() == _EVERYTHING:
-        return delivery.SuspendInput(all=True)
-    return delivery.SuspendInput(domains=words_of(clean(answer)))

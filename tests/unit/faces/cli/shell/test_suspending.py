@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""suspendlistener, resumelistener, suspend and resume: answers in, suspensions out."""
+
+import pytest
+
+from gatehouse.faces.actions import delivery, listeners
+from gatehouse.faces.actions.action import Nothing
+from tests.unit.faces.cli.shell.conftest import Desk
+
+
+@pytest.fixture(autouse=True)
+def resumed(desk: Desk) -> None:
+    desk.play("resume")
+
+
+def suspended(desk: Desk) -> list[str]:
+    found = desk.carry(listeners.LIST, listeners.ListenersInput())
+    assert isinstance(found, listeners.ListenerList)
+    return [one.name for one in found.listeners if one.suspended_since is not None]
+
+
+def test_a_listener_is_chosen_by_number_or_name_and_is_told_how_long(desk: Desk) -> None:
+    desk.play("suspendlistener", "2", "60")
+    assert suspended(desk) == ["InboundMail"]
+    assert "1. ALL" in desk.said and "2. InboundMail" in desk.said
+    assert any(line.startswith("InboundMail  ") for line in desk.said)
+    desk.play("resumelistener InboundMail")
+    assert suspended(desk) == []
+
+
+def test_all_of_them_is_the_default(desk: Desk) -> None:
+    desk.play("suspendlistener", "", "")
+    assert suspended(desk) == ["InboundMail"]
+    desk.play("resumelistener", "all")
+    assert suspended(desk) == []
+
+
+def test_what_is_no_listener_is_refused_where_it_is_typed(desk: Desk) -> None:
+    desk.play("suspendlistener", "7", "InboundMale", "2", "0")
+    assert desk.said.count("Numbers from 1 to 2, or names, are needed.") == 2
+    assert suspended(desk) == ["InboundMail"]
+
+
+def test_nothing_is_asked_where_nothing_is_suspended(desk: Desk) -> None:
+    desk.play("resumelistener")
+    assert "There is no listener that could be resumed." in desk.said
+
+
+def test_suspend_and_resume_take_listeners_and_deliveries_together(desk: Desk) -> None:
+    desk.play("suspend 5")
+    found = desk.carry(delivery.SUSPENDED, Nothing())
+    assert isinstance(found, delivery.Suspensions)
+    assert (suspended(desk), [one.domain for one in found.suspensions]) == (["InboundMail"], [None])
+    desk.play("status")
+    assert any(line.startswith("Suspended listeners") for line in desk.said)
+    desk.play("resume")
+    found = desk.carry(delivery.SUSPENDED, Nothing())
+    assert isinstance(found, delivery.Suspensions)
+    assert (suspended(desk), found.suspensions) == ([], ())
+
+
+def test_a_listener_is_shown_as_suspended_where_it_is_edited(desk: Desk) -> None:
+    desk.play("suspendlistener", "", "", "listenerconfig", "EDIT", "1", "", "")
+    assert any(line.startswith("Suspended: since ") for line in desk.said)
