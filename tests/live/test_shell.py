@@ -93,6 +93,6 @@ def test_tls_is_required_on_a_new_listener_as_the_guide_of_the_appliance_does_it
 
 
 def test_a_refused_commit_is_the_exit_status_of_a_recorded_session(gateway: Gateway) -> None:
-    done = replay(gateway, "commit nothing\n")
+    done = replay(gateway, "commit nothing\n\n")
     assert done.returncode == 1
     assert "There is no candidate." in done.stdout

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands about the configuration as a whole: look at it, commit it, drop it, go back."""
 
+from gatehouse.config import units
 from gatehouse.config.text import MAX_BYTES
-from gatehouse.faces.actions import configuration, configuration_commit
+from gatehouse.faces.actions import configuration, configuration_commit, status
 from gatehouse.faces.actions.action import Nothing
+from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell.dialogue import (
+    NOTHING,
     Talk,
     ask,
     choose,
@@ -28,9 +31,43 @@ def commit() -> Talk[None]:
     comment = yield from ask(
         "What was changed, and why? (may be empty)", help="It stands in the history."
     )
-    yield from show(configuration.COMMIT, configuration.CommitInput(comment=comment or _NO_COMMENT))
+    within = yield from _ask_time()
+    given = configuration.CommitInput(comment=comment or _NO_COMMENT, confirm_within=within)
+    yield from show(configuration.COMMIT, given)
     newest = (yield from _history(1))[0]
     yield from say(f"Changes committed: {moment(newest.committed_at)}")
+    if within is not None:
+        yield from say("Keep them with `commitconfirm` when all is well.")
+
+
+def commit_confirm() -> Talk[None]:
+    """What was committed with a time to confirm is kept."""
+    yield from show(configuration_commit.CONFIRM, Nothing())
+
+
+def _ask_time() -> Talk[str | None]:
+    """Nothing is asked where nothing runs: nobody could see whether it was good."""
+    try:
+        now = yield from do(status.STATUS, status.StatusInput(destinations=0), status.Status)
+    except OperatorError:
+        return None  # what is wrong is said to the commit
+    if not now.running:
+        return None
+    time = yield from ask(
+        "Enter the time after which it goes back by itself unless it is confirmed",
+        NOTHING,
+        check=_time,
+        help="30s, 10m, 2h; for a change that could lock you out.",
+    )
+    return None if time.lower() == NOTHING else time
+
+
+def _time(answer: str) -> str | None:
+    try:
+        good = answer.lower() == NOTHING or units.parse_duration(answer) > 0
+    except ValueError:
+        good = False
+    return None if good else f"{units.DURATION_FORM}, or {NOTHING}, is needed."
 
 
 def commit_detail() -> Talk[None]:

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Command] = {
     "certconfig": Command("Make, sign and import certificates.", certificate.certificate_config),
     "clear": Command("Drop what is not committed.", changes.clear),
     "commit": Command("Make the changes run.", changes.commit),
+    "commitconfirm": Command("Keep a commit that would go back.", changes.commit_confirm),
     "commitdetail": Command("Show the last commit.", changes.commit_detail),
     "deleterecipients": Command("Remove messages from the queue.", operation.delete_recipients),
     "delivernow": Command("Try mail now.", operation.deliver_now),

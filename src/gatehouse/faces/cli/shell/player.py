@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from gatehouse.faces.actions import configuration, configuration_commit
+from gatehouse.faces.actions import configuration, configuration_commit, status
 from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli import files
@@ -68,6 +68,7 @@ class Player:
         self._source, self._carry = source, carry
         self._ready: deque[str] = deque()
         self.commit_refused = False
+        self.unconfirmed: int | None = None  # a revision of this session that may go back
 
     def play(self, talk: Talk[T], answers: Iterable[str] = ()) -> T:
         """What the dialogue returns.
@@ -90,6 +91,12 @@ class Player:
                     resume = partial(talk.throw, error)
         finally:
             talk.close()
+
+    def ask_status(self) -> status.Status:
+        """How the gateway is; raises OperatorError."""
+        now = self._carry(status.STATUS, status.StatusInput(destinations=0))
+        assert isinstance(now, status.Status)
+        return now
 
     def _not_used(self) -> None:
         """Words behind a command that no question wanted are no secret."""
@@ -114,10 +121,15 @@ class Player:
 
     def _do(self, action: Action, given: msgspec.Struct) -> msgspec.Struct:
         try:
-            return self._carry(action, given)
+            done = self._carry(action, given)
         except OperatorError:
             self.commit_refused |= action in _COMMITS
             raise
+        if isinstance(done, configuration.CommitView):
+            self.unconfirmed = None if done.confirm_by is None else done.revision
+        elif isinstance(done, configuration_commit.Confirmed):
+            self.unconfirmed = None
+        return done
 
     def _ask(self, question: Question) -> object:
         above, beginning = dialogue.shown(question)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from gatehouse.faces.actions.errors import Fault, OperatorError
 from gatehouse.faces.cli.shell.commands import ALIASES, COMMANDS, Command
 from gatehouse.faces.cli.shell.player import Carry, Kind, Player, SessionEnded, Source
+from gatehouse.faces.cli.terminal import moment
 from gatehouse.journal.escape import clean
 
 _LEAVE = ("quit", "exit")
@@ -42,6 +43,7 @@ class Session:
         """Until it is left; the exit status: 1 if a commit was refused, or the input broke off."""
         while True:
             try:
+                self._remind()
                 line = self._source.read(f"{clean(self._host)}> ", self._names, Kind.COMMAND)
                 if line is None or not self._command(line):
                     break
@@ -54,6 +56,24 @@ class Session:
                 self._source.say("The input ended within a dialogue; what it began is not kept.")
                 break
         return int(self._player.commit_refused)
+
+    def _remind(self) -> None:
+        """A commit of this session goes back by itself: whether it still may, and until when."""
+        if self._player.unconfirmed is None:
+            return
+        try:
+            waits = self._player.ask_status().unconfirmed
+        except OperatorError:
+            return  # whatever is wrong there is said to the next command
+        if waits is not None:
+            until = moment(waits.confirm_by)
+            self._source.say(f"Revision {waits.revision} goes back at {until}: `commitconfirm`.")
+            return
+        self._source.say(
+            f"Revision {self._player.unconfirmed} was confirmed elsewhere, or went back:"
+            " `commitdetail`."
+        )
+        self._player.unconfirmed = None
 
     def _command(self, line: str) -> bool:
         """Carry out a line; False: the session is over."""

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loop of commands: names, help, leaving, exit status."""
 
+from datetime import UTC, datetime
+
 import msgspec
 
-from gatehouse.faces.actions import configuration
+from gatehouse.faces.actions import configuration, configuration_commit, status
 from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell import dialogue
@@ -22,6 +24,11 @@ def greet() -> Talk[None]:
 def long() -> Talk[None]:
     yield from dialogue.say("the long one")
 
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LINE = configuration.RevisionLine(
+    revision=7, committed_at=NOON, operator="ops", comment="c", kind="commit", in_force=True
+)
 
 HERE = {"greet": Command("Say hello.", greet), "greet all": Command("To all.", long)}
 
@@ -109,7 +116,91 @@ def test_a_commit_without_a_comment_says_so_in_the_history() -> None:
         raise OperatorError("no", "no")
 
     Session(Script(["commit", ""]), refuse, who="ops", host="gw").run()
-    assert given == [configuration.CommitInput(comment="no comment")]
+    assert given[-1] == configuration.CommitInput(comment="no comment")
+
+
+class Running:
+    """A gateway that keeps what it is given until it is confirmed, or forgets it."""
+
+    def __init__(self) -> None:
+        self.given: list[msgspec.Struct] = []
+        self.until: datetime | None = None
+
+    def carry(self, action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        match action.name:
+            case "config commit":
+                assert isinstance(given, configuration.CommitInput)
+                self.given.append(given)
+                self.until = NOON if given.confirm_within else None
+                return configuration.Committed(
+                    revision=7, running=True, warnings=(), served=(), confirm_by=self.until
+                )
+            case "config confirm":
+                self.until = None
+                return configuration_commit.Confirmed(revision=7)
+            case "config history":
+                return configuration.History(revisions=(LINE,))
+            case _:
+                return self._status()
+
+    def _status(self) -> status.Status:
+        unconfirmed = None
+        if self.until is not None:
+            unconfirmed = status.Unconfirmed(revision=7, confirm_by=self.until, back_to=6)
+        queue = status.QueueView(messages=0, recipients=0, held=0, bytes=0, oldest_at=None)
+        return status.Status(
+            at=NOON,
+            version="1",
+            running=True,
+            data="",
+            started_at=NOON,
+            uptime_seconds=1,
+            revision=7,
+            hostname="gw",
+            processes=(),
+            listeners=(),
+            certificates=(),
+            queue=queue,
+            destinations=(),
+            unconfirmed=unconfirmed,
+            counters={},
+        )
+
+
+def play_on(gateway: Running, *lines: str) -> list[str]:
+    source = Script(lines)
+    Session(source, gateway.carry, who="ops", host="gw").run()
+    return source.transcript
+
+
+def test_a_commit_may_go_back_by_itself_and_that_is_told_at_each_prompt_until_it_is_kept() -> None:
+    gateway = Running()
+    said = play_on(
+        gateway, "commit risky", "soon", "10m", "who", "commitconfirm", "commit safe", "", "quit"
+    )
+    assert gateway.given == [
+        configuration.CommitInput(comment="risky", confirm_within="10m"),
+        configuration.CommitInput(comment="safe"),
+    ]
+    assert any(line.endswith("or none, is needed.") for line in said)  # "soon" is no time
+    told = [place for place, line in enumerate(said) if line.startswith("Revision 7 goes back at")]
+    prompts = [place + 1 for place in told]
+    assert [said[place] for place in prompts] == ["gw> who", "gw> commitconfirm"]
+
+
+def test_what_went_back_meanwhile_is_told_once() -> None:
+    gateway = Running()
+
+    class Expires(Script):
+        def read(self, beginning: str, words: tuple[str, ...], kind: Kind) -> str | None:
+            answer = super().read(beginning, words, kind)
+            if answer == "version":
+                gateway.until = None
+            return "who" if answer == "version" else answer
+
+    source = Expires(["commit risky", "10m", "version", "who", "quit"])
+    Session(source, gateway.carry, who="ops", host="gw").run()
+    assert sum("or went back" in line for line in source.transcript) == 1
 
 
 def test_the_table_of_commands_is_in_order_and_its_aliases_lead_somewhere() -> None:
