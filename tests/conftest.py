@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every test of the house shares: the two depths of fuzzing."""
+"""What every test of the house shares: the two depths of fuzzing, and one helper process."""
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+from tests import warm
 
 # Everyday: small and repeatable, so that a failure on one machine is a failure on all. Deep: `make
 # fuzz`.
@@ -17,3 +19,8 @@ settings.register_profile(
 )
 settings.register_profile("deep", max_examples=20_000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("GATEHOUSE_FUZZ", "everyday"))
+
+
+def pytest_sessionfinish() -> None:
+    """The helper ends with the tests."""
+    warm.stop()

@@ -10,7 +10,6 @@ import itertools
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,6 +19,7 @@ from gatehouse.app import open_house
 from gatehouse.config.checks import Refused, load
 from gatehouse.journal import facts, json_lines, reader
 from gatehouse.service.base.log_files import default_settings
+from tests import warm
 
 SOURCE = Path(__file__).parents[2] / "src"
 START_SECONDS = 20.0
@@ -124,7 +124,7 @@ class Gateway:
         self.data = folder / "data"
         self.output = folder / "output"
         self.mail_log = self.data / "logs" / "mail_logs" / "mail.current"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: warm.Process | None = None
         directory, store = open_house(self.data)
         loaded = load(text.encode())
         assert not isinstance(loaded, Refused), [str(one) for one in loaded.findings]
@@ -136,18 +136,15 @@ class Gateway:
 
     def start(self) -> "Gateway":
         """Run it; returns when it says that it listens."""
-        out = self.output.open("ab")
-        before = self.output.stat().st_size
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "gatehouse", "run", "--data", str(self.data)],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=self._environment(),
-            start_new_session=True,
-        )
-        out.close()
-        process = self._process
+        with self.output.open("ab") as out, Path(os.devnull).open("rb") as nothing:
+            before = self.output.stat().st_size
+            self._process = process = warm.start(
+                "gatehouse",
+                ["run", "--data", str(self.data)],
+                environment=self._environment(),
+                streams=(nothing.fileno(), out.fileno(), out.fileno()),
+                session=True,
+            )
 
         def announced() -> bool:
             said = self.output.read_bytes()[before:]
@@ -200,15 +197,14 @@ class Gateway:
 
     def command(self, *arguments: str, status: int = 0) -> bytes:
         """Run `gatehouse` on this data directory; its standard output."""
-        done = subprocess.run(
-            [sys.executable, "-m", "gatehouse", "--data", str(self.data), *arguments],
-            capture_output=True,
-            timeout=30,
-            env=self._environment(),
-            check=False,
-        )
+        done = self.run(*arguments)
         assert done.returncode == status, (arguments, done.returncode, done.stdout, done.stderr)
         return done.stdout
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+        """The same, whatever its exit status."""
+        words = ["--data", str(self.data), *arguments]
+        return warm.run("gatehouse", *words, environment=self._environment(), timeout=30)
 
     # --- the mail log -------------------------------------------------------------------------
 
@@ -254,7 +250,7 @@ def _alive(pid: int) -> bool:
     return state != "Z"
 
 
-def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+def _kill_group(process: warm.Process) -> None:
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

@@ -3,8 +3,6 @@
 
 import json
 import smtplib
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,13 +72,7 @@ class Site:
 
     def refused(self, *arguments: str | Path) -> str:
         """A command that fails; what it says on standard error."""
-        done = subprocess.run(
-            [sys.executable, "-m", "gatehouse", "--data", str(self.gateway.data), *arguments],
-            capture_output=True,
-            timeout=30,
-            env=self.gateway._environment(),
-            check=False,
-        )
+        done = self.gateway.run(*map(str, arguments))
         assert done.returncode == 1, (arguments, done.stdout, done.stderr)
         return done.stderr.decode()
 

@@ -2,8 +2,6 @@
 """A process dies at each step of a commit; the next one finds what was promised, nothing else."""
 
 import json
-import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.sqlite.store import SqliteStore, open_store
 from gatehouse.store.values import QueueFilter
+from tests import warm
 from tests.store.crash_child import content
 
 Plan = dict[str, dict[str, object]]
@@ -37,19 +36,12 @@ LATE_STEPS: list[Plan] = [{"late": {}, **plan} for plan in FILE_STEPS + DISK_STE
 
 def run_child(data: Path, plan: object) -> tuple[dict[str, set[int]], bool]:
     """What the child said by kind of word, and whether it died on the way."""
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.store.crash_child", str(data), json.dumps(plan)],
-        stdout=subprocess.PIPE,
-        timeout=60,
-        check=False,
-        env={"PYTHONPATH": "src:."},
-        cwd=Path(__file__).parents[2],
-    )
+    run = warm.run("tests.store.crash_child", str(data), json.dumps(plan))
     said: dict[str, set[int]] = defaultdict(set)
     for line in run.stdout.decode().splitlines():
         word, number = line.split()
         said[word].add(int(number))
-    assert run.returncode in (0, 9), run.returncode
+    assert run.returncode in (0, 9), run.stderr
     return said, run.returncode == 9
 
 
