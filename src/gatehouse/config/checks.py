@@ -5,6 +5,7 @@ The only entrance for services and actions: `load` reads, checks and builds. Not
 a bad file, nothing is half done, and the running configuration is not touched here.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gatehouse.config import (
@@ -15,9 +16,12 @@ from gatehouse.config import (
     document,
     findings,
     inbound_tls_checks,
+    levels,
     listener_checks,
+    member_checks,
     running,
     schema,
+    ssh_checks,
     text,
     upgrade,
 )
@@ -28,11 +32,20 @@ DEMO_ONLY = frozenset({schema.DEFAULT_CERTIFICATE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A configuration that can run, with the warnings about it."""
+    """A configuration that can run, with the warnings about it.
+
+    Where the text is that of several machines, `document` and `running` are what holds for one of
+    them, and `here` knows where each value is said.
+    """
 
     document: schema.Document
     running: running.Running
     warnings: tuple[Finding, ...]
+    here: member_checks.Holding | None = None
+
+    def placed(self, found: Iterable[Finding]) -> tuple[Finding, ...]:
+        """More findings about `document`, each where its value is said."""
+        return tuple(found if self.here is None else map(self.here.placed, found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +53,94 @@ class Refused:
     """Why it cannot run; at least one finding is an error."""
 
     findings: tuple[Finding, ...]
+    stranger: bool = False  # it could run, but not on this machine
 
 
-def load(data: bytes, *, certificates: frozenset[str] = DEMO_ONLY) -> Loaded | Refused:
-    """Read, check and build a configuration file."""
+def load(
+    data: bytes,
+    *,
+    certificates: frozenset[str] = DEMO_ONLY,
+    machine: str | None = None,
+    elsewhere: bool = False,
+) -> Loaded | Refused:
+    """Read, check and build a configuration file.
+
+    `machine`: for which one, where the text is that of several. `elsewhere`: nothing is to run by
+    it here, so that it may be for others alone; it is then built for the first of them.
+    """
     parsed = upgrade.parse(data)
     if isinstance(parsed, text.Unreadable):
         return Refused(parsed.findings)
     read = document.read(parsed.values)
     if not isinstance(read, schema.Document):
         return Refused(text.locate((*upgrade.notices(parsed), *read), parsed.text))
-    found = (*upgrade.notices(parsed), *check(read, certificates=certificates))
-    found = text.locate(found, parsed.text)
+    if read.machines or read.groups:
+        found = _bounded(_check_levels(read, parsed.values, certificates))
+    else:
+        found = check(read, certificates=certificates)
+    found = text.locate((*upgrade.notices(parsed), *found), parsed.text)
     if findings.has_errors(found):
         return Refused(found)
+    if levels.members(read):
+        return _for_one(read, parsed, found, machine, elsewhere)
     return Loaded(document=read, running=build.build(read), warnings=found)
+
+
+def _check_levels(
+    read: schema.Document, values: schema.Values, certificates: frozenset[str]
+) -> Iterator[Finding]:
+    """Every machine; where none takes part, also what one alone would run by: the top."""
+
+    def each(wanted: schema.Document) -> Iterable[Finding]:
+        return _all(wanted, certificates)
+
+    yield from member_checks.check(read, values, each)
+    if not levels.members(read):
+        yield from each(read)
+
+
+def _for_one(
+    whole: schema.Document,
+    parsed: text.Parsed,
+    found: tuple[Finding, ...],
+    machine: str | None,
+    elsewhere: bool,
+) -> Loaded | Refused:
+    """What one machine runs by."""
+    stranger = member_checks.why_stranger(whole, machine)
+    if stranger is None and machine is not None:
+        name = machine
+    elif elsewhere:
+        name = levels.members(whole)[0]
+    else:
+        assert stranger is not None, "there are members, and this is none of them"
+        return Refused((*text.locate([stranger], parsed.text), *found), stranger=True)
+    here = member_checks.holding(whole, parsed.values, name)
+    assert isinstance(here, member_checks.Holding), "every member was checked"
+    running = build.build(here.document)
+    return Loaded(document=here.document, running=running, warnings=found, here=here)
 
 
 def check(
     wanted: schema.Document, *, certificates: frozenset[str] = DEMO_ONLY
 ) -> tuple[Finding, ...]:
     """What is wrong or odd with a document of good form; bounded, errors first."""
-    found = [
+    return _bounded(_all(wanted, certificates))
+
+
+def _all(wanted: schema.Document, certificates: frozenset[str]) -> list[Finding]:
+    return [
         *listener_checks.check(wanted, certificates),
         *auth_checks.check(wanted),
         *delivery_checks.check(wanted, certificates),
+        *ssh_checks.check(wanted),
         *inbound_tls_checks.check(wanted),
         *alert_checks.check(wanted),
     ]
+
+
+def _bounded(every: Iterable[Finding]) -> tuple[Finding, ...]:
+    found = list(every)
     found.sort(key=lambda one: one.severity is not findings.Severity.ERROR)
     if len(found) > findings.MAX_FINDINGS:
         rest = len(found) - findings.MAX_FINDINGS
