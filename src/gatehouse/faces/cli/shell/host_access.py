@@ -8,6 +8,7 @@ from gatehouse.faces.cli.shell import candidate_edit, policy_questions
 from gatehouse.faces.cli.shell.access_texts import HOST_TEXTS
 from gatehouse.faces.cli.shell.candidate_edit import Draft, attempt, choose_name, keep, new_name
 from gatehouse.faces.cli.shell.dialogue import (
+    NOTHING,
     Talk,
     ask,
     ask_number,
@@ -51,7 +52,7 @@ def _new(draft: Draft, listener: str) -> Talk[None]:
     if (yield from choose("What shall be made?", ("Sender group", "Policy"))):
         yield from _new_policy(draft)
         return
-    name = yield from _ask_name(draft, listener)
+    name = yield from _ask_name(draft, listener, "Name of the sender group")
     texts = yield from _ask_members("Members: addresses, networks, host names, .domain")
     policy = yield from _ask_policy(draft, "ACCEPTED")
     group: Group = {"name": name, "members": list(texts), "policy": policy}
@@ -63,8 +64,8 @@ def _new(draft: Draft, listener: str) -> Talk[None]:
 
 def _new_policy(draft: Draft) -> Talk[None]:
     name = yield from new_name(draft, (_POLICIES,), "Name of the policy")
-    place = yield from choose("Behavior", [one.upper() for one in policy_questions.BEHAVIORS])
-    draft.put((_POLICIES, name, "behavior"), policy_questions.BEHAVIORS[place])
+    behavior = yield from policy_questions.choose_behavior()
+    draft.put((_POLICIES, name, "behavior"), behavior)
     if not (yield from keep(draft)):
         return
     if not (yield from confirm("Use the default parameters?", default=True)):
@@ -77,7 +78,7 @@ def _edit(draft: Draft, listener: str) -> Talk[None]:
         names = [one for one in builtin.policy_names(draft.document) if one != _DEFAULT]
         name = yield from choose_name("Which policy?", names, "policy")
         if name is not None:
-            yield from policy_questions.ask_policy(draft, name)
+            yield from policy_questions.ask_policy(draft, name, behavior=True)
             yield from keep(draft)
         return
     place = yield from _which(draft, listener, "Which sender group?")
@@ -85,21 +86,38 @@ def _edit(draft: Draft, listener: str) -> Talk[None]:
         ("NEW", "Add members."),
         ("DELETE", "Remove members."),
         ("POLICY", "Give it another policy."),
+        ("RENAME", "Give it another name."),
+        ("COMMENT", "Say what it is for."),
     )
     if word is None:
         return
     groups = _groups(draft, listener)
     group = groups[place]
-    if word == "POLICY":
-        group["policy"] = yield from _ask_policy(draft, group["policy"])
-    else:
-        old = group.get("members", [])
-        verb = "add" if word == "NEW" else "remove"
-        texts = yield from _ask_members(f"Members to {verb}")
-        folded = {one.lower() for one in texts}
-        kept = [one for one in old if one.lower() not in folded]
-        group["members"] = [*kept, *texts] if word == "NEW" else kept
+    match word:
+        case "POLICY":
+            group["policy"] = yield from _ask_policy(draft, group["policy"])
+        case "RENAME":
+            group["name"] = yield from _ask_name(draft, listener, "New name")
+        case "COMMENT":
+            yield from _ask_comment(group)
+        case _:
+            group["members"] = yield from _other_members(group, add=word == "NEW")
     yield from _put(draft, listener, groups)
+
+
+def _other_members(group: Group, *, add: bool) -> Talk[list[str]]:
+    texts = yield from _ask_members(f"Members to {'add' if add else 'remove'}")
+    folded = {one.lower() for one in texts}
+    kept = [one for one in group.get("members", []) if one.lower() not in folded]
+    return [*kept, *texts] if add else kept
+
+
+def _ask_comment(group: Group) -> Talk[None]:
+    text = yield from ask(f"Comment ({NOTHING}: not set)", group.get("comment", ""))
+    if text.lower() == NOTHING:
+        group.pop("comment", None)
+    elif text:
+        group["comment"] = text
 
 
 def _delete(draft: Draft, listener: str) -> Talk[None]:
@@ -181,13 +199,13 @@ def _closes(group: Group) -> bool:
     return any(one.upper() == builtin.ALL for one in group.get("members", ()))
 
 
-def _ask_name(draft: Draft, listener: str) -> Talk[str]:
+def _ask_name(draft: Draft, listener: str, question: str) -> Talk[str]:
     taken = [one.get("name", "").upper() for one in _groups(draft, listener)]
 
     def check(answer: str) -> str | None:
         return candidate_edit.why_no_name(answer, taken, folded=True)
 
-    return (yield from ask("Name of the sender group", check=check))
+    return (yield from ask(question, check=check))
 
 
 def _ask_members(question: str) -> Talk[tuple[str, ...]]:

@@ -21,6 +21,7 @@ from gatehouse.faces.cli.shell.dialogue import (
     confirm,
     do,
     say,
+    something,
     words_of,
 )
 
@@ -29,6 +30,7 @@ BEHAVIORS = ("accept", "relay", "reject", "tcprefuse", "continue")
 _DEMANDS = ("off", "preferred", "required")
 _TLS_CHOICES = ("No", "Preferred", "Required")
 _AUTH_CHOICES = ("Off", "Preferred", "Required")
+_VARIABLES = "$Group, $Hostname, $RemoteIP and $HATEntry are replaced."
 _LARGEST = 2**40  # octets of a message, as config.schema.MailFlowPolicy
 _SMALLEST = 1024
 
@@ -53,8 +55,16 @@ _BEFORE_BANNER = (
     _Number("max_messages_per_connection", "Messages in one connection", 1, 1_000_000),
     _Number("max_recipients_per_message", "Recipients of one message", 1, 1_000_000),
 )
-_RATE = _Number(
-    "max_recipients_per_hour", "Recipients in an hour from one address (0: any)", 0, 1_000_000
+_RATES = (
+    _Number(
+        "max_recipients_per_hour", "Recipients in an hour from one address (0: any)", 0, 1_000_000
+    ),
+    _Number(
+        "max_sender_recipients_per_hour",
+        "Recipients in an hour from one envelope sender (0: any)",
+        0,
+        1_000_000,
+    ),
 )
 _HARVEST = _Number(
     "dhap_limit", "Refused recipients in an hour from one address (0: any)", 0, 1_000_000
@@ -73,22 +83,45 @@ class _Policy:
             self._draft.put((SECTION, self._name, field), value)
 
 
-def ask_policy(draft: Draft, name: str) -> Talk[None]:
-    """All parameters of a policy that the draft has, or that is built in."""
+def ask_policy(draft: Draft, name: str, *, behavior: bool = False) -> Talk[None]:
+    """All parameters of a policy that the draft has, or that is built in.
+
+    `behavior`: with what becomes of its clients, which the default policy does not decide.
+    """
     view = yield from do(
         access.POLICY_SHOW,
         access.PolicyInput(name=name, candidate=draft.candidate),
         access.PolicyView,
     )
     policy = _Policy(draft, name, {one.field: one.value for one in view.fields})
+    if behavior:
+        old = policy.now["behavior"].lower()
+        chosen = yield from choose_behavior(old)
+        policy.put("behavior", chosen if chosen != old else policy.now["behavior"])
     yield from _size(policy)
     for one in _BEFORE_BANNER:
         yield from _number(policy, one)
     yield from _banner(policy)
-    yield from _number(policy, _RATE)
-    yield from _number(policy, _HARVEST)
+    yield from _refusal(policy)
+    yield from _rates(policy)
+    yield from _harvest(policy)
     yield from _tls(policy)
     yield from _auth(policy)
+    yield from _switch(
+        policy, "check_sender_domain", "Refuse senders whose domain does not exist in DNS?"
+    )
+
+
+def choose_behavior(now: str = BEHAVIORS[0]) -> Talk[str]:
+    """What becomes of a client."""
+    place = yield from choose(
+        "Behavior",
+        [one.upper() for one in BEHAVIORS],
+        BEHAVIORS.index(now),
+        help="ACCEPT: served. RELAY: served, to everywhere. REJECT, TCPREFUSE: refused, with a word"
+        " or without. CONTINUE: the next group is asked.",
+    )
+    return BEHAVIORS[place]
 
 
 def _size(policy: _Policy) -> Talk[None]:
@@ -105,25 +138,59 @@ def _size(policy: _Policy) -> Talk[None]:
         policy.put("max_message_size", units.format_size(units.parse_size(answer)))
 
 
-def _number(policy: _Policy, one: _Number) -> Talk[None]:
+def _number(policy: _Policy, one: _Number) -> Talk[int]:
     number = yield from ask_number(one.question, policy.now[one.field] or 0, one.least, one.most)
     policy.put(one.field, number)
+    return number
+
+
+def _switch(policy: _Policy, field: str, question: str) -> Talk[None]:
+    now = bool(policy.now[field])
+    answer = yield from confirm(question, now)
+    if answer != now:
+        policy.put(field, answer)
+
+
+def _reply(policy: _Policy, of: str, least: int, most: int) -> Talk[None]:
+    """Code and text; `of`: how their fields begin."""
+    now = policy.now
+    policy.put(f"{of}_code", (yield from ask_number("Code", now[f"{of}_code"], least, most)))
+    text = yield from ask(f"Text ({NOTHING}: not set)", now[f"{of}_text"] or "", help=_VARIABLES)
+    if text.lower() == NOTHING:
+        policy.put(f"{of}_text", None)
+    elif text:
+        policy.put(f"{of}_text", text)
 
 
 def _banner(policy: _Policy) -> Talk[None]:
-    if not (yield from confirm("Change code and text of the greeting?")):
+    if not (yield from confirm("Change code, text and host name of the greeting?")):
         return
-    now = policy.now
-    policy.put("banner_code", (yield from ask_number("Code", now["banner_code"], 200, 299)))
-    text = yield from ask(
-        f"Text behind the host name ({NOTHING}: not set)",
-        now["banner_text"] or "",
-        help="$Group, $Hostname, $RemoteIP and $HATEntry are replaced.",
-    )
-    if text.lower() == NOTHING:
-        policy.put("banner_text", None)
-    elif text:
-        policy.put("banner_text", text)
+    yield from _reply(policy, "banner", 200, 299)
+    now = policy.now["banner_host"]
+    places = ("That of the interface", "Another one", "None")
+    place = yield from choose("Host name", places, 0 if now is None else 1 if now else 2)
+    host: str | None = None
+    if place == 1:
+        host = yield from ask("Host name in the greeting", now or "", check=something)
+    policy.put("banner_host", "" if place == 2 else host)
+
+
+def _refusal(policy: _Policy) -> Talk[None]:
+    if (yield from confirm("Change code and text of a refused connection?")):
+        yield from _reply(policy, "reject", 400, 599)
+
+
+def _rates(policy: _Policy) -> Talk[None]:
+    limited = False
+    for one in _RATES:
+        limited |= bool((yield from _number(policy, one)))
+    if limited and (yield from confirm("Change code and text above these limits?")):
+        yield from _reply(policy, "rate", 400, 599)
+
+
+def _harvest(policy: _Policy) -> Talk[None]:
+    if (yield from _number(policy, _HARVEST)):
+        yield from _switch(policy, "dhap_drop_connection", "Disconnect the client at that limit?")
 
 
 def _tls(policy: _Policy) -> Talk[None]:
@@ -147,10 +214,7 @@ def _tls(policy: _Policy) -> Talk[None]:
         wanted = () if answer.lower() == NOTHING else words_of(answer)
         if wanted != old:
             policy.put("tls_mandatory_list", list(wanted))
-    verify = yield from confirm(
-        "Verify the certificates of clients?", bool(policy.now["verify_client_certificate"])
-    )
-    policy.put("verify_client_certificate", verify)
+    yield from _switch(policy, "verify_client_certificate", "Verify the certificates of clients?")
 
 
 def _auth(policy: _Policy) -> Talk[None]:
@@ -159,5 +223,4 @@ def _auth(policy: _Policy) -> Talk[None]:
     )
     policy.put("smtp_auth", _DEMANDS[place])
     if place:
-        needs = yield from confirm("Offer it under TLS only?", bool(policy.now["auth_needs_tls"]))
-        policy.put("auth_needs_tls", needs)
+        yield from _switch(policy, "auth_needs_tls", "Offer it under TLS only?")

@@ -2,7 +2,7 @@
 """A data directory to configure: dialogues are played on the real actions, without a gateway."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,7 @@ from gatehouse.faces.actions.action import Action, Nothing
 from gatehouse.faces.actions.carry import carry
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell.session import Session
+from tests.unit.faces.cli.shell.interview import Interview
 from tests.unit.faces.cli.shell.playing import Script
 
 TEXT = """\
@@ -59,6 +60,17 @@ class Desk:
         self.said = source.transcript
         assert status == 0, "\n".join(self.said)
         assert self.said[-1] == "gw1.example.com> quit", "\n".join(self.said)
+        return self.candidate()
+
+    def interview(self, way: str, answers: Mapping[str, str]) -> schema.Document:
+        """One command, answered by questions; the candidate then."""
+        source = Interview(way, answers)
+        status = Session(source, self.carry, who="ops", host="gw1.example.com").run()
+        self.said = source.transcript
+        screen = "\n".join(self.said)
+        assert (status, source.left) == (0, []), screen
+        assert " > ".join(source.went) == way, screen
+        assert "Nothing was changed." not in screen, screen
         return self.candidate()
 
     def text(self) -> str:

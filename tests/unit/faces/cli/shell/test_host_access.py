@@ -90,3 +90,21 @@ def test_recipients_are_added_above_all_changed_and_removed(desk: Desk) -> None:
     entry = desk.candidate().listeners["InboundMail"].recipient_access[1]
     assert (entry.code, entry.text) == (551, "moved away")
     assert recipients(desk, "CLEAR", "Y", "EDIT") == []
+
+
+def test_a_group_gets_another_name_and_a_comment(desk: Desk) -> None:
+    made = desk.play(
+        *HAT, "EDIT", "1", "1", "RENAME", "FRIENDS", "EDIT", "1", "1", "COMMENT", "x", *OUT
+    )
+    group = made.listeners["InboundMail"].sender_groups[0]
+    assert (group.name, group.comment, group.policy) == ("FRIENDS", "x", "TRUSTED")
+    made = desk.play(*HAT, "EDIT", "1", "1", "COMMENT", "none", *OUT)
+    assert made.listeners["InboundMail"].sender_groups[0].comment is None
+
+
+def test_what_becomes_of_clients_is_asked_when_a_policy_is_changed(desk: Desk) -> None:
+    edit = "listenerconfig > edit > hostaccess > edit"
+    policy = {"What shall be changed?": "2", "Which policy?": "THROTTLED"}
+    made = desk.interview(edit, policy | {"Behavior": "relay"})
+    assert made.mail_flow_policies["THROTTLED"].behavior is Behavior.RELAY
+    assert made.mail_flow_policies["THROTTLED"].model_fields_set == {"behavior"}

@@ -4,7 +4,7 @@
 from gatehouse.policy.mail_flow import TlsDemand
 from tests.unit.faces.cli.shell.conftest import Desk
 
-DEFAULTS = [""] * 4 + ["N", "", ""]  # of the policy's questions in front of TLS
+DEFAULT = "listenerconfig > edit > hostaccess > default"
 
 
 def test_a_public_listener_is_made(desk: Desk) -> None:
@@ -28,8 +28,7 @@ def test_a_private_listener_relays_for_the_hosts_that_were_named(desk: Desk) -> 
 
 
 def test_the_third_choice_demands_tls_and_leads_to_certconfig(desk: Desk) -> None:
-    way = ["listenerconfig", "EDIT", "1", "HOSTACCESS", "DEFAULT"]
-    made = desk.play(*way, *DEFAULTS, "3", "N", "1", "", "", "")
+    made = desk.interview(DEFAULT, {"allow encrypted TLS": "3"})
     policy = made.mail_flow_policies["default"]
     assert policy.tls is TlsDemand.REQUIRED
     assert policy.model_fields_set == {"tls"}  # what was not changed goes on being inherited
@@ -39,8 +38,16 @@ def test_the_third_choice_demands_tls_and_leads_to_certconfig(desk: Desk) -> Non
 
 
 def test_preferred_tls_takes_senders_that_must_use_it(desk: Desk) -> None:
-    way = ["listenerconfig", "EDIT", "1", "HOSTACCESS", "DEFAULT"]
-    made = desk.play(*way, *DEFAULTS, "2", "bank.example, .x.example", "Y", "2", "N", "", "", "")
+    made = desk.interview(
+        DEFAULT,
+        {
+            "allow encrypted TLS": "2",
+            "Senders that must": "bank.example, .x.example",
+            "Verify the certificates": "Y",
+            "SMTP authentication": "2",
+            "under TLS only?": "N",
+        },
+    )
     policy = made.mail_flow_policies["default"]
     assert policy.tls is TlsDemand.PREFERRED
     assert policy.tls_mandatory_list == ["bank.example", ".x.example"]
@@ -49,12 +56,33 @@ def test_preferred_tls_takes_senders_that_must_use_it(desk: Desk) -> None:
 
 def test_sizes_and_numbers_of_a_policy(desk: Desk) -> None:
     way = ["listenerconfig", "EDIT", "1", "HOSTACCESS", "DEFAULT", "20m", "5", "6", "7"]
-    made = desk.play(*way, "Y", "221", "go on", "8", "9", "1", "1", "", "", "")
+    banner = ["Y", "221", "go on", "2", "mx.example.net"]
+    refusal = ["Y", "421", "not now"]
+    rates = ["8", "9", "Y", "451", "slowly"]
+    made = desk.play(*way, *banner, *refusal, *rates, "10", "N", "1", "1", "Y", "", "", "")
     policy = made.mail_flow_policies["default"]
     assert policy.max_message_size == 20 * 2**20
     assert (policy.max_connections_per_client, policy.max_messages_per_connection) == (5, 6)
     assert (policy.max_recipients_per_message, policy.max_recipients_per_hour) == (7, 8)
-    assert (policy.dhap_limit, policy.banner_code, policy.banner_text) == (9, 221, "go on")
+    assert (policy.banner_code, policy.banner_text, policy.banner_host) == (
+        221,
+        "go on",
+        "mx.example.net",
+    )
+    assert (policy.reject_code, policy.reject_text) == (421, "not now")
+    assert policy.max_sender_recipients_per_hour == 9
+    assert (policy.rate_code, policy.rate_text) == (451, "slowly")
+    assert (policy.dhap_limit, policy.dhap_drop_connection) == (10, False)
+    assert policy.check_sender_domain is True
+
+
+def test_the_greeting_goes_without_a_name_and_back_to_that_of_the_interface(desk: Desk) -> None:
+    change = {"code, text and host name": "Y", "Text (none": "hello"}
+    made = desk.interview(DEFAULT, change | {"Host name": "3"})
+    policy = made.mail_flow_policies["default"]
+    assert (policy.banner_host, policy.banner_text) == ("", "hello")
+    made = desk.interview(DEFAULT, change | {"Host name": "1", "Text (none": "none"})
+    assert made.mail_flow_policies["default"].model_fields_set == set()
 
 
 def test_name_interface_limits_and_setup(desk: Desk) -> None:
