@@ -54,34 +54,47 @@ def until(happened: Callable[[], T | None], what: str, seconds: float = WAIT_SEC
         time.sleep(0.01)
 
 
-class Events:
-    """The JSON event log as it grows."""
+class Growing:
+    """A file that others write at its end: its complete lines, each of them read once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
-        self._facts: list[facts.HappenedAt] = []
 
-    def all(self) -> list[facts.HappenedAt]:
-        """All facts written so far, in order."""
+    def more(self) -> list[bytes]:
+        """The lines that have come since the last time."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:
-            return self._facts
+            return []
         end = data.rfind(b"\n") + 1
         self._offset += end
-        self._facts += [json_lines.decode(line) for line in data[:end].splitlines()]
+        return data[:end].splitlines()
+
+
+class Events:
+    """The JSON event log as it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = Growing(path)
+        self._facts: list[facts.HappenedAt] = []
+        self._by_kind: dict[type, list[facts.HappenedAt]] = {}
+
+    def all(self) -> list[facts.HappenedAt]:
+        """All facts written so far, in order."""
+        for line in self._file.more():
+            fact = json_lines.decode(line)
+            self._facts.append(fact)
+            self._by_kind.setdefault(type(fact), []).append(fact)
         return self._facts
 
     def of(self, kind: type[F], **fields: object) -> list[F]:
         """The facts of a kind whose fields have these values."""
-        return [
-            fact
-            for fact in self.all()
-            if type(fact) is kind and all(getattr(fact, k) == v for k, v in fields.items())
-        ]
+        self.all()
+        found: list[F] = self._by_kind.get(kind, [])  # type: ignore[assignment]
+        return [fact for fact in found if all(getattr(fact, k) == v for k, v in fields.items())]
 
     def wait(
         self, kind: type[F], count: int = 1, seconds: float = WAIT_SECONDS, **fields: object
@@ -124,6 +137,8 @@ class Gateway:
         self.data = folder / "data"
         self.output = folder / "output"
         self.mail_log = self.data / "logs" / "mail_logs" / "mail.current"
+        self._log = Growing(self.mail_log)
+        self._read: list[reader.LogLine] = []
         self._process: warm.Process | None = None
         directory, store = open_house(self.data)
         loaded = load(text.encode())
@@ -210,12 +225,16 @@ class Gateway:
 
     def lines(self, **ids: int) -> list[str]:
         """Texts of the mail log lines whose first ids are these."""
-        read = [reader.read_line(raw) for raw in self.mail_log.read_bytes().splitlines()]
         return [
             line.text
-            for line in read
+            for line in self.log_lines()
             if all(getattr(line, name) == value for name, value in ids.items())
         ]
+
+    def log_lines(self) -> list[reader.LogLine]:
+        """The mail log so far."""
+        self._read += map(reader.read_line, self._log.more())
+        return self._read
 
     def wait_line(self, text: str, **ids: int) -> list[str]:
         """Wait until a line with these ids says exactly `text`; all lines with these ids."""

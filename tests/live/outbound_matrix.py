@@ -194,21 +194,16 @@ class Bed:
         last = ended()[-1]
 
         def written() -> bool:
-            lines = [line.text for line in self.lines() if line.mid == last]
+            lines = self.gateway.lines(mid=last)
             return any(
                 text.startswith("Message done ") or " pending till " in text for text in lines
             )
 
         until(written, "the mail log is as far as the facts")
 
-    def lines(self) -> list[reader.LogLine]:
-        """The mail log."""
-        raw = self.gateway.mail_log.read_bytes().splitlines()
-        return [reader.read_line(line) for line in raw]
-
     def measured(self) -> Iterator[tuple[Place, Measured]]:
         """What happened in every cell."""
-        diary = _Diary(self.gateway.events.all(), self.lines())
+        diary = _Diary(self.gateway.events.all(), self.gateway.log_lines())
         for place in self.places:
             yield place, diary.measure(place)
 
