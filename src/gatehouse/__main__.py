@@ -33,10 +33,10 @@ def _version() -> str:
     return metadata.version("mailgatehouse")
 
 
-def _run_gateway(data: Path) -> int:
+def _run_gateway(data: Path, machine: str | None) -> int:
     from gatehouse import app
 
-    return app.run_gateway(data)
+    return app.run_gateway(data, machine)
 
 
 def _open_house(data: Path) -> tuple[Any, Any]:

@@ -23,7 +23,7 @@ from gatehouse.journal import facts
 from gatehouse.journal.log_frame import SERIAL_DICE, serial_number
 from gatehouse.policy.alarms import Alarm, AlarmSeverity
 from gatehouse.service.base import channel as line
-from gatehouse.service.base.children import Launch, program
+from gatehouse.service.base import machine as identity
 from gatehouse.service.base import ssh_keys
 from gatehouse.service.base.clock import SYSTEM_CLOCK
 from gatehouse.service.base.control import ControlServer, Request
@@ -81,8 +81,11 @@ def serial(store: SqliteStore) -> str:
 # --- the supervisor ---------------------------------------------------------------------------
 
 
-def run_gateway(data: Path) -> int:
-    """Run a gateway on a data directory until SIGTERM or SIGINT; the exit status."""
+def run_gateway(data: Path, machine: str | None = None) -> int:
+    """Run a gateway on a data directory until SIGTERM or SIGINT; the exit status.
+
+    `machine`: which one of a cluster this is; else what the data directory says.
+    """
     try:
         directory, store = open_house(data)
         lock = directory.lock()
@@ -91,7 +94,7 @@ def run_gateway(data: Path) -> int:
         return 1
     _raise_open_files()
     try:
-        return uvloop.run(_Gateway(directory, store).run(lock))
+        return uvloop.run(_Gateway(directory, store, machine).run(lock))
     finally:
         store.close()
         lock.close()
@@ -139,11 +142,14 @@ def _raise_open_files() -> None:
 class _Gateway:
     """The supervisor process."""
 
-    def __init__(self, directory: DataDirectory, store: SqliteStore) -> None:
+    def __init__(
+        self, directory: DataDirectory, store: SqliteStore, machine: str | None = None
+    ) -> None:
         self._directory = directory
         self._store = store
         settings = default_settings(directory.path, version(), serial(store))
         self._log = LogWriter(settings, on_trouble=self._log_trouble)
+        self._named = machine
         self._recorder = Recorder(self._log.append)
         self._tasks = TaskSupervisor(self._report)
         self._committing = asyncio.Lock()  # one new revision at a time, a person's or a renewal's
@@ -269,6 +275,7 @@ class _Gateway:
         _notify("STOPPING=1")
         await control.close()
         await conductor.stop()
+                machine=lambda: self._named or identity.kept(self._directory.path),
         await self._tasks.stop(1.0)
         self._recorder.flush()
         self._log.close()

@@ -35,10 +35,11 @@ class Loaded:
     """A configuration that can run, with the warnings about it.
 
     Where the text is that of several machines, `document` and `running` are what holds for one of
-    them, and `here` knows where each value is said.
+    them, `whole` is what the text says, and `here` knows where each value is said.
     """
 
     document: schema.Document
+    whole: schema.Document
     running: running.Running
     warnings: tuple[Finding, ...]
     here: member_checks.Holding | None = None
@@ -83,7 +84,7 @@ def load(
         return Refused(found)
     if levels.members(read):
         return _for_one(read, parsed, found, machine, elsewhere)
-    return Loaded(document=read, running=build.build(read), warnings=found)
+    return Loaded(document=read, whole=read, running=build.build(read), warnings=found)
 
 
 def _check_levels(
@@ -117,8 +118,13 @@ def _for_one(
         return Refused((*text.locate([stranger], parsed.text), *found), stranger=True)
     here = member_checks.holding(whole, parsed.values, name)
     assert isinstance(here, member_checks.Holding), "every member was checked"
-    running = build.build(here.document)
-    return Loaded(document=here.document, running=running, warnings=found, here=here)
+    return Loaded(
+        document=here.document,
+        whole=whole,
+        running=build.build(here.document),
+        warnings=found,
+        here=here,
+    )
 
 
 def check(

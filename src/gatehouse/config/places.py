@@ -71,13 +71,18 @@ def machine(name: str) -> Level:
     return Level(Kind.MACHINE, name)
 
 
+def is_name(text: str) -> bool:
+    """May a group or a machine be called so?"""
+    return _NAME.fullmatch(text) is not None
+
+
 def parse_level(text: str) -> Level | None:
     """What a person means by "cluster", "group:EU" or "machine:gw1"; None: nothing."""
     word, colon, name = text.strip().partition(":")
     kind = next((one for one in Kind if one.value == word.strip().lower()), None)
     if kind is Kind.CLUSTER:
         return None if colon else CLUSTER
-    if kind is None or _NAME.fullmatch(name.strip()) is None:
+    if kind is None or not is_name(name.strip()):
         return None
     return Level(kind, name.strip())
 

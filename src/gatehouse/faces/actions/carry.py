@@ -21,7 +21,8 @@ from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.operator import of_this_machine
 from gatehouse.faces.actions.perform import Answer, do, not_running, operator_as
 from gatehouse.policy.people import Way
-from gatehouse.service.base.control import Request, call
+from gatehouse.service.base import machine
+from gatehouse.service.base.control import Request, Visit, call
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.errors import StoreError
 from gatehouse.store.interface import Store
@@ -41,7 +42,11 @@ def carry(
     """Have an action done; raises OperatorError."""
     himself = of_this_machine(operator_name(), Way.CLI)
     house = House(
-        directory=DataDirectory(data), version=version, operator=himself.name, acting=himself
+        directory=DataDirectory(data),
+        version=version,
+        operator=himself.name,
+        acting=himself,
+        named=os.environ.get(machine.VARIABLE) or None,
     )
     there = house.directory.database.exists()
     try:

@@ -79,7 +79,8 @@ def candidate_running(house: House) -> Running | None:
     text = Candidate(house).read()
     if text is None:
         return None
-    loaded = load(text, certificates=keyring.names_to_be(house.store, house.operator))
+    known = keyring.names_to_be(house.store, house.operator)
+    loaded = load(text, certificates=known, machine=house.machine)
     return loaded.running if isinstance(loaded, Loaded) else None
 
 

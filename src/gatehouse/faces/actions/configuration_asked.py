@@ -45,8 +45,13 @@ async def asked(house: House, *, candidate: bool = False, file: bytes | None = N
     """Find it, check it, build it."""
     source, text = _text(house, candidate=candidate, file=file)
     known = certificates_of(house, source)
-    loaded = await asyncio.to_thread(checks.load, text, certificates=known)
+    loaded = await asyncio.to_thread(checks.load, text, certificates=known, machine=house.machine)
     if isinstance(loaded, checks.Refused):
+        if loaded.stranger:
+            why = loaded.findings[0]
+            raise OperatorError(
+                "not-a-member", f"{why.what[:1].upper()}{why.what[1:]}.", source, why.hint
+            )
         await examine(house, text, source)  # which says everything that is wrong
         raise OperatorError("configuration-refused", "The configuration cannot run.", source)
     return Asked(source, loaded)

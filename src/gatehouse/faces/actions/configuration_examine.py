@@ -2,8 +2,10 @@
 """What all configuration actions share: what is in force, and whether a text can run."""
 
 import asyncio
+from dataclasses import dataclass
 
 from gatehouse.config import checks, document, findings, schema, text, upgrade
+from gatehouse.config.running import Running
 from gatehouse.faces.actions import configuration_machine
 from gatehouse.faces.actions.errors import FindingView, OperatorError
 from gatehouse.faces.actions.house import House
@@ -56,28 +58,84 @@ def certificates_of(house: House, source: str) -> frozenset[str]:
     return keyring.names_to_be(house.store, house.operator)
 
 
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """A text that can run: what is odd about it, and what it is compiled to."""
+
+    warnings: tuple[FindingView, ...]
+    running: Running
+
+
 async def examine(
     house: House, content: bytes, source: str, *, machine: bool = False
 ) -> tuple[FindingView, ...]:
-    """The warnings; raises OperatorError with all findings if there is an error.
+    """The warnings; raises OperatorError with all findings if there is an error."""
+    return (await approve(house, content, source, machine=machine)).warnings
 
-    `machine`: also what only this machine can tell, as a commit does.
+
+async def approve(
+    house: House,
+    content: bytes,
+    source: str,
+    *,
+    machine: bool = False,
+    arriving: frozenset[str] = frozenset(),
+) -> Approved:
+    """What can run, with its warnings; raises OperatorError with all findings for an error.
+
+    `machine`: also what only this machine can tell, as a commit does. `arriving`: the names of
+    certificates that come with the text.
     """
-    known = certificates_of(house, source)
-    result = await asyncio.to_thread(checks.load, content, certificates=known)
+    known = certificates_of(house, source) | arriving
+    return await asyncio.to_thread(_approve, house, content, source, known, machine)
+
+
+def _approve(
+    house: House, content: bytes, source: str, known: frozenset[str], machine: bool
+) -> Approved:
+    runs = machine and house.gateway is not None
+    name = house.machine
+    result = checks.load(content, certificates=known, machine=name, elsewhere=not runs)
+    if runs:
+        _refuse_stranger(result, name)
     found = result.warnings if isinstance(result, checks.Loaded) else result.findings
     if isinstance(result, checks.Loaded) and machine:
-        more = await asyncio.to_thread(configuration_machine.look, house, result)
+        more = result.placed(configuration_machine.look(house, result))
         found = (*text.locate(more, content.decode()), *found)
     errors = sum(one.severity is findings.Severity.ERROR for one in found)
-    if not errors:
-        return tuple(map(view, found))
+    if isinstance(result, checks.Loaded) and not errors:
+        return Approved(tuple(map(view, found)), result.running)
     raise OperatorError(
         "configuration-refused",
         f"The configuration has {errors} error{'' if errors == 1 else 's'} and cannot run.",
         source,
         "What is in force was not touched.",
         tuple(map(view, found)),
+    )
+
+
+def _refuse_stranger(result: checks.Loaded | checks.Refused, name: str | None) -> None:
+    """The machine that runs cannot leave its cluster under its own feet."""
+    if isinstance(result, checks.Refused):
+        if not result.stranger:
+            return
+        why = result.findings[0]
+        left = why.path[-1:] == ("member",)
+    else:
+        machine = None if name is None else result.whole.machines.get(name)
+        if machine is None or machine.member:
+            return
+        left = True
+    if left:
+        raise OperatorError(
+            "machine-would-leave",
+            f"This machine ({name}) runs, and by this it would leave its cluster.",
+            hint=f"Stop its gateway first, or take it back: `gatehouse cluster join {name}`.",
+        )
+    raise OperatorError(
+        "not-a-member",
+        f"This is for the machines of a cluster: {why.what}.",
+        hint=f"Make it one of them: `gatehouse cluster join {name or 'NAME'}`.",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from gatehouse.config.running import Running
 from gatehouse.faces.actions.operator import NOBODY, Operator
 from gatehouse.journal.facts import Fact
+from gatehouse.service.base import machine as identity
 from gatehouse.service.base.channel import Value
 from gatehouse.service.base.clock import SYSTEM_CLOCK, Clock
 from gatehouse.store.directory import DataDirectory
@@ -57,6 +58,8 @@ class House:
     opened: Store | None = None  # None only for actions that need nothing
     gateway: Gateway | None = None
     started_at: float | None = None
+    serial: str = ""  # of this installation; only the running gateway says it
+    named: str | None = None  # which machine of a cluster this is, where its start said so
     record: Callable[[Fact], None] | None = None  # the journal is the running gateway's
     clock: Clock = SYSTEM_CLOCK
     committing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -64,6 +67,11 @@ class House:
     def acting_for(self, operator: Operator) -> "House":
         """The same house, for somebody else."""
         return replace(self, operator=operator.name, acting=operator)
+
+    @property
+    def machine(self) -> str | None:
+        """Which machine of a cluster this is; None: nobody has said so. Raises StoreError."""
+        return self.named or identity.kept(self.directory.path)
 
     @property
     def store(self) -> Store:

@@ -177,7 +177,8 @@ def _issuer(house: House) -> str:
     if current is None:
         return "Gatehouse"
     try:
-        running = load_running(house.store, current.number, keyring.names(house.store))
+        known = keyring.names(house.store)
+        running = load_running(house.store, current.number, known, house.machine)
     except RevisionUnusable:
         return "Gatehouse"
     return f"Gatehouse {running.hostname}"

@@ -62,7 +62,8 @@ def _running(house: House) -> tuple[int | None, Running | None]:
     if current is None:
         return None, None
     try:
-        return current.number, load_running(house.store, current.number, keyring.names(house.store))
+        known = keyring.names(house.store)
+        return current.number, load_running(house.store, current.number, known, house.machine)
     except RevisionUnusable:
         return current.number, None
 

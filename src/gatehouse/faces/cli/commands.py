@@ -16,16 +16,19 @@ from typing import Any
 import click
 import msgspec
 
+from gatehouse.config.places import is_name
 from gatehouse.config.text import MAX_BYTES
 from gatehouse.faces.actions.action import Action, Arg, arguments
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli import files
+from gatehouse.service.base.machine import VARIABLE as MACHINE_VARIABLE
 
 DATA_VARIABLE = "GATEHOUSE_DATA"
 DEFAULT_DATA = "gatehouse-data"
 OPERATOR_VARIABLE = "GATEHOUSE_OPERATOR"
 _DATA = "gatehouse.data"
 _AS = "gatehouse.as"
+_MACHINE = "gatehouse.machine"
 _JSON = "gatehouse.json"
 _STANDARD_INPUT = "-"
 _LONGEST_SECRET = 4096  # our own; PKCS#12 passwords are bounded at 1024
@@ -78,6 +81,17 @@ def data_option() -> click.Option:
     )
 
 
+def machine_option() -> click.Option:
+    """Which machine of a cluster this is."""
+    return click.Option(
+        ["--machine"],
+        metavar="NAME",
+        expose_value=False,
+        callback=_remember(_MACHINE),
+        help=f"which machine of a cluster this is (else {MACHINE_VARIABLE}, else what joined here)",
+    )
+
+
 def as_option() -> click.Option:
     """For who may do more, and wants to do less."""
     return click.Option(
@@ -104,6 +118,14 @@ def data_directory(context: click.Context, environment: typing.Mapping[str, str]
     """The directory that was named, by option or by variable."""
     named = context.meta.get(_DATA) or environment.get(DATA_VARIABLE) or DEFAULT_DATA
     return Path(named)
+
+
+def machine_name(context: click.Context, environment: typing.Mapping[str, str]) -> str | None:
+    """The machine that was named, by option or by variable."""
+    named = context.meta.get(_MACHINE) or environment.get(MACHINE_VARIABLE)
+    if named and not is_name(str(named)):
+        raise click.UsageError("--machine: letters, digits, '.', '_' and '-', at most 63.")
+    return str(named) if named else None
 
 
 def acting_as(context: click.Context, environment: typing.Mapping[str, str]) -> str:

@@ -42,7 +42,7 @@ class Doors:
     """What the command line is given by the roof; each loads what it needs when it is called."""
 
     version: Callable[[], str]
-    run_gateway: Callable[[Path], int]
+    run_gateway: Callable[[Path, str | None], int]  # and which machine of a cluster this is
     # The data directory and its store; see actions.carry.OpenHouse.
     open_house: Callable[[Path], tuple[Any, Any]]
 
@@ -169,12 +169,13 @@ def _tell(fault: Fault) -> None:
 def _run_command(doors: Doors) -> click.Command:
     def callback() -> None:
         data = commands.data_directory(click.get_current_context(), os.environ)
-        raise click.exceptions.Exit(doors.run_gateway(data))
+        machine = commands.machine_name(click.get_current_context(), os.environ)
+        raise click.exceptions.Exit(doors.run_gateway(data, machine))
 
     return click.Command(
         name="run",
         callback=callback,
-        params=[commands.data_option()],
+        params=[commands.data_option(), commands.machine_option()],
         short_help="Run the gateway until it is told to stop.",
         help="""Run the gateway in the foreground until SIGTERM or Ctrl-C.
 

@@ -23,7 +23,7 @@ from gatehouse.service.base.children import Callbacks, Child, Children, Launch, 
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.base.log_files import LogWriter
 from gatehouse.service.base.recorder import Recorder
-from gatehouse.service.base.revision import RevisionUnusable, load_running
+from gatehouse.service.base.revision import NotOfThisMachine, RevisionUnusable, load_running
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
 from gatehouse.service.commit import sockets as listening
 from gatehouse.service.commit.sockets import Endpoint
@@ -56,6 +56,14 @@ class ApplyFailed(Exception):
     """A revision could not be made to run; the one before it goes on. The text says why."""
 
 
+class WrongMachine(ApplyFailed):
+    """The revision is for other machines than this one. It is no fault of the revision."""
+
+
+def _alone() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConductorTools:
     """What the supervisor process has at hand."""
@@ -68,6 +76,7 @@ class ConductorTools:
     command: Callable[[Launch], list[str]]
     alarmed: Callable[[line.Alarmed], None]  # a process has something to tell people
     lock: DirectoryLock  # kept by all processes, so that none works beside the next gateway
+    machine: Callable[[], str | None] = _alone  # which one of a cluster this is
 
 
 class Conductor:
@@ -145,7 +154,9 @@ class Conductor:
     def _load(self, revision: int) -> Running:
         store = self._tools.store
         try:
-            return load_running(store, revision, keyring.names(store))
+            return load_running(store, revision, keyring.names(store), self._tools.machine())
+        except NotOfThisMachine as error:
+            raise WrongMachine(f"{error}") from None
         except (RevisionUnusable, StoreError) as error:
             raise ApplyFailed(str(error)) from None
 

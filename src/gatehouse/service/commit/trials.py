@@ -15,7 +15,7 @@ import msgspec
 
 from gatehouse.policy.alarms import Alarm, AlarmSeverity
 from gatehouse.service.base.clock import Clock
-from gatehouse.service.commit.conductor import ApplyFailed
+from gatehouse.service.commit.conductor import ApplyFailed, WrongMachine
 from gatehouse.service.trust import pending
 from gatehouse.service.watch.schedule import Job
 from gatehouse.store.interface import Store
@@ -149,8 +149,8 @@ class Trials:
         try:
             await self._start(current.number, trial is not None)
         except ApplyFailed as failed:
-            if trial is None:
-                raise
+            if trial is None or isinstance(failed, WrongMachine):
+                raise  # for another machine it may be good
             reason = str(failed).rstrip(".")
             comment = f"revision {trial.revision} could not run: {reason}"[:500]
             await self._start(go_back(store, trial, RevisionKind.RESTORED, comment, now), False)

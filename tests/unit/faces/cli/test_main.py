@@ -19,7 +19,9 @@ from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.registry import ACTIONS, GROUPS
 from gatehouse.faces.cli.main import Doors, main, tree
 
-DOORS = Doors(version=lambda: "1.2.3", run_gateway=lambda data: 7, open_house=app.open_house)
+DOORS = Doors(
+    version=lambda: "1.2.3", run_gateway=lambda data, machine: 7, open_house=app.open_house
+)
 
 Command = Callable[..., tuple[int, str, str]]
 

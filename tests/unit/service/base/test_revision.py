@@ -7,7 +7,11 @@ from typing import Any, cast
 import pytest
 
 from gatehouse.config.defaults import DEFAULT_TEXT
-from gatehouse.service.base.revision import RevisionUnusable, load_running
+from gatehouse.service.base.revision import (
+    NotOfThisMachine,
+    RevisionUnusable,
+    load_running,
+)
 from gatehouse.store.interface import Store
 
 DEMO = frozenset({"Demo"})
@@ -38,3 +42,16 @@ def test_a_revision_that_does_not_fit_names_every_fault() -> None:
 def test_a_certificate_that_is_gone_refuses_the_revision() -> None:
     with pytest.raises(RevisionUnusable, match="Demo"):
         load_running(store(r1=DEFAULT_TEXT), 1, frozenset())
+
+
+def test_a_revision_of_several_machines_runs_on_each_as_its_own() -> None:
+    text = DEFAULT_TEXT + "".join(
+        f"[machines.gw{one}.settings.listeners.InboundMail]\nport = {2600 + one}\n"
+        for one in (1, 2)
+    )
+    kept = store(r1=text)
+    ports = [load_running(kept, 1, DEMO, name).listeners[0].port for name in ("gw1", "gw2")]
+    assert ports == [2601, 2602]
+    for stranger in (None, "gw3"):
+        with pytest.raises(NotOfThisMachine, match="`gatehouse cluster join"):
+            load_running(kept, 1, DEMO, stranger)
