@@ -16,12 +16,10 @@ from datetime import UTC, datetime
 
 from gatehouse.config import format, saved_fields, text
 from gatehouse.config.findings import Finding, error
-from gatehouse.config.saved_fields import FORMAT
+from gatehouse.config.saved_fields import FORMAT, MAX_HEADER, MAX_SEALED
 
 MARK = b"# ---- Saved by Gatehouse. What stands above this line is the configuration. ----"
-MAX_HEADER = 64 * 1024  # octets of [saved] without the sealed part; our own: it has about 1 KiB
-MAX_SEALED = 8 * 1024 * 1024  # characters of base64; our own: 200 certificates make about 2 MB
-MAX_FILE = text.MAX_BYTES + MAX_HEADER + MAX_SEALED
+MOST_OCTETS = 6_000_000  # that are sealed; our own: as base64 in lines just below MAX_SEALED
 _LINE = 76  # characters of a line of base64 (RFC 2045 §6.8)
 
 # Possessive, and one run of one class: each octet is looked at once.
@@ -108,6 +106,12 @@ def _taken_apart(
         saved=_saved(checked, content),
         changed=hashlib.sha256(body).hexdigest() != checked.word("text_sha256"),
     )
+
+
+def text_of(data: bytes) -> bytes:
+    """The text of a file, whatever its section says."""
+    at = _mark(data)
+    return data if at is None else data[:at].removesuffix(b"\r")
 
 
 def assemble(body: bytes, saved: Saved) -> bytes:

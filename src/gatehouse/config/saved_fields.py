@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from gatehouse.config import text
 from gatehouse.config.findings import Finding, Path, error
 
 FORMAT = 1
 """Of the section, not of the text above it."""
 
+MAX_HEADER = 64 * 1024  # octets of [saved] without the sealed part; our own: it has about 1 KiB
+MAX_SEALED = 8 * 1024 * 1024  # characters of base64; our own: 200 certificates make about 2 MB
+MAX_FILE = text.MAX_BYTES + MAX_HEADER + MAX_SEALED
 LARGEST_MEMORY_KIB = 128 * 1024  # our own: twice what we write
 MOST_PASSES = 10  # our own
 MOST_LANES = 16  # our own

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the store remembers about configurations: revisions, candidates, and what is tried."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+
+from gatehouse.store.auth_values import SmtpUser
+from gatehouse.store.people_values import Account
 
 
 class RevisionKind(Enum):
@@ -56,6 +59,18 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arriving:
+    """People who come with a configuration: kept, or in place of who has their name.
+
+    `keep_role`: refused with `StoreRefused` where nobody with this role could log in any more.
+    """
+
+    accounts: Sequence[Account] = ()
+    smtp_users: Sequence[SmtpUser] = ()
+    keep_role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewRevision:
     """A configuration to commit, with the secrets that change in the same transaction.
 
@@ -76,3 +91,4 @@ class NewRevision:
     ends_trial: bool = False
     candidate: str | None = None
     gives_back: Candidate | None = None
+    arriving: Arriving | None = None

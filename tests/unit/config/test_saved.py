@@ -11,7 +11,7 @@ import pytest
 from gatehouse.config import saved, text
 from gatehouse.config.findings import Finding
 from gatehouse.config.saved import File, Lock, Saved
-from gatehouse.config.saved_fields import LARGEST_MEMORY_KIB
+from gatehouse.config.saved_fields import LARGEST_MEMORY_KIB, MAX_HEADER, MAX_SEALED
 
 BODY = b'# ours\nformat = 1\n[system]\nhostname = "gw1.example.com"  # name\n'
 MASKED = Saved(
@@ -159,9 +159,9 @@ def test_huge_parts_are_refused_before_they_are_parsed(monkeypatch: pytest.Monke
         return real(data)
 
     monkeypatch.setattr(text, "parse", parse)
-    junk = b"# " + b"x" * saved.MAX_HEADER + b"\n"
+    junk = b"# " + b"x" * MAX_HEADER + b"\n"
     assert "bytes" in str(faults(written + junk)["saved"])
-    more = b"sealed = '''\n" + b"A" * saved.MAX_SEALED
+    more = b"sealed = '''\n" + b"A" * MAX_SEALED
     assert "characters" in str(faults(written.replace(b"sealed = '''\n", more))["saved"])
     assert parsed == []
     large = saved.read(b"#" * (text.MAX_BYTES + 1) + written)

@@ -43,6 +43,8 @@ class Arg:
     new: bool = False  # a password that is being chosen: asked for twice
     unlogged: bool = False  # proves something for a moment: kept out of the audit log
     writes: bool = False  # a path that the face writes the output's `content` to; never read
+    stream: bool = False  # such a path may be "-", standard output
+    replaces: bool = False  # a flag: a file that is there is replaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

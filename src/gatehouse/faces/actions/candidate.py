@@ -6,6 +6,8 @@ meanwhile is merged and never overwritten. Earlier versions had one for all in a
 for a candidate first takes that over.
 """
 
+from collections.abc import Mapping
+
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.service.trust import pending
@@ -33,12 +35,20 @@ class Candidate:
         kept = self.kept()
         return None if kept is None else kept.text.encode()
 
-    def write(self, text: bytes, base: int | None = None) -> None:
-        """Replace it; it stays made from the revision that it was, unless another is named."""
+    def write(
+        self,
+        text: bytes,
+        base: int | None = None,
+        secrets: Mapping[str, bytes | None] | None = None,
+    ) -> None:
+        """Replace it; it stays made from the revision that it was, unless another is named.
+
+        `secrets`: what waits with it, as `pending.staging` says, in the same transaction.
+        """
         if base is None:
             kept = self.kept()
             base = self._last() if kept is None else kept.base
-        self._house.store.candidates.put(self._new(text.decode("utf-8"), base))
+        self._house.store.keep_candidate(self._new(text.decode("utf-8"), base), secrets)
 
     def clear(self) -> bool:
         """Forget it; False when there was none."""

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 
+from gatehouse.config.saved_fields import MAX_FILE
 from gatehouse.faces.actions.action import Action, Arg, Needs, Nothing, Role
 from gatehouse.faces.actions.errors import FindingView
 
@@ -19,7 +20,19 @@ _WORK = "gatehouse.faces.actions.configuration_work"
 class LoadInput(msgspec.Struct, frozen=True, kw_only=True):
     """A file, and what to write into the history if it shall run at once."""
 
-    file: Annotated[bytes, Arg(help="the TOML file; - is standard input", positional=True)]
+    file: Annotated[
+        bytes, Arg(help="the TOML file; - is standard input", positional=True, most=MAX_FILE)
+    ]
+    section: Annotated[
+        tuple[str, ...],
+        Arg(help='only this section: "listeners", "listeners.InboundMail"', metavar="PATH"),
+    ] = ()
+    passphrase: Annotated[
+        str | None, Arg(help="the passphrase of what is sealed in the file", secret=True)
+    ] = None
+    without_secrets: Annotated[
+        bool, Arg(help="the text alone; what is sealed in the file stays closed")
+    ] = False
     commit: Annotated[
         str | None, Arg(help="make it run at once, with this comment", metavar="COMMENT")
     ] = None
@@ -35,9 +48,9 @@ class ShowInput(msgspec.Struct, frozen=True, kw_only=True):
 class CheckInput(msgspec.Struct, frozen=True, kw_only=True):
     """What to check; nothing said means the candidate, or else what is in force."""
 
-    file: Annotated[bytes | None, Arg(help="a TOML file; - is standard input", positional=True)] = (
-        None
-    )
+    file: Annotated[
+        bytes | None, Arg(help="a TOML file; - is standard input", positional=True, most=MAX_FILE)
+    ] = None
 
 
 class CommitInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +84,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str  # "file" | "candidate" | "revision 3"
     warnings: tuple[FindingView, ...]
+    notes: tuple[str, ...] = ()  # about a saved file: what it holds and what it lacks
 
 
 class ServedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +110,9 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     revision: int | None  # the new one, if it was committed
     running: bool  # a gateway runs by it now
     served: tuple[ServedView, ...] = ()
+    secrets: tuple[str, ...] = ()  # that came with the file, and change with the commit
+    missing: tuple[str, ...] = ()  # passwords that the text needs and that are nowhere
+    notes: tuple[str, ...] = ()
 
 
 class DiffInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,7 +193,11 @@ LOAD = Action(
 
 A file with errors is refused with every fault named, and nothing changes: what runs goes on.
 Nothing runs differently before `gatehouse config commit`, so that you can look at the difference
-first; --commit does both at once.""",
+first; --commit does both at once. With --section only that section of your candidate is replaced.
+
+A file of `gatehouse config save` brings the secrets that are sealed in it; they wait for the commit
+too. Secrets that a file does not hold stay as they are here. What is sealed does not open under a
+text that was changed after it was saved: load the file as it is and change the candidate.""",
     example='gatehouse config load gatehouse.toml --commit "TLS required for partners"',
     role=Role.ADMINISTRATOR,
     input=LoadInput,
@@ -205,6 +226,9 @@ CHECK = Action(
     name="config check",
     summary="Say what is wrong, or odd, with a configuration.",
     help="""Check a file without loading it; without FILE, the candidate or what is in force.
+
+Files of `gatehouse config save` too: of what is sealed in them the form is checked, without the
+passphrase.
 
 Every finding names line, section and field, what was found and what is allowed. Warnings are
 things that run but deserve a look. The exit status is 1 if there is an error.""",

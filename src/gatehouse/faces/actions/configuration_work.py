@@ -6,6 +6,8 @@ import difflib
 from datetime import UTC, datetime
 
 from gatehouse.config import changes
+from gatehouse.config.running import Running
+from gatehouse.faces.actions import configuration_open
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.candidate import Candidate
 from gatehouse.faces.actions.configuration import (
@@ -24,30 +26,71 @@ from gatehouse.faces.actions.configuration import (
     Text,
 )
 from gatehouse.faces.actions.configuration_commit_work import commit, no_candidate
-from gatehouse.faces.actions.configuration_examine import examine, in_force, read, revision
+from gatehouse.faces.actions.configuration_examine import (
+    approve,
+    examine,
+    in_force,
+    read,
+    revision,
+)
 from gatehouse.faces.actions.configuration_merge import field_changes, prepared
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
-from gatehouse.service.trust import pending
+from gatehouse.policy.smart_hosts import secret_name
+from gatehouse.service.trust import pending, people_waiting, saved_secrets
 
 
 async def load(house: House, given: LoadInput) -> Loaded:
-    """A file becomes the candidate."""
-    warnings = await examine(house, given.file, "file")
-    text = given.file.decode("utf-8")
+    """A file, or sections of it, become the candidate; its secrets wait with it."""
+    wanted = given.section, given.passphrase
     async with house.committing:
-        Candidate(house).write(given.file)
-    changed = text != in_force(house).text
-    if given.commit is None:
-        return Loaded(changed=changed, warnings=warnings, revision=None, running=False)
-    done = await commit(house, CommitInput(comment=given.commit))
+        file = await configuration_open.opened(given.file, *wanted, closed=given.without_secrets)
+        content = file.file.text
+        if file.parts:
+            base = Candidate(house).read() or in_force(house).text.encode()
+            content = await asyncio.to_thread(configuration_open.in_place, base, file.parts)
+        arriving = saved_secrets.certificate_names(file.secrets.stored)
+        approved = await approve(house, content, "file", arriving=arriving)
+        content = await asyncio.to_thread(configuration_open.newest, content)
+        waits = await asyncio.to_thread(_waits, house, file.secrets)
+        Candidate(house).write(content, secrets=pending.staging(house.store, house.operator, waits))
+    changed = content.decode() != in_force(house).text
+    missing = await asyncio.to_thread(_missing, house, approved.running)
+    done = None
+    if given.commit is not None:
+        done = await commit(house, CommitInput(comment=given.commit))
     return Loaded(
         changed=changed,
-        warnings=warnings,
-        revision=done.revision,
-        running=done.running,
-        served=done.served,
+        warnings=approved.warnings,
+        revision=None if done is None else done.revision,
+        running=done is not None and done.running,
+        served=() if done is None else done.served,
+        secrets=tuple(waits),
+        missing=missing,
+        notes=file.notes,
     )
+
+
+def _waits(house: House, secrets: saved_secrets.Secrets) -> dict[str, bytes | None]:
+    """What the commit has to change so that these are here; what is here already is left out."""
+    store = house.store
+    staged = pending.staged(store, house.operator)
+    waits: dict[str, bytes | None] = {
+        name: content
+        for name, content in secrets.stored.items()
+        if name in staged or store.secrets.get(name) != content
+    }
+    return waits | people_waiting.staging(store, secrets.accounts, secrets.smtp_users)
+
+
+def _missing(house: House, running: Running) -> tuple[str, ...]:
+    """Passwords that the text needs and that will not be there after the commit."""
+    there = {one.name for one in house.store.secrets.names()}
+    for name, content in pending.staged(house.store, house.operator, secret_name("")).items():
+        there = there - {name} if content is None else there | {name}
+    hosts = running.smart_hosts.values()
+    needed = [one.secret_name for one in hosts if one.username is not None]
+    return tuple(name for name in needed if name not in there)
 
 
 async def show(house: House, given: ShowInput) -> Text:
@@ -67,14 +110,27 @@ async def show(house: House, given: ShowInput) -> Text:
 
 async def check(house: House, given: CheckInput) -> Checked:
     """What is wrong or odd."""
-    source, text = "file", given.file
-    if text is None:
-        source, text = "candidate", Candidate(house).read()
+    if given.file is not None:
+        return await _check_file(house, given.file)
+    source, text = "candidate", Candidate(house).read()
     if text is None:
         current = in_force(house)
         source, text = f"revision {current.number}", current.text.encode()
     machine = house.opened is not None and source == "candidate"
     return Checked(source=source, warnings=await examine(house, text, source, machine=machine))
+
+
+async def _check_file(house: House, content: bytes) -> Checked:
+    """A plain or a saved file; single sections as they would be loaded."""
+    file = await asyncio.to_thread(configuration_open.taken_apart, content)
+    parts = await asyncio.to_thread(configuration_open.sections_in, file, ())
+    text = file.text
+    if parts:
+        base = Candidate(house).read() or in_force(house).text.encode()
+        text = await asyncio.to_thread(configuration_open.in_place, base, parts)
+    arriving = await asyncio.to_thread(configuration_open.certificates_within, file)
+    approved = await approve(house, text, "file", arriving=arriving)
+    return Checked(source="file", warnings=approved.warnings, notes=configuration_open.told(file))
 
 
 async def diff(house: House, given: DiffInput) -> Difference:

@@ -153,7 +153,7 @@ def _parameter(field: msgspec.structs.FieldInfo, kind: object, asked: Arg) -> cl
         settings["metavar"] = asked.metavar
     if asked.positional:
         name = asked.metavar or field.name.upper()
-        if kind is bytes and not field.required:
+        if kind is bytes and not field.required and field.default is not None:
             settings["default"] = _STANDARD_INPUT
         settings["metavar"] = f"[{name}]..." if many else name if field.required else f"[{name}]"
         return click.Argument(
@@ -198,7 +198,7 @@ def _type(kind: object, asked: Arg) -> click.ParamType[Any]:
     if kind is int:
         return click.IntRange(asked.least, asked.most)
     if kind is bytes or asked.writes:
-        return click.Path(dir_okay=True, allow_dash=kind is bytes)
+        return click.Path(dir_okay=True, allow_dash=kind is bytes or asked.stream)
     return click.STRING
 
 
@@ -215,7 +215,8 @@ def _input(action: Action, given: dict[str, object]) -> msgspec.Struct:
             elif isinstance(value, tuple):
                 value = tuple(_content(name, most) for name in value)
         elif asked.writes and isinstance(value, str):
-            _refuse_present(value)
+            if not _replaces(action, given) and not _is_stream(asked, value):
+                _refuse_present(value)
         values[field.name] = value
     return action.input(**values)
 
@@ -229,12 +230,34 @@ def secret_of(action: Action) -> tuple[str, Arg] | None:
 
 def write_content(action: Action, given: msgspec.Struct, output: msgspec.Struct) -> msgspec.Struct:
     """Write an output's `content` into the file that was named; the output without it."""
-    named = next((f.name for f, _, asked in arguments(action) if asked.writes), None)
+    named = next(((f.name, asked) for f, _, asked in arguments(action) if asked.writes), None)
     if named is None:
         return output
-    path = getattr(given, named)
-    files.write_new(path, output.content)  # type: ignore[attr-defined]
+    path, content = getattr(given, named[0]), output.content  # type: ignore[attr-defined]
+    if _is_stream(named[1], path):
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    elif _replaces(action, msgspec.structs.asdict(given)):
+        files.replace(path, content)
+    else:
+        files.write_new(path, content)
     return msgspec.structs.replace(output, content=b"")
+
+
+def writes_stream(action: Action, given: msgspec.Struct) -> bool:
+    """Is standard output taken by what was written?"""
+    return any(
+        asked.writes and _is_stream(asked, getattr(given, field.name))
+        for field, _, asked in arguments(action)
+    )
+
+
+def _is_stream(asked: Arg, value: object) -> bool:
+    return asked.stream and value == _STANDARD_INPUT
+
+
+def _replaces(action: Action, given: typing.Mapping[str, object]) -> bool:
+    return any(asked.replaces and given[field.name] for field, _, asked in arguments(action))
 
 
 def _refuse_present(name: str) -> None:

@@ -28,6 +28,18 @@ def write_new(name: str, content: bytes) -> None:
         raise _fault("file-unwritable", "The file cannot be written", error, name) from None
 
 
+def replace(name: str, content: bytes) -> None:
+    """The file that has this name is another one from now on, 0600; the old one or the new one."""
+    path = Path(name)
+    draft = path.with_name(f".{path.name[:200]}.{os.getpid()}")
+    write_new(str(draft), content)
+    try:
+        os.replace(draft, path)
+    except (OSError, ValueError) as error:
+        draft.unlink(missing_ok=True)
+        raise _fault("file-unwritable", "The file cannot be written", error, name) from None
+
+
 def _fault(reference: str, what: str, error: Exception, name: str) -> OperatorError:
     reason = getattr(error, "strerror", None) or "the name cannot be used"
     return OperatorError(reference, f"{what}: {reason}.", name)

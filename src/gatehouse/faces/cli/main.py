@@ -109,10 +109,11 @@ def _carry_out(action: Action, given: msgspec.Struct, doors: Doors) -> None:
             raise
         output = work(_with_password(action, given))
     output = commands.write_content(action, given, output)
+    aside = commands.writes_stream(action, given)
     if commands.wants_json(context):
-        click.echo(msgspec.json.format(msgspec.json.encode(output), indent=2))
+        click.echo(msgspec.json.format(msgspec.json.encode(output), indent=2), err=aside)
         return
-    click.echo(render(output, screen()))
+    click.echo(render(output, screen()), err=aside)
     if isinstance(output, people_access.TotpStarted) and not output.counts and sys.stdin.isatty():
         code = click.prompt("Code from the authenticator", err=True)
         click.echo(render(work(msgspec.structs.replace(given, code=code)), screen()))

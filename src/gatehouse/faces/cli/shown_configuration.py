@@ -6,9 +6,14 @@ from typing import Any
 
 import msgspec
 
-from gatehouse.faces.actions import configuration, configuration_commit, configuration_edit
+from gatehouse.faces.actions import (
+    configuration,
+    configuration_commit,
+    configuration_edit,
+    configuration_files,
+)
 from gatehouse.faces.cli.shown_commit import committed, findings
-from gatehouse.faces.cli.terminal import Column, Screen, moment, table
+from gatehouse.faces.cli.terminal import Column, Screen, moment, size, table
 from gatehouse.journal.escape import clean
 
 _NO_CANDIDATE = "There is no candidate."
@@ -23,11 +28,16 @@ def _text(one: configuration.Text, to: Screen) -> str:
 
 def _checked(one: configuration.Checked, to: Screen) -> str:
     verdict = f"The configuration can run ({clean(one.source)})."
-    return "\n".join([*findings(one.warnings, to), verdict])
+    return "\n".join([*findings(one.warnings, to), *map(clean, one.notes), verdict])
 
 
 def _loaded(one: configuration.Loaded, to: Screen) -> str:
-    lines = findings(one.warnings, to)
+    lines = [*findings(one.warnings, to), *map(clean, one.notes)]
+    lines += [f"From the file, with the commit: {clean(name)}" for name in one.secrets]
+    lines += [
+        to.warn(f"No password is kept for {clean(name)}: `gatehouse smart-host password`.")
+        for name in one.missing
+    ]
     if one.revision is not None:
         view = configuration.CommitView(
             revision=one.revision, running=one.running, warnings=(), served=one.served
@@ -38,6 +48,35 @@ def _loaded(one: configuration.Loaded, to: Screen) -> str:
     else:
         lines.append("The file is your candidate now; it does not differ from what is in force.")
     return "\n".join(lines)
+
+
+def _saved(one: configuration_files.SavedFile, to: Screen) -> str:
+    lines = [f"Saved: {clean(one.source)}, {size(one.octets)}."]
+    if one.sections:
+        lines.append(f"Only these sections: {', '.join(map(clean, one.sections))}.")
+    return "\n".join([*lines, *_secrets_of(one)])
+
+
+def _mailed(one: configuration_files.MailedFile, to: Screen) -> str:
+    mids = ", ".join(f"MID {mid}" for mid in one.queued)
+    return "\n".join(
+        [f"Queued: {clean(one.source)}, {size(one.octets)}, {mids}.", *_secrets_of(one)]
+    )
+
+
+def _secrets_of(one: configuration_files.SavedFile | configuration_files.MailedFile) -> list[str]:
+    lines = []
+    if one.masked:
+        lines.append(f"Masked, so not in the file: {', '.join(map(clean, one.masked))}.")
+    if one.holds:
+        lines.append(f"Sealed in it: {', '.join(map(clean, one.holds))}.")
+    return lines
+
+
+def _reset(one: configuration_files.ResetDone, to: Screen) -> str:
+    if not one.changed:
+        return "Your candidate is the configuration of a new gateway, which is in force."
+    return f"Your candidate is the configuration of a new gateway. {_COMMIT}"
 
 
 def _difference(one: configuration.Difference, to: Screen) -> str:
@@ -170,6 +209,9 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     configuration.Text: _text,
     configuration.Checked: _checked,
     configuration.Loaded: _loaded,
+    configuration_files.SavedFile: _saved,
+    configuration_files.MailedFile: _mailed,
+    configuration_files.ResetDone: _reset,
     configuration.Difference: _difference,
     configuration.Committed: _committed,
     configuration.Cleared: _cleared,

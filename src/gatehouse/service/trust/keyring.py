@@ -40,7 +40,7 @@ def put(store: Store, name: str, certified: CertifiedKey, now: float) -> None:
 
 def get(store: Store, name: str) -> CertifiedKey:
     """A certificate and its key; raises NoSuchCertificate."""
-    return _decode(name, store.secrets.get(_PREFIX + name))
+    return decode(name, store.secrets.get(_PREFIX + name))
 
 
 def names(store: Store) -> frozenset[str]:
@@ -80,7 +80,7 @@ def stage_removal(store: Store, operator: str, name: str, now: float) -> None:
 def staged(store: Store, operator: str) -> dict[str, CertifiedKey | None]:
     """What an operator's commit changes; None: it is taken away."""
     return {
-        name.removeprefix(_PREFIX): None if content is None else _decode(name, content)
+        name.removeprefix(_PREFIX): None if content is None else decode(name, content)
         for name, content in pending.staged(store, operator, _PREFIX).items()
     }
 
@@ -100,11 +100,9 @@ def names_to_be(store: Store, operator: str) -> frozenset[str]:
 
 def to_be(store: Store, operator: str, name: str) -> CertifiedKey:
     """A certificate as it will be after an operator's commit; raises NoSuchCertificate."""
-    changes = staged(store, operator)
-    if name not in changes:
-        return get(store, name)
-    found = changes[name]
-    return found if found is not None else _decode(name, None)
+    place = _PREFIX + name
+    changes = pending.staged_one(store, operator, place)
+    return decode(name, changes[place] if changes else store.secrets.get(place))
 
 
 # --- contexts -----------------------------------------------------------------------------------
@@ -132,7 +130,8 @@ def _encode(certified: CertifiedKey) -> bytes:
     return msgspec.json.encode(_Kept(key, tuple(p.decode("ascii") for p in certified.chain_pem)))
 
 
-def _decode(name: str, content: bytes | None) -> CertifiedKey:
+def decode(name: str, content: bytes | None) -> CertifiedKey:
+    """What lies in the vault; raises NoSuchCertificate for None, MsgspecError for another form."""
     if content is None:
         raise NoSuchCertificate(f"There is no certificate named {name!r}")
     kept = msgspec.json.decode(content, type=_Kept)

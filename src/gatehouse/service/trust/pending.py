@@ -18,6 +18,8 @@ import msgspec
 from gatehouse.store.interface import Store
 
 _PREFIX = "pending/"
+# These come into tables of their own with the commit (`people_waiting`), and not into the vault.
+ELSEWHERE = "people/"
 # How changes were kept when all operators shared one candidate.
 _SHARED = re.compile(r"pending/(?P<name>(?:certificate|trust)/[^/]+)")
 
@@ -31,6 +33,11 @@ class _Change(msgspec.Struct, frozen=True):
 
 def stage(store: Store, operator: str, changes: Mapping[str, bytes | None], now: float) -> None:
     """Keep changes for the next commit. To take away what is not in force undoes its staging."""
+    store.secrets.change(staging(store, operator, changes), now)
+
+
+def staging(store: Store, operator: str, changes: Mapping[str, bytes | None]) -> Changes:
+    """What has to be stored so that these changes wait, for a transaction of the caller's."""
     there = {secret.name for secret in store.secrets.names()}
     kept: Changes = {}
     for name, content in changes.items():
@@ -40,7 +47,7 @@ def stage(store: Store, operator: str, changes: Mapping[str, bytes | None], now:
         before = _kept(store, operator, name)
         base = _digest(store, name) if before is None else before.base
         kept[_place(operator, name)] = msgspec.json.encode(_Change(content, base))
-    store.secrets.change(kept, now)
+    return kept
 
 
 def names(store: Store, operator: str) -> tuple[str, ...]:
@@ -61,6 +68,12 @@ def staged(store: Store, operator: str, prefix: str = "") -> Changes:
         if change is not None:
             found[name] = change.content
     return found
+
+
+def staged_one(store: Store, operator: str, name: str) -> Changes:
+    """What the next commit will put in force in the place of one secret; empty: it stays."""
+    change = _kept(store, operator, name)
+    return {} if change is None else {name: change.content}
 
 
 def waits(store: Store, name: str) -> bool:
@@ -85,7 +98,8 @@ def promotion(store: Store, operator: str) -> Changes:
     """What a commit has to change so that all that waits is in force and nothing waits."""
     changes: Changes = {}
     for name, content in staged(store, operator).items():
-        changes[name] = content
+        if not name.startswith(ELSEWHERE):
+            changes[name] = content
         changes[_place(operator, name)] = None
     return changes
 

@@ -14,6 +14,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from gatehouse.store.errors import StoreRefused
 from gatehouse.store.people_values import (
     Account,
     AccountChange,
@@ -54,20 +55,24 @@ class SqlitePeople:
 
     def add(self, account: Account) -> bool:
         """Keep a new account; False when the name is taken."""
-        row = (
-            account.name,
-            account.role,
-            account.full_name,
-            self._seal(account),
-            account.totp_secret is not None,
-            account.enabled,
-            account.created_at,
-            account.changed_at,
-            account.credentials_at,
-        )
+        row = self._row(account)
         with self._database.transaction() as connection:
             connection.execute(_QUERIES["add"], row)
             return connection.changes() == 1
+
+    def arrive(
+        self, connection: apsw.Connection, accounts: Sequence[Account], keep_role: str
+    ) -> None:
+        """Accounts from elsewhere, in a transaction of the caller's; raises StoreRefused.
+
+        Recovery codes of who had the name before would open the new account: they go.
+        """
+        before = _count(connection, keep_role)
+        for account in accounts:
+            connection.execute(_QUERIES["arrive"], self._row(account))
+            connection.execute(_QUERIES["forget_recovery"], (account.name,))
+        if before and not _count(connection, keep_role):
+            raise StoreRefused(f"Nobody who can log in would be {keep_role} any more")
 
     def get(self, name: str) -> Account | None:
         """One account."""
@@ -247,6 +252,19 @@ class SqlitePeople:
                 return False
             connection.execute(_QUERIES["move_credentials"], (account, at))
             return True
+
+    def _row(self, account: Account) -> tuple[Any, ...]:
+        return (
+            account.name,
+            account.role,
+            account.full_name,
+            self._seal(account),
+            account.totp_secret is not None,
+            account.enabled,
+            account.created_at,
+            account.changed_at,
+            account.credentials_at,
+        )
 
     def _seal(self, account: Account) -> bytes:
         kept = _Sealed(account.password_hash, account.totp_secret, account.totp_pending)

@@ -90,6 +90,10 @@ class SqliteStore:
                 self.candidates.strike(connection, new.candidate)
             if new.gives_back is not None:
                 self.candidates.give_back(connection, new.gives_back)
+            if new.arriving is not None:
+                people = new.arriving
+                self.people.arrive(connection, people.accounts, people.keep_role)
+                self.smtp_users.arrive(connection, people.smtp_users)
             return number
 
     def settle_trial(

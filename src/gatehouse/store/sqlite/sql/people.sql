@@ -5,6 +5,15 @@ INSERT INTO account (name, role, full_name, sealed, totp, totp_step, enabled, cr
 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, 1)
 ON CONFLICT DO NOTHING;
 
+-- arrive
+-- An account from elsewhere: a new one, or in place of the one that has its name.
+INSERT INTO account (name, role, full_name, sealed, totp, totp_step, enabled, created_at,
+                     changed_at, credentials_at, version)
+VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, 1)
+ON CONFLICT (name) DO UPDATE
+   SET role = ?2, full_name = ?3, sealed = ?4, totp = ?5, enabled = ?6, changed_at = ?8,
+       credentials_at = ?9, version = version + 1;
+
 -- replace
 -- What is known of an account, anew, unless somebody else has changed it.
 UPDATE account

@@ -4,6 +4,13 @@ INSERT INTO smtp_user (name, sealed, certificate, enabled, created_at, changed_a
 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT DO NOTHING;
 
+-- arrive
+-- A user from elsewhere: a new one, or in place of the one who has the name.
+INSERT INTO smtp_user (name, sealed, certificate, enabled, created_at, changed_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (name) DO UPDATE
+   SET sealed = ?2, certificate = ?3, enabled = ?4, changed_at = ?6;
+
 -- replace
 -- What is known of a user, anew.
 UPDATE smtp_user SET sealed = ?2, certificate = ?3, enabled = ?4, changed_at = ?5 WHERE name = ?1;
