@@ -25,6 +25,7 @@ from gatehouse.policy.alarms import Alarm, AlarmSeverity
 from gatehouse.service.base import channel as line
 from gatehouse.service.base import machine as identity
 from gatehouse.service.base import ssh_keys
+from gatehouse.service.base.children import Launch, program
 from gatehouse.service.base.clock import SYSTEM_CLOCK
 from gatehouse.service.base.control import ControlServer, Request
 from gatehouse.service.base.first_start import NAME as FIRST_ADMINISTRATOR
@@ -59,9 +60,9 @@ def open_house(data: Path) -> tuple[DataDirectory, SqliteStore]:
     store = SqliteStore(directory)
     now = SYSTEM_CLOCK.wall()
     keyring.ensure_demo(store, now)
+    ssh_keys.ensure_host_key(store, now)
     if store.revisions.current() is None:
         store.revisions.append(
-    ssh_keys.ensure_host_key(store, now)
             text=DEFAULT_TEXT, operator="system", comment="factory settings", committed_at=now
         )
     if store.secrets.get(_SERIAL) is None:
@@ -146,10 +147,10 @@ class _Gateway:
         self, directory: DataDirectory, store: SqliteStore, machine: str | None = None
     ) -> None:
         self._directory = directory
+        self._named = machine
         self._store = store
         settings = default_settings(directory.path, version(), serial(store))
         self._log = LogWriter(settings, on_trouble=self._log_trouble)
-        self._named = machine
         self._recorder = Recorder(self._log.append)
         self._tasks = TaskSupervisor(self._report)
         self._committing = asyncio.Lock()  # one new revision at a time, a person's or a renewal's
@@ -238,6 +239,7 @@ class _Gateway:
                 command=self._command,
                 alarmed=self._alarmed,
                 lock=lock,
+                machine=lambda: self._named or identity.kept(self._directory.path),
             )
         )
         self._conductor = conductor
@@ -275,7 +277,6 @@ class _Gateway:
         _notify("STOPPING=1")
         await control.close()
         await conductor.stop()
-                machine=lambda: self._named or identity.kept(self._directory.path),
         await self._tasks.stop(1.0)
         self._recorder.flush()
         self._log.close()

@@ -22,7 +22,7 @@ from gatehouse.faces.actions.operator import of_this_machine
 from gatehouse.faces.actions.perform import Answer, do, not_running, operator_as
 from gatehouse.policy.people import Way
 from gatehouse.service.base import machine
-from gatehouse.service.base.control import Request, Visit, call
+from gatehouse.service.base.control import Request, call
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.errors import StoreError
 from gatehouse.store.interface import Store
