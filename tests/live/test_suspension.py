@@ -125,6 +125,8 @@ def test_a_suspended_listener_refuses_over_commit_and_restart_until_it_is_resume
     gateway, events = site.gateway, site.gateway.events
     inside = RawClient(site.address, 2525)
     assert inside.reply() is not None
+    connected = json.loads(gateway.command("host", "incoming", "--json"))
+    assert connected["connections"] == sum(one["connections"] for one in connected["clients"]) == 1
     gateway.command("listener", "suspend", "Inside", "--within", "1")
     assert refuses(site)
     said = inside.reply()  # who is inside may finish, and is sent away then
@@ -139,5 +141,5 @@ def test_a_suspended_listener_refuses_over_commit_and_restart_until_it_is_resume
     assert listed["listeners"][0]["suspended_since"] is not None
     gateway.command("listener", "resume", "--all")
     assert not refuses(site)
-    assert len(events.of(facts.ListenerSuspended, listener="Inside")) == 1
-    assert len(events.of(facts.ListenerResumed, listener="Inside")) == 1
+    events.wait(facts.ListenerSuspended, listener="Inside")
+    events.wait(facts.ListenerResumed, listener="Inside")

@@ -15,6 +15,10 @@ class TailInput(msgspec.Struct, frozen=True, kw_only=True):
         int, Arg(help="the last N lines", metavar="N", short="n", least=0, most=100_000)
     ] = 20
     events: Annotated[bool, Arg(help="the event log: JSON, one fact on each line")] = False
+    after: Annotated[
+        str | None,
+        Arg(help="all that was written behind this position of an earlier answer", metavar="PLACE"),
+    ] = None
 
 
 class LogLines(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +26,7 @@ class LogLines(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     lines: tuple[str, ...]
+    position: str = ""  # behind the last line, to be asked with `after`
 
 
 TAIL = Action(

@@ -7,6 +7,7 @@ goes on with the one that has taken its name.
 """
 
 import os
+import re
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import BinaryIO
@@ -14,9 +15,12 @@ from typing import BinaryIO
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.logs import LogLines, TailInput
+from gatehouse.journal.escape import clean
 from gatehouse.service.base.log_files import LogFileSettings, default_settings
 
 _BLOCK = 64 * 1024
+_MOST = 4 * 1024 * 1024  # octets of one answer to `after`; ours: a second of a very busy gateway
+_PLACE = re.compile(r"(\d{1,20}):(\d{1,18})")  # inode and offset
 _LOGS = "logs"  # made with the data directory
 POLL_SECONDS = 0.2  # files tell nobody that they grow; a person does not notice this
 
@@ -27,15 +31,60 @@ async def tail(house: House, given: TailInput) -> LogLines:
     path = _current(log)
     if not path.exists():
         raise no_log(path)
+    if given.after is not None:
+        return _behind(log, given.after)
     lines: list[bytes] = []
+    position = ""
     for each in (path, *_rolled(log)):
-        if len(lines) >= given.lines:
+        if len(lines) >= given.lines and position:
             break
         stream = _open(each)
         if stream is not None:  # else it was the oldest, and was removed just now
             with stream:
                 lines = _last_lines(stream, given.lines - len(lines)) + lines
-    return LogLines(path=str(path), lines=tuple(map(_text, lines)))
+                position = position or _position(stream)
+    return LogLines(path=str(path), lines=tuple(map(_text, lines)), position=position)
+
+
+def _behind(log: LogFileSettings, place: str) -> LogLines:
+    """What was written since, in the file that was current then and in the ones after it."""
+    path = _current(log)
+    read = _PLACE.fullmatch(place)
+    if read is None:
+        raise OperatorError("bad-position", "This is no position of a log.", clean(place[:60]))
+    inode, offset = int(read[1]), int(read[2])
+    lines: list[bytes] = []
+    files = [path, *_rolled(log)]  # the newest first
+    wanted = next((n for n, one in enumerate(files) if _inode(one) == inode), None)
+    # A file that is gone: what it still held is lost, and the oldest that is there goes on.
+    first = len(files) - 1 if wanted is None else wanted
+    position, size = place, 0
+    for number in range(first, -1, -1):
+        stream = _open(files[number])
+        if stream is None:
+            continue
+        with stream:
+            start = offset if number == wanted else 0
+            stream.seek(min(start, os.fstat(stream.fileno()).st_size))
+            *whole, unfinished = stream.read(_MOST - size).split(b"\n")
+            stream.seek(-len(unfinished), os.SEEK_CUR)
+            lines += whole
+            size += sum(map(len, whole))
+            position = _position(stream)
+        if size >= _MOST // 2:
+            break  # the rest with the next question
+    return LogLines(path=str(path), lines=tuple(map(_text, lines)), position=position)
+
+
+def _position(stream: BinaryIO) -> str:
+    return f"{os.fstat(stream.fileno()).st_ino}:{stream.tell()}"
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def follow(data: Path, given: TailInput, wait: Callable[[], None]) -> Generator[str, None, None]:

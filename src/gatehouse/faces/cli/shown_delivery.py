@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How suspensions and destinations look to a person."""
+"""How suspensions, destinations and clients look to a person."""
 
-from gatehouse.faces.actions import delivery
+from gatehouse.faces.actions import delivery, incoming
 from gatehouse.faces.cli.terminal import Column, Screen, moment, pairs, table
 
 
@@ -69,3 +69,14 @@ def top(one: delivery.TopHosts, to: Screen) -> str:
         for each in one.hosts
     ]
     return table(columns, rows, to)
+
+
+def incoming_clients(one: incoming.IncomingClients, to: Screen) -> str:
+    """Who is connected."""
+    if not one.clients:
+        return "Nobody is connected."
+    columns = (Column("CLIENT", flexible=True), Column("CONN", right=True))
+    rows = [(each.client, str(each.connections)) for each in one.clients]
+    named = sum(each.connections for each in one.clients)
+    more = f"\n\n{one.connections - named} more connections of others."
+    return table(columns, rows, to) + (more if one.connections > named else "")

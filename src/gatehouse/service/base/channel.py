@@ -73,6 +73,10 @@ class Doors(msgspec.Struct, frozen=True, tag=True):
     within: float
 
 
+# What a receiver is asked for by `Ask`: how many connections each client has, the most first; what
+# does not fit into the answer stands under "" together.
+CLIENTS = "clients"
+
 Value = dict[str, int | float | str | None]
 
 

@@ -9,6 +9,7 @@ they began.
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import Mapping
 
 from gatehouse.config.running import Listener, Running
@@ -31,6 +32,8 @@ from gatehouse.store.errors import StoreError
 # How often free space is looked at when no mail comes; else after each entry (`entry.py`). The
 # reserve is larger than what two cores can receive in half a second.
 SPACE_SECONDS = 0.5
+# Clients that are named in one answer; ours: of more nobody wants to know.
+MOST_CLIENTS = 500
 # A receiver that was told to stop because a newer one serves gives its clients this long at most.
 DRAIN_SECONDS = 900.0
 
@@ -107,8 +110,9 @@ class Receiver:
     def _contexts(self, listener: Listener, *, asks: bool) -> Contexts:
         """TLS for a listener, and once more for the clients that are asked for a certificate."""
         store, names = self._worker.store, listener.certificates
-        asking = server_context(store, names, ask_clients=True) if asks else None
-        return Contexts(server_context(store, names), asking)
+        profile = listener.tls_profile
+        asking = server_context(store, names, profile, ask_clients=True) if asks else None
+        return Contexts(server_context(store, names, profile), asking)
 
     def _judge_certificates(self) -> None:
         """Somebody asks clients for certificates: have what they are judged by at hand."""
@@ -163,7 +167,9 @@ class Receiver:
         return {"CrtCncIn": len(self.office.sessions)}
 
     def tell(self, what: str) -> line.Value:
-        """Numbers about this process."""
+        """Numbers about this process, or about who is connected to it."""
+        if what == line.CLIENTS:
+            return self._clients()
         writer = self._tools.writer
         return {
             "connections": len(self.office.sessions),
@@ -171,6 +177,15 @@ class Receiver:
             "commits": writer.commits,
             "operations": writer.operations,
         }
+
+    def _clients(self) -> line.Value:
+        count = Counter(
+            one.host.host if one.host.verified and one.host.host else one.client_ip
+            for one in self.office.sessions
+        )
+        most = count.most_common(MOST_CLIENTS)
+        rest = count.total() - sum(number for _, number in most)
+        return {**dict(most), "": rest} if rest else dict(most)
 
     async def stop(self, within: float) -> None:
         """No new clients; those that are there finish, or hear 421 when the time is up."""

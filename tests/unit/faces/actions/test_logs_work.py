@@ -88,3 +88,57 @@ def test_following_goes_on_across_a_rollover_without_loss(tmp_path: Path, mail: 
     lines = work.follow(tmp_path, TailInput(lines=1), lambda: next(steps)())
     with contextlib.closing(lines):
         assert list(itertools.islice(lines, 6)) == ["b", "half", "c", "last", "new", "end"]
+
+
+def after(data: Path, place: str) -> tuple[tuple[str, ...], str]:
+    house = House(directory=DataDirectory(data), version="", operator="")
+    found = asyncio.run(work.tail(house, TailInput(after=place)))
+    return found.lines, found.position
+
+
+def test_what_was_written_since_the_last_answer_comes_once_across_rollovers(
+    tmp_path: Path, mail: Path
+) -> None:
+    mail.write_text("a\nb\nhalf")
+    house = House(directory=DataDirectory(tmp_path), version="", operator="")
+    first = asyncio.run(work.tail(house, TailInput(lines=1)))
+    assert first.lines == ("b",)
+    assert after(tmp_path, first.position) == ((), first.position)
+    with mail.open("a") as stream:
+        stream.write(" and half\nc\n")
+    lines, place = after(tmp_path, first.position)
+    assert lines == ("half and half", "c")
+    mail.rename(mail.with_name("mail.@20260101T000000.s"))
+    mail.write_text("d\n")
+    mail.rename(mail.with_name("mail.@20260102T000000.s"))
+    mail.write_text("e\n")
+    lines, place = after(tmp_path, place)
+    assert lines == ("d", "e")
+    assert after(tmp_path, place)[0] == ()
+
+
+def test_a_position_in_a_file_that_is_gone_goes_on_with_the_oldest_that_is_there(
+    tmp_path: Path, mail: Path
+) -> None:
+    mail.write_text("x\n")
+    mail.with_name("mail.@20260102T000000.s").write_text("w\n")
+    assert after(tmp_path, "1:5")[0] == ("w", "x")
+
+
+def test_a_long_piece_comes_in_parts_and_whole_lines(
+    tmp_path: Path, mail: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "_MOST", 10)
+    mail.write_text("one\ntwo\nthree\nfour\nfive\n")
+    found, place = [], f"{mail.stat().st_ino}:0"
+    while (more := after(tmp_path, place))[0]:
+        found += more[0]
+        place = more[1]
+    assert found == ["one", "two", "three", "four", "five"]
+
+
+@pytest.mark.parametrize("place", ["", "x", "1", "1:2:3", "1:-2", "9" * 40 + ":1"])
+def test_what_is_no_position_is_refused(tmp_path: Path, mail: Path, place: str) -> None:
+    mail.write_text("x\n")
+    with pytest.raises(OperatorError, match="no position"):
+        after(tmp_path, place)

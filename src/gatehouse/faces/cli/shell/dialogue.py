@@ -130,8 +130,18 @@ class WriteFile:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Wait a moment, for a person who watches something; Ctrl-C ends the dialogue.
+
+    False for the dialogue: nobody sits there, and nothing was waited for.
+    """
+
+    seconds: float
+
+
 Question = Ask | Choose | Confirm | Menu | Secret
-Prompt = Question | Say | Do | Show | ReadFile | WriteFile
+Prompt = Question | Say | Do | Show | ReadFile | WriteFile | Pause
 Talk = Generator[Prompt, object, T]
 
 
@@ -209,6 +219,11 @@ def read_file(path: str, most: int) -> Talk[bytes]:
 def write_file(path: str, content: bytes) -> Talk[None]:
     """A new file."""
     yield WriteFile(path=path, content=content)
+
+
+def pause(seconds: float) -> Talk[bool]:
+    """Whether somebody sits there; then the time has passed."""
+    return cast(bool, (yield Pause(seconds=seconds)))
 
 
 def whole_number(least: int, most: int) -> Check:

@@ -10,14 +10,15 @@ from collections.abc import Iterable, Sequence
 
 from gatehouse.faces.actions import logs
 from gatehouse.faces.cli.shell.dialogue import (
+    Show,
     Talk,
     ask,
     ask_number,
     choose,
     confirm,
     do,
+    pause,
     say,
-    show,
     something,
     whole_number,
 )
@@ -25,6 +26,7 @@ from gatehouse.journal import reader
 from gatehouse.journal.escape import clean
 
 _LOGS = ("mail_logs", "events")
+_LOOK_SECONDS = 0.5  # between two looks of somebody who watches; ours: nobody reads faster
 _FAR_BACK = 100_000  # lines that are searched, the most that `log tail` gives
 _MOST_MESSAGES = 100  # of one search; ours: more is no answer to anybody
 _FROM = re.compile(r"\bFrom: <(.*?)>")
@@ -33,10 +35,20 @@ _LARGEST_ID = 2**63 - 1
 
 
 def tail() -> Talk[None]:
-    """The end of a log."""
-    place = yield from choose("Which log?", _LOGS)
+    """The end of a log, and what is written from now on while somebody watches."""
+    events = (yield from choose("Which log?", _LOGS)) == 1
     lines = yield from ask_number("How many lines?", 20, 1, _FAR_BACK)
-    yield from show(logs.TAIL, logs.TailInput(lines=lines, events=place == 1))
+    now = yield from do(logs.TAIL, logs.TailInput(lines=lines, events=events), logs.LogLines)
+    yield Show(output=now)
+    told = False
+    while (yield from pause(_LOOK_SECONDS if told else 0)):
+        if not told:
+            yield from say("(Ctrl-C ends it)")
+        told = True
+        given = logs.TailInput(events=events, after=now.position)
+        now = yield from do(logs.TAIL, given, logs.LogLines)
+        if now.lines:
+            yield Show(output=now)
 
 
 def grep() -> Talk[None]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands about what runs: state, destinations, the queue."""
 
-from gatehouse.faces.actions import delivery, program, queue, status
+from gatehouse.faces.actions import delivery, incoming, program, queue, status
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.cli.shell.dialogue import (
     Talk,
@@ -48,6 +48,11 @@ def host_status() -> Talk[None]:
 def top_hosts() -> Talk[None]:
     """Destinations with the most mail."""
     yield from show(delivery.TOP, delivery.TopInput())
+
+
+def top_in() -> Talk[None]:
+    """Clients with the most connections."""
+    yield from show(incoming.TOP_IN, incoming.IncomingInput())
 
 
 def work_queue() -> Talk[None]:

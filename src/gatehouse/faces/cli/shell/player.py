@@ -60,6 +60,19 @@ class Source(Protocol):
     def show(self, output: msgspec.Struct) -> None:
         """Print an action's output."""
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass; KeyboardInterrupt for Ctrl-C."""
+
+
+class Place(Protocol):
+    """Where the files are that somebody names; both raise OperatorError."""
+
+    def read(self, name: str, most: int) -> bytes:
+        """What a file holds, and little more than `most` of it."""
+
+    def write_new(self, name: str, content: bytes) -> None:
+        """A file that was not there."""
+
 
 class Player:
     """Plays dialogues for one session."""
@@ -98,6 +111,10 @@ class Player:
         assert isinstance(now, status.Status)
         return now
 
+    def _pause(self, seconds: float) -> bool:
+        self._source.pause(seconds)
+        return True
+
     def _not_used(self) -> None:
         """Words behind a command that no question wanted are no secret."""
         if self._ready:
@@ -114,7 +131,9 @@ class Player:
             case dialogue.ReadFile(path=path, most=most):
                 return files.read(path, most)
             case dialogue.WriteFile(path=path, content=content):
-                files.write_new(path, content)
+                self._place.write_new(path, content)
+            case dialogue.Pause(seconds=seconds):
+                return self._source.person and self._pause(seconds)
             case _:
                 return self._ask(prompt)
         return None

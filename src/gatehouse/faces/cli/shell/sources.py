@@ -6,6 +6,7 @@ that recording and replay can be compared line by line. A password is never amon
 """
 
 import sys
+import time
 from typing import IO
 
 import click
@@ -34,7 +35,17 @@ class _Printed:
 
     def show(self, output: msgspec.Struct) -> None:
         """Print an action's output."""
-        self.say(render(output, screen()))
+        self.say(render(output, self._screen()))
+
+    def _write(self, text: str) -> None:
+        click.echo(text, nl=False)
+
+    def _screen(self) -> Screen:
+        return screen()
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass; KeyboardInterrupt for Ctrl-C."""
+        time.sleep(seconds)
 
 
 class Piped(_Printed):

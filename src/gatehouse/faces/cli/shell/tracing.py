@@ -1,11 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""trace and tlsverify: what would happen to a client, and how a destination's TLS proves itself."""
+"""trace, tlsverify, daneverify: what would happen to a client, and how destinations prove themselves."""
 
 import ipaddress
+from collections.abc import Sequence
 
 from gatehouse.faces.actions import explain_inbound, explain_outbound
 from gatehouse.faces.cli.shell.candidate_edit import open_draft
-from gatehouse.faces.cli.shell.dialogue import Talk, ask, choose, confirm, show, something, words_of
+from gatehouse.faces.cli.shell.dialogue import (
+    Talk,
+    ask,
+    choose,
+    confirm,
+    do,
+    say,
+    show,
+    something,
+    words_of,
+)
+from gatehouse.journal.escape import clean
+from gatehouse.policy import server_identity
+
+_PROVEN = (server_identity.DANE_EE, server_identity.DANE_TA)
+_RECORDS = {
+    "not-asked": "not asked for; set DANE with destconfig",
+    "records": "records found, secure",
+    "none": "no records",
+    "failed": "not known",
+}
 
 
 def trace() -> Talk[None]:
@@ -44,6 +65,50 @@ def tls_verify() -> Talk[None]:
     every = yield from confirm("Connect to every host, and not to the first alone?")
     given = explain_outbound.OutboundInput(to=domain, live=True, all_hosts=every)
     yield from show(explain_outbound.OUTBOUND, given)
+
+
+def dane_verify() -> Talk[None]:
+    """Connect to all hosts of a domain, and say what their TLSA records prove."""
+    domain = yield from ask("Domain whose mail hosts shall prove themselves", check=something)
+    given = explain_outbound.OutboundInput(to=domain, live=True, all_hosts=True)
+    found = yield from do(explain_outbound.OUTBOUND, given, explain_outbound.OutboundView)
+    yield from say(*map(clean, dane_lines(found)))
+
+
+def dane_lines(found: explain_outbound.OutboundView) -> list[str]:
+    """Each host with its records and what its certificate is worth by them, then the whole."""
+    visits = {one.host: one for one in found.live}
+    lines, states = [], []
+    for host in found.hosts:
+        state, words = _dane_of(host, visits.get(host.host))
+        states.append(state)
+        lines.append(f"{host.host}: TLSA {_RECORDS.get(host.dane.state, host.dane.state)}")
+        lines += [f"  {host.dane.base} {record}" for record in host.dane.records]
+        lines += [f"  {words}"] if words else []
+    return [*lines, f"{_whole(states)} for {found.domain}."]
+
+
+def _dane_of(
+    host: explain_outbound.HostPlanView, visit: explain_outbound.VisitView | None
+) -> tuple[str, str]:
+    """Whether it is proven, failed, or says nothing; and in words."""
+    if host.dane.state != "records":
+        failed = host.dane.state == "failed"
+        return ("failed" if failed else "none", host.dane.note)
+    verdict = visit.verdicts[-1] if visit is not None and visit.verdicts else None
+    if verdict is not None and verdict.verified and verdict.basis in _PROVEN:
+        return "proven", f"DANE success ({verdict.basis}) at {verdict.address}"
+    if verdict is not None:
+        return "failed", f"DANE failed at {verdict.address}: {verdict.reason or verdict.said}"
+    return "failed", f"not reached: {host.note if visit is None else visit.why}"
+
+
+def _whole(states: Sequence[str]) -> str:
+    if "failed" in states:
+        return "DANE FAILED"
+    if "proven" not in states:
+        return "NO DANE"
+    return "DANE SUCCESS" if "none" not in states else "DANE SUCCESS at some hosts only"
 
 
 def _address(answer: str) -> str | None:

@@ -46,6 +46,9 @@ class Interview:
     def show(self, output: msgspec.Struct) -> None:
         self.say(render(output, Screen()))
 
+    def pause(self, seconds: float) -> None:
+        raise AssertionError("nobody sits here and watches")
+
     def _answer(self, beginning: str, words: tuple[str, ...], kind: Kind) -> str | None:
         if kind is Kind.COMMAND:
             if self._begun:

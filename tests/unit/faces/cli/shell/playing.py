@@ -18,6 +18,7 @@ class Script:
         self.person = person
         self._answers = iter(answers)
         self.transcript: list[str] = []
+        self.pauses = 0  # that a watching person makes before Ctrl-C
         self.words: list[tuple[str, ...]] = []
         self.kinds: list[Kind] = []
 
@@ -30,6 +31,11 @@ class Script:
 
     def say(self, text: str) -> None:
         self.transcript += text.split("\n")
+
+    def pause(self, seconds: float) -> None:
+        if self.pauses == 0:
+            raise KeyboardInterrupt
+        self.pauses -= 1
 
     def show(self, output: msgspec.Struct) -> None:
         self.say(render(output, Screen()))

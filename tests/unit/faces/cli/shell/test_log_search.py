@@ -39,6 +39,27 @@ def test_a_message_is_found_with_its_connections() -> None:
     assert said("findevent", "3", "bob@b.example") == mine
 
 
+def test_tail_shows_the_end_and_goes_on_only_for_somebody_who_watches() -> None:
+    assert said("tail", "1", "9") == list(LINES)
+    asked: list[logs.TailInput] = []
+
+    def carry(action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        assert isinstance(given, logs.TailInput)
+        asked.append(given)
+        lines = (f"line {len(asked)}",) if len(asked) != 3 else ()
+        return logs.LogLines(path="mail.current", lines=lines, position=f"7:{len(asked)}")
+
+    source = Script(["tail", "2", "5", "who", "quit"], person=True)
+    source.pauses = 3
+    Session(source, carry, who="ops", host="gw").run()
+    assert [one.after for one in asked] == [None, "7:1", "7:2", "7:3"]
+    assert all(one.events for one in asked)
+    assert [line for line in source.transcript if line.startswith("line")] == [
+        *("line 1", "line 2", "line 4"),
+    ]
+    assert source.transcript[-1] == "gw> quit"  # Ctrl-C ended the command and not the shell
+
+
 def test_another_address_finds_nothing() -> None:
     assert said("findevent", "3", "ann@a.example") == []
 
