@@ -17,11 +17,12 @@ from pathlib import Path
 import uvloop
 
 from gatehouse.config.defaults import DEFAULT_TEXT
+from gatehouse.config.running import Running
 from gatehouse.faces.actions import perform
 from gatehouse.faces.actions.house import House
 from gatehouse.journal import facts
 from gatehouse.journal.log_frame import SERIAL_DICE, serial_number
-from gatehouse.policy.alarms import Alarm, AlarmSeverity
+from gatehouse.policy.alarms import Alarm, AlarmClass, AlarmSeverity, Pacing
 from gatehouse.service.base import channel as line
 from gatehouse.service.base import machine as identity
 from gatehouse.service.base import ssh_keys
@@ -36,9 +37,10 @@ from gatehouse.service.base.supervisor import TaskSupervisor, describe
 from gatehouse.service.commit.conductor import ApplyFailed, Conductor, ConductorTools
 from gatehouse.service.commit.trials import LOOK_SECONDS, Trials, TrialTools
 from gatehouse.service.trust import keyring
-from gatehouse.service.watch.alarms import AlarmDesk
+from gatehouse.service.watch.alarms import MAIL_SECONDS, AlarmDesk
+from gatehouse.service.watch.alert_mail import AlertPost, AlertTools
 from gatehouse.service.watch.rounds import Rounds, RoundsTools
-from gatehouse.service.watch.schedule import Schedule
+from gatehouse.service.watch.schedule import Job, Schedule
 from gatehouse.service.watch.tls_reports import ReportRounds, standard_tools
 from gatehouse.store.directory import DataDirectory, DirectoryLock
 from gatehouse.store.errors import StoreError
@@ -155,16 +157,46 @@ class _Gateway:
         self._tasks = TaskSupervisor(self._report)
         self._committing = asyncio.Lock()  # one new revision at a time, a person's or a renewal's
         self._conductor: Conductor | None = None
-        self._alarms = AlarmDesk(store, self._recorder.record, SYSTEM_CLOCK, self._hostname)
+        self._post = AlertPost(
+            AlertTools(
+                store=store,
+                clock=SYSTEM_CLOCK,
+                running=self._running,
+                record=self._recorder.record,
+                wake=self._queue_changed,
+                serial=serial(store),
+            )
+        )
+        record, post = self._recorder.record, self._post.post
+        self._alarms = AlarmDesk(store, record, SYSTEM_CLOCK, self._hostname, self._pacing, post)
+
+    def _running(self) -> Running | None:
+        return None if self._conductor is None else self._conductor.running
 
     def _hostname(self) -> str:
-        running = None if self._conductor is None else self._conductor.running
+        running = self._running()
         return "" if running is None else running.hostname
+
+    def _pacing(self) -> Pacing:
+        running = self._running()
+        return Pacing() if running is None else running.alerts.pacing
+
+    def _queue_changed(self) -> None:
+        if self._conductor is not None:
+            self._conductor.queue_changed()
 
     def _alarmed(self, told: line.Alarmed) -> None:
         """A process has found something that people must know."""
         severity = AlarmSeverity(told.severity)
-        alarm = Alarm(name=told.name, severity=severity, text=told.text, key=told.key)
+        alarm = Alarm(
+            name=told.name,
+            severity=severity,
+            text=told.text,
+            key=told.key,
+            alarm_class=AlarmClass(told.alarm_class),
+            stuck=told.stuck,
+            mailed=told.mailed,
+        )
         self._tasks.start(self._alarms.tell(alarm), "alarm")
 
     def _log_trouble(self, trouble: OSError | None) -> None:
@@ -196,6 +228,8 @@ class _Gateway:
             operator="system",
             gateway=conductor,
             started_at=SYSTEM_CLOCK.wall(),
+            serial=serial(self._store),
+            named=self._named,
             record=self._recorder.record,
             committing=self._committing,
         )
@@ -221,7 +255,9 @@ class _Gateway:
             ),
             lambda: conductor.running,
         )
-        return Schedule((*Rounds(tools).jobs(), reports.job()), SYSTEM_CLOCK, self._report)
+        waiting = Job("alert mail", MAIL_SECONDS, self._alarms.send_waiting)
+        jobs = (waiting, *Rounds(tools).jobs(), reports.job())
+        return Schedule(jobs, SYSTEM_CLOCK, self._report)
 
     async def run(self, lock: DirectoryLock) -> int:
         """Start, wait for a signal, stop."""

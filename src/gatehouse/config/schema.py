@@ -35,6 +35,7 @@ FORMAT = 1
 MAX_ENTRIES = 200_000  # our own: entries of one table
 MAX_TEXT = 400  # RFC 5321 §4.5.3.1.5: a reply line has 512 octets, codes and line end included
 MAX_BLOCKS = 20_000  # our own: blocks of one table of [reputation]
+MAX_CIPHERS = 4096  # our own: OpenSSL's own list of all suites has some 3,000 characters
 MAX_COMMENT = 500  # our own: a few lines for people
 MAX_MACHINES = 200  # our own: the modelled appliance reports trouble above 20
 MAX_WITHOUT = 1000  # our own: paths that one level takes away
@@ -149,9 +150,15 @@ def _min_tls(value: tls_profiles.TlsVersionName) -> tls_profiles.TlsVersionName:
     return value
 
 
+def why_no_ciphers(value: str) -> str | None:
+    """Why a text cannot be a cipher string, from its form alone; None: it can."""
+    fits = len(value) <= MAX_CIPHERS and _CIPHERS.fullmatch(value) is not None
+    return None if fits else "a cipher string of OpenSSL"
+
+
 def _ciphers(value: str) -> str:
-    if _CIPHERS.fullmatch(value) is None:
-        raise ValueError("a cipher string of OpenSSL")
+    if (why := why_no_ciphers(value)) is not None:
+        raise ValueError(why)
     return value
 
 
@@ -202,7 +209,7 @@ TlsVersionName = Annotated[tls_profiles.TlsVersionName, _choice(tls_profiles.Tls
 MinTls = Annotated[TlsVersionName, AfterValidator(_min_tls)]
 PinnedCa = Annotated[str, Field(min_length=1, max_length=20_000)]
 Pin = Annotated[str, Field(max_length=120), AfterValidator(_pin)]
-CipherText = Annotated[str, Field(max_length=4096), AfterValidator(_ciphers)]
+CipherText = Annotated[str, Field(max_length=MAX_CIPHERS), AfterValidator(_ciphers)]
 GroupName = Annotated[str, Field(max_length=40), AfterValidator(_group)]
 IpPreference = Annotated[destinations.IpPreference, _choice(destinations.IpPreference)]
 

@@ -123,5 +123,17 @@ def set_groups(context: SSL.Context, groups: str) -> bool:
     return accepted == 1
 
 
+def cipher_suite(connection: SSL.Connection, code: bytes) -> tuple[str, str, int] | None:
+    """Name, protocol and bits of a suite by its two octets on the wire; None: it encrypts nothing."""
+    found = _lib.SSL_CIPHER_find(connection._ssl, code)
+    if found == _ffi.NULL:
+        return None
+    bits = int(_lib.SSL_CIPHER_get_bits(found, _ffi.NULL))
+    if not bits:
+        return None  # a signal among the suites (RFC 5746 §3.3), or no encryption
+    name, version = _lib.SSL_CIPHER_get_name(found), _lib.SSL_CIPHER_get_version(found)
+    return _text(name), _text(version), bits
+
+
 def _text(pointer: object) -> str:
     return _ffi.string(pointer).decode("ascii", "replace") if pointer else ""

@@ -39,6 +39,7 @@ class ServerTlsSettings:
     max_version: profiles.TlsVersion = profiles.TlsVersion.TLS_1_3
     ciphers: str = profiles.SERVER_CIPHERS
     groups: tuple[str, ...] = ()  # () is the library's list: X25519MLKEM768, x25519, P-256, P-384…
+    security_level: int | None = None  # OpenSSL's 0 to 5; None: 2, or what an old version needs
     request_client_certificate: bool = False  # asking never ends a handshake
     trust: tuple[bytes, ...] = ()  # PEM; anchors for client certificates
     session_lifetime: int = 7200  # seconds a ticket is good for; RFC 8446 §4.6.1 allows 7 days
@@ -145,7 +146,9 @@ def _base(method: int, settings: ServerTlsSettings | ClientTlsSettings) -> SSL.C
 
 def _ciphers(settings: ServerTlsSettings | ClientTlsSettings) -> str:
     if isinstance(settings, ServerTlsSettings):
-        return profiles.cipher_string(settings.ciphers, settings.min_version)
+        return profiles.cipher_string(
+            settings.ciphers, settings.min_version, settings.security_level
+        )
     wanted = settings.ciphers + (profiles.WITHOUT_DHE if settings.without_dhe else "")
     return profiles.cipher_string(wanted, settings.min_version, settings.security_level)
 

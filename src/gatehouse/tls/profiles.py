@@ -68,11 +68,16 @@ CLIENT_CIPHERS = (
 # (failure "dh key too small"): without DHE the peer picks ECDHE.
 WITHOUT_DHE = ":!kDHE"
 
+# Appended to every cipher string: suites without a certificate or without encryption are no TLS
+# to us, whatever the string and the level say (RFC 9325 §4.1).
+NEVER = ":!aNULL:!eNULL"
+
 SECURITY_LEVEL = 2  # 112 bits: RSA and DH >= 2048, EC >= 224 (SSL_CTX_set_security_level(3))
 
 
 def cipher_string(ciphers: str, oldest: TlsVersion, level: int | None = None) -> str:
     """The string for OpenSSL with a security level: the one in it, that given, or ours."""
+    ciphers += NEVER
     if "@SECLEVEL" in ciphers:
         return ciphers
     if level is None:

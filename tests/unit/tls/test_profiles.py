@@ -36,9 +36,11 @@ def test_dhe_can_be_taken_away_for_a_second_try() -> None:
 
 
 def test_the_security_level_follows_the_oldest_version_unless_written() -> None:
-    assert profiles.cipher_string("A", TlsVersion.TLS_1_2) == "A:@SECLEVEL=2"
-    assert profiles.cipher_string("A", TlsVersion.TLS_1_0) == "A:@SECLEVEL=0"
-    assert profiles.cipher_string("A:@SECLEVEL=1", TlsVersion.TLS_1_2) == "A:@SECLEVEL=1"
+    assert profiles.cipher_string("A", TlsVersion.TLS_1_2) == "A:!aNULL:!eNULL:@SECLEVEL=2"
+    assert profiles.cipher_string("A", TlsVersion.TLS_1_0) == "A:!aNULL:!eNULL:@SECLEVEL=0"
+    assert profiles.cipher_string("A:@SECLEVEL=1", TlsVersion.TLS_1_2) == (
+        "A:@SECLEVEL=1:!aNULL:!eNULL"
+    )
 
 
 def test_versions_are_ordered_by_their_numbers() -> None:

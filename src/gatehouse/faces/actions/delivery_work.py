@@ -22,6 +22,7 @@ from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.moments import moment
 from gatehouse.faces.actions.status_work import running_now
 from gatehouse.mail.address import parse_domain
+from gatehouse.policy.route_table import smart_host_of
 from gatehouse.service.base.channel import Value
 from gatehouse.store.values import DestinationCount
 
@@ -89,6 +90,8 @@ def _domains(given: SuspendInput) -> tuple[str, ...]:
 
 
 def _domain(text: str) -> str:
+    if smart_host_of(text):
+        return text  # alert mail that goes by a smart host
     domain = parse_domain(text)
     if domain is None:
         raise OperatorError("no-domain", "This is no domain.", text[:200])

@@ -40,9 +40,11 @@ async def collect(house: House, given: CollectInput) -> Collected:
         report = await probe.look(
             host,
             port,
-            server_name=host,
-            implicit=given.implicit or (port == _SMTPS and not given.starttls),
-            hostname="localhost.localdomain" if running is None else running.hostname,
+            probe.Manner(
+                server_name=host,
+                implicit=given.implicit or (port == _SMTPS and not given.starttls),
+                hostname="localhost.localdomain" if running is None else running.hostname,
+            ),
         )
     except probe.Unseen as reason:
         raise OperatorError(

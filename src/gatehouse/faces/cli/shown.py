@@ -25,6 +25,7 @@ from gatehouse.faces.actions import (
 )
 from gatehouse.faces.cli import (
     shown_access,
+    shown_alerts,
     shown_certificates,
     shown_configuration,
     shown_delivery,
@@ -277,6 +278,7 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     alarms.AlarmList: shown_watch.alarm_list,
     crl.CrlList: shown_watch.crl_list,
     acme.Ordered: shown_watch.ordered,
+    **shown_alerts.RENDERERS,
     **shown_mta_sts.RENDERERS,
     **shown_tls_reports.RENDERERS,
     delivery.Suspensions: shown_delivery.suspensions,

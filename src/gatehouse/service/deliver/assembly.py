@@ -77,6 +77,7 @@ def assemble(running: Running, ground: Ground) -> Assembly:
         hostname=delivery.hostname,
         smtp_port=delivery.smtp_port,
         route_table=running.routes,
+        smart_hosts=running.smart_hosts,
         ourselves=running.ourselves,
         connect_timeout=delivery.connect_timeout,
         starttls_timeout=delivery.starttls_timeout,

@@ -33,7 +33,7 @@ from gatehouse.service.deliver.transaction import (
 from gatehouse.smtp import client_events as events
 from gatehouse.smtp.stuffing import ImpureBody
 from gatehouse.store.errors import BodyMissing, StoreCorrupt, StoreError
-from gatehouse.store.values import QueuedMessage, QueuedRecipient
+from gatehouse.store.values import MessageKind, QueuedMessage, QueuedRecipient
 from gatehouse.tls.failures import TlsFailure
 
 # QUIT's answer interests nobody; the socket is not kept for it.
@@ -238,31 +238,34 @@ class Courier:
         fate = self._fate_of(attempt)
         await self._settle(Attempt(message, waiting, shared(waiting, fate), attempt.dcid))
         destination = self._destination
-        if attempt.tls and not attempt.classification.permanent:
-            self._tools.tls_unavailable(self._control, destination.domain, attempt)
+        alerts_only = message.kind is MessageKind.ALERT
         batch = list(destination.ready)
         destination.ready.clear()
         for mid in batch:
             others = False
             try:
-                others = not self._share(mid, fate, attempt.dcid, demanded)
+                found = self._tools.queue.load(mid)
+                if found is not None:
+                    others = not self._share(found, fate, attempt.dcid, demanded)
+                    alerts_only = alerts_only and found.kind is MessageKind.ALERT
             finally:
                 if others:
                     destination.ready.append(mid)
                 else:
                     self._tools.lists.settled(mid, destination.domain)
             await asyncio.sleep(0)  # thousands may wait here: other destinations go on meanwhile
+        if attempt.tls and not attempt.classification.permanent:
+            self._tools.tls_unavailable(
+                self._control, destination.domain, attempt, alerts_only=alerts_only
+            )
         return _Further.STOP
 
-    def _share(self, mid: int, fate: Fate, dcid: int, demanded: Demand) -> bool:
+    def _share(self, message: QueuedMessage, fate: Fate, dcid: int, demanded: Demand) -> bool:
         """The fate of one message becomes that of another for the same destination.
 
         False: this one demands something else, which may well be had.
         """
-        message = self._tools.queue.load(mid)
-        if message is None or message.held:
-            return True
-        waiting = self._ours(message)
+        waiting = [] if message.held else self._ours(message)
         if not waiting:
             return True
         if self._demand(message) != demanded:

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from gatehouse.journal import facts
 from gatehouse.policy.destinations import DestinationControl
@@ -12,6 +13,19 @@ from gatehouse.service.deliver.limits import Limits
 from gatehouse.service.deliver.ready import Destination, ReadyLists
 from gatehouse.service.deliver.settle import Settler
 from gatehouse.store.interface import BodyReader, Queue
+
+
+class TlsUnavailable(Protocol):
+    """Raises the alarm that required TLS failed; `alerts_only`: for nothing but alert mail."""
+
+    def __call__(
+        self,
+        control: DestinationControl,
+        domain: str,
+        failure: NotConnected,
+        *,
+        alerts_only: bool,
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +41,7 @@ class CourierTools:
     damaged: Callable[[int, Exception], None]  # a body is not what was stored
     limits: Limits
     pause: Callable[[Destination, float], None]  # nothing for a destination for so many seconds
-    tls_unavailable: Callable[[DestinationControl, str, NotConnected], None]  # raise an alarm
+    tls_unavailable: TlsUnavailable
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from gatehouse.service.base import channel as line
 from gatehouse.service.base.handover import unpack
 from gatehouse.service.base.supervisor import describe
 from gatehouse.service.base.worker import Worker
+from gatehouse.service.deliver.alert_fates import AlertFates
 from gatehouse.service.deliver.assembly import Ground, assemble
 from gatehouse.service.deliver.connect import Connector
 from gatehouse.service.deliver.courier import Courier
@@ -82,6 +83,8 @@ class Deliverer:
         self._tally = TlsTally(worker.store.tls_reports, worker.report)
         worker.recorder.subscribe(self._tally.count)
         worker.recorder.subscribe(LoginAlarms(worker.clock, worker.send).note)
+        self._alert_fates = AlertFates(worker.send)
+        self._settler.alert_fate = self._alert_fates.note
         self._intake = TlsReportIntake(
             IntakeTools(
                 queue=worker.store.queue,
@@ -225,10 +228,12 @@ class Deliverer:
         }
 
     def tell(self, what: str) -> line.Value:
-        """Numbers about this process, or about one destination ("host DOMAIN")."""
+        """Numbers about this process; one destination ("host DOMAIN"); an alert ("alert MID")."""
         subject, _, domain = what.partition(" ")
         if subject == "host":
             return self._host(domain)
+        if subject == "alert":
+            return self._alert_fates.tell(domain)
         return {
             "connections": self._dispatcher.couriers,
             "destinations": len(self._dispatcher.lists.destinations),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from gatehouse.journal.facts import Fact, SmartHostLogin
 from gatehouse.policy.alarms import AlarmSeverity
+from gatehouse.policy.route_table import smart_destination
 from gatehouse.service.base.channel import Alarmed
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.deliver.tls_alarm import QUIET_SECONDS
@@ -46,5 +47,6 @@ class LoginAlarms:
                 severity=AlarmSeverity.WARNING.value,
                 text=f"login at smart host {fact.name} failed: {reason}",
                 key=key,
+                stuck=smart_destination(fact.name),
             )
         )

@@ -5,7 +5,7 @@ The rules are `policy/routes.py`'s; this file asks DNS for them and says in the 
 gives no answer. What is not known defers; only what is known not to exist bounces (RFC 5321 §5.1).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -30,6 +30,7 @@ class DeliveryRules:
     hostname: str
     smtp_port: int
     route_table: route_table.RouteTable
+    smart_hosts: Mapping[str, SmartHost]
     ourselves: routes.Ourselves
     connect_timeout: float
     starttls_timeout: float
@@ -75,6 +76,9 @@ class Router:
 
     async def plan(self, domain: str) -> routes.Plan:
         """The hosts to try, or why there are none."""
+        smart = route_table.smart_host_of(domain)
+        if smart is not None:
+            return self._plan_smart(smart)
         route = self._rules.route_table.lookup(domain)
         if route is not None:
             return routes.plan_route(
@@ -104,6 +108,16 @@ class Router:
             dice=self._tools.dice,
         )
 
+    def _plan_smart(self, name: str) -> routes.Plan:
+        """Mail of our own that goes by a smart host whatever the routes say."""
+        smart = self._rules.smart_hosts.get(name)
+        if smart is None:
+            return routes.Temporary(f"there is no smart host {name} in the configuration")
+        host = route_table.RouteHost(smart.host, smart.port, 0, smart)
+        return routes.plan_route(
+            smart.host, [host], smtp_port=self._rules.smtp_port, dice=self._tools.dice
+        )
+
     def no_plan(
         self,
         domain: str,
@@ -127,6 +141,8 @@ class Router:
             case routes.Temporary(reason):
                 trouble = bounce.Trouble.DNS_TEMPORARY
                 detail = f"DNS Soft Error looking up {domain} (MX):  {reason}"
+                if route_table.smart_host_of(domain) is not None:
+                    detail = reason  # nobody was asked
             case other:
                 assert_never(other)
         return NotConnected(classification=bounce.classify_trouble(trouble), detail=detail)

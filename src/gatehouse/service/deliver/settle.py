@@ -8,7 +8,7 @@ begins (`owing`). RFC 5321 §4.5.4.1 (retry), §6.1 (report to the reverse path,
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,6 +61,7 @@ class Failed:
 
 
 Fate = Taken | Failed
+AlertFate = Callable[[values.QueuedMessage, Sequence[values.Outcome]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ class Settler:
         self.dice = dice
         self._writer = writer
         self.profile_of: Callable[[str], retry.BounceProfile] = lambda _: retry.BounceProfile()
+        # What became of mail about an alarm: somebody may wait for it.
+        self.alert_fate: AlertFate = lambda _message, _outcomes: None
         self.owing = 0  # marks that the store has refused so far
 
     def settle(self, attempt: Attempt) -> "asyncio.Future[None]":
@@ -186,6 +189,8 @@ class _Settlement:
         self._report(Kind.RELAYED, self._told)
         self._report(Kind.FAILED, self._bounced)
         self._report(Kind.DELAYED, self._late)
+        if self._message.kind is values.MessageKind.ALERT:
+            self._settler.alert_fate(self._message, self._outcomes)
         return values.Settle(self._message.mid, tuple(self._outcomes), tuple(self._reports))
 
     def _say_delivered(self, reply: str, rids: tuple[int, ...]) -> None:

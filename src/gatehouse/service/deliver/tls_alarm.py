@@ -32,13 +32,23 @@ class TlsAlarms:
         self._send = send
         self._told: OrderedDict[str, float] = OrderedDict()
 
-    def tell(self, control: DestinationControl, domain: str, failure: NotConnected) -> None:
-        """No host of a destination could be used, and required TLS was the reason."""
+    def tell(
+        self,
+        control: DestinationControl,
+        domain: str,
+        failure: NotConnected,
+        *,
+        alerts_only: bool = False,
+    ) -> None:
+        """No host of a destination could be used, and required TLS was the reason.
+
+        `alerts_only`: nothing but alert mail waits for it; then this must not make more of it.
+        """
         if not control.alert_on_required_tls_failure:
             return
         # What a server says behind its code may be different each time.
         cause = failure.cause.partition("-'")[0]
-        key = f"{NAME}/{domain}/{cause}"
+        key = f"{NAME}/{domain}/{cause}" + ("/alert mail" if alerts_only else "")
         now = self._clock.monotonic()
         last = self._told.get(key)
         if last is not None and now - last < QUIET_SECONDS:
@@ -54,6 +64,8 @@ class TlsAlarms:
                 text=f"TLS required for {domain} but not available:"
                 f" {failure.cause[:_LONGEST_REASON]} ({self._waiting(domain)})",
                 key=key,
+                stuck=domain,
+                mailed=not alerts_only,
             )
         )
 

@@ -16,21 +16,14 @@ from gatehouse.policy.outbound_values import HostPlan
 from gatehouse.policy.tls_profiles import TlsProfile, TlsVersionName
 from gatehouse.service.deliver.link import Link
 from gatehouse.service.trust.keyring import NoSuchCertificate
+from gatehouse.service.trust.tls_settings import VERSIONS
 from gatehouse.tls.certificates import CertifiedKey
 from gatehouse.tls.contexts import ClientTlsSettings, TlsSetupError
 from gatehouse.tls.engine import ClientContext, SavedSession
-from gatehouse.tls.profiles import CLIENT_CIPHERS, TlsVersion
+from gatehouse.tls.profiles import CLIENT_CIPHERS
 
 # A session is a few kilobytes with its ticket; the least recently used go.
 MAX_SESSIONS = 2_000
-
-VERSIONS = {
-    TlsVersionName.TLS_1_0: TlsVersion.TLS_1_0,
-    TlsVersionName.TLS_1_1: TlsVersion.TLS_1_1,
-    TlsVersionName.TLS_1_2: TlsVersion.TLS_1_2,
-    TlsVersionName.TLS_1_3: TlsVersion.TLS_1_3,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Manner:

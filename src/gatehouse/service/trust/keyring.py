@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from gatehouse.service.trust import pending
+from gatehouse.policy.tls_profiles import TlsProfile
+from gatehouse.service.trust import pending, tls_settings
 from gatehouse.store.interface import Store
 from gatehouse.tls.certificates import CertifiedKey, create_demo
-from gatehouse.tls.contexts import ClientTlsSettings, ServerTlsSettings
+from gatehouse.tls.contexts import ClientTlsSettings
 from gatehouse.tls.engine import ServerContext
 
 DEMO = "Demo"
@@ -92,9 +93,12 @@ def waits(store: Store, name: str) -> bool:
 
 def names_to_be(store: Store, operator: str) -> frozenset[str]:
     """The names of all certificates that there will be after an operator's commit."""
-    changes = staged(store, operator)
+    changes = {
+        name.removeprefix(_PREFIX): content is None
+        for name, content in pending.staged(store, operator, _PREFIX).items()
+    }
     return frozenset(
-        (names(store) | changes.keys()) - {name for name, new in changes.items() if new is None}
+        (names(store) | changes.keys()) - {name for name, gone in changes.items() if gone}
     )
 
 
@@ -109,15 +113,14 @@ def to_be(store: Store, operator: str, name: str) -> CertifiedKey:
 
 
 def server_context(
-    store: Store, certificates: Sequence[str], *, ask_clients: bool = False
+    store: Store, certificates: Sequence[str], profile: TlsProfile, *, ask_clients: bool = False
 ) -> ServerContext:
     """TLS for a listener: the first certificate is the default, SNI chooses among all.
 
     `ask_clients`: clients are asked for a certificate; what it is worth is somebody else's verdict.
     """
     held = tuple(get(store, name) for name in certificates)
-    settings = ServerTlsSettings(certificates=held, request_client_certificate=ask_clients)
-    return ServerContext(settings)
+    return ServerContext(tls_settings.for_listener(profile, held, ask_clients=ask_clients))
 
 
 def client_settings(store: Store, certificate: str) -> ClientTlsSettings:

@@ -6,12 +6,14 @@ nothing and sends no mail; the verdict is made from the report by whoever asked.
 """
 
 import asyncio
+import functools
 import os
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from gatehouse.smtp import client_events as events
 from gatehouse.smtp.client import ClientEngine, ClientSettings
-from gatehouse.tls.contexts import ClientTlsSettings
+from gatehouse.tls.contexts import ClientTlsSettings, TlsSetupError
 from gatehouse.tls.engine import ClientContext, HandshakeReport, TlsFailure, TlsSession
 
 SECONDS = 15.0  # a server that greets late on purpose (greet pause) takes some five
@@ -27,25 +29,32 @@ class NotOffered(Unseen):
     """The server speaks, but offers no TLS to us."""
 
 
-async def look(
-    host: str,
-    port: int,
-    *,
-    server_name: str | None,
-    implicit: bool,
-    hostname: str,
-    seconds: float = SECONDS,
-) -> HandshakeReport:
-    """Connect, handshake, leave; raises Unseen. `hostname` is what we call ourselves."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a server is looked at."""
+
+    server_name: str | None  # asked for by SNI
+    implicit: bool  # TLS begins with the first octet
+    hostname: str  # what we call ourselves
+    seconds: float = SECONDS
+    settings: ClientTlsSettings = field(default_factory=ClientTlsSettings)
+
+
+async def look(host: str, port: int, manner: Manner) -> HandshakeReport:
+    """Connect, handshake, leave; raises Unseen."""
+    seconds = manner.seconds
     try:
+        context = _trusting_all(manner.settings)
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(host, port)
             try:
-                return await _Visit(reader, writer).make(server_name, hostname, implicit=implicit)
+                return await _Visit(reader, writer, context).make(manner)
             finally:
                 writer.close()
                 with suppress(OSError):
                     await writer.wait_closed()
+    except TlsSetupError as error:
+        raise Unseen(str(error)) from None
     except TimeoutError:
         raise Unseen(f"no answer within {seconds:g} s") from None
     except OSError as error:
@@ -55,19 +64,29 @@ async def look(
         raise Unseen(system or str(error)) from None
 
 
+@functools.lru_cache(maxsize=16)
+def _trusting_all(settings: ClientTlsSettings) -> ClientContext:
+    """One for all looks of a kind: nothing is verified, and no session is kept."""
+    return ClientContext(settings)
+
+
 class _Visit:
     """One connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        context: ClientContext,
+    ) -> None:
         self._reader = reader
         self._writer = writer
+        self._context = context
 
-    async def make(
-        self, server_name: str | None, hostname: str, *, implicit: bool
-    ) -> HandshakeReport:
-        if not implicit:
-            await self._start_tls(ClientEngine(ClientSettings(hostname=hostname)))
-        session = ClientContext(ClientTlsSettings()).session(server_name)
+    async def make(self, manner: Manner) -> HandshakeReport:
+        if not manner.implicit:
+            await self._start_tls(ClientEngine(ClientSettings(hostname=manner.hostname)))
+        session = self._context.session(manner.server_name)
         try:
             await self._handshake(session)
             report = session.report()

@@ -17,6 +17,7 @@ from cryptography import x509
 
 from gatehouse.config.running import Listener, TlsMode
 from gatehouse.service.trust import probe
+from gatehouse.service.trust.tls_settings import for_client
 from gatehouse.tls import facets
 from gatehouse.tls.certificates import (
     CertificateFault,
@@ -110,10 +111,14 @@ async def _once(
         report = await probe.look(
             _reachable(listener.interface.address),
             listener.port,
-            server_name=server_name,
-            implicit=listener.tls_mode is TlsMode.IMPLICIT,
-            hostname=hostname,
-            seconds=_SECONDS,
+            probe.Manner(
+                server_name=server_name,
+                implicit=listener.tls_mode is TlsMode.IMPLICIT,
+                hostname=hostname,
+                seconds=_SECONDS,
+                # By the listener's own profile: what the look cannot speak, no other client can.
+                settings=for_client(listener.tls_profile),
+            ),
         )
     except probe.NotOffered as reason:
         return served(Outcome.NOT_OFFERED, str(reason))

@@ -26,7 +26,8 @@ from gatehouse.service.base.clock import Clock
 from gatehouse.service.trust.anchors import SystemListUnusable
 from gatehouse.service.trust.web_fetch import FetchFailed, FetchSettings, Question, exchange
 from gatehouse.service.trust.web_trust import web_context
-from gatehouse.service.watch.report_mail import Letter, announce, queue_report
+from gatehouse.service.watch.own_mail import announce
+from gatehouse.service.watch.report_mail import Letter, queue_report
 from gatehouse.service.watch.schedule import Job
 from gatehouse.store.errors import StoreError
 from gatehouse.store.interface import Store
@@ -224,11 +225,11 @@ class TlsReporter:
             recipient=recipient,
         )
         tools, now = self._tools, self._tools.clock.wall()
-        mid = await asyncio.to_thread(queue_report, tools.store, letter, now)
+        mail = await asyncio.to_thread(queue_report, tools.store, letter, now)
         if tools.record is not None:
-            announce(letter, mid, now, tools.record)
+            announce(mail, now, tools.record)
         tools.wake()
-        return mid
+        return mail.mid
 
     def _judged(self, url: str) -> WebTarget:
         """The URL as a target. A stranger wrote it: it must name a host."""

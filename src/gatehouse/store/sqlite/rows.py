@@ -22,7 +22,7 @@ _NOTIFY_BITS = ((Notify.NEVER, 1), (Notify.SUCCESS, 2), (Notify.FAILURE, 4), (No
 _NOTIFY_SETS = tuple(
     frozenset(word for word, bit in _NOTIFY_BITS if bits & bit) for bits in range(16)
 )
-_KINDS = (MessageKind.ORDINARY, MessageKind.DSN)
+_KINDS = (MessageKind.ORDINARY, MessageKind.DSN, MessageKind.ALERT)
 _STATES = (RecipientState.WAITING, RecipientState.DELIVERED, RecipientState.BOUNCED)
 _RETS = (Ret.FULL, Ret.HDRS)
 # The column `requiretls` holds what RFC 8689 knows of a message, as bits.
@@ -38,7 +38,7 @@ def message_row(message: NewMessage, seq: int) -> Row:
         seq,
         len(envelope.recipients),
         message.held,
-        1 if message.kind is MessageKind.DSN else 0,
+        0 if message.kind is MessageKind.ORDINARY else message.kind.value,
         message.parent,
         message.icid,
         message.listener,

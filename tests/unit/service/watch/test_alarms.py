@@ -31,7 +31,7 @@ class Site:
     def desk(self) -> AlarmDesk:
         clock = Clock(wall=lambda: self.now, monotonic=lambda: self.now)
         return AlarmDesk(
-            self.store, self.facts.append, clock, lambda: "gw1.example.com", Pacing(5, 60)
+            self.store, self.facts.append, clock, lambda: "gw1.example.com", lambda: Pacing(5, 60)
         )
 
 

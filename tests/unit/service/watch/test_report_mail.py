@@ -43,13 +43,13 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 
 def test_the_mail_is_queued_for_a_day(store: SqliteStore) -> None:
-    mid = queue_report(store, letter(), 100.0)
+    mid = queue_report(store, letter(), 100.0).mid
     (entry,) = store.queue.list(QueueFilter(), 10)
     assert (entry.mid, entry.expires_at, entry.sender) == (mid, 100.0 + LIFETIME, "tls@us.example")
 
 
 def test_two_mails_never_have_one_message_id(store: SqliteStore) -> None:
-    mids = [queue_report(store, letter(), 100.0) for _ in range(2)]
+    mids = [queue_report(store, letter(), 100.0).mid for _ in range(2)]
     ids = {message.message_id for message in store.queue.load_many(mids)}
     assert len(ids) == 2
 

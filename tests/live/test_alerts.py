@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alarms arrive: from a destination without the TLS it must have to a mail in somebody's server.
+
+Two gateways: one whose alerts go by MX records, one whose alerts go by a smart host.
+"""
+
+import email
+import email.policy
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from gatehouse.journal import facts
+from tests.live.dns import DnsServer
+from tests.live.gateway import Gateway, address, until
+from tests.live.house import House
+from tests.live.servers import PORT, Behaviour, FakeServer, Message
+
+TEXT = """\
+format = 1
+[system]
+hostname = "gw.alert.example"
+[interfaces.Net]
+address = "{address}"
+[listeners.Inside]
+type = "private"
+interface = "Net"
+port = 2525
+sender_groups = [{{ name = "RELAYLIST", members = ["ALL"], policy = "RELAYED" }}]
+[delivery]
+dns_servers = ["{dns}"]
+smtp_port = {port}
+dns_timeout = 4
+idle_timeout = 0
+[trust]
+system = false
+[processes]
+receivers = 1
+[destination_controls.default]
+tls = "none"
+[destination_controls.".strict.example"]
+tls = "required"
+[alerts]
+initial_interval = 0
+{alerts}
+"""
+
+# What a server says may hold anything: escape sequences, a line of another field, 8 bit.
+HOSTILE = b"454 4.7.0 no \x1b[31m\xfc\r\n"
+
+
+def opened(folder: Path, alerts: str, hosts: str = "") -> House:
+    own, dns = address(), DnsServer(address())
+    text = TEXT.format(address=own, dns=dns.endpoint, port=PORT, alerts=alerts) + hosts
+    return House(Gateway(folder, text), dns, own, "", "", "")
+
+
+def closed(house: House) -> None:
+    for server in house.servers:
+        server.close()
+    house.dns.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    alerts = (
+        '[alerts.recipients."ops@ops.example"]\n'
+        '[alerts.recipients."calm@calm.example"]\nseverities = ["critical"]\n'
+        '[alerts.recipients."there@own.strict.example"]\n'
+    )
+    house = opened(tmp_path_factory.mktemp("alerts"), alerts)
+    house.zone("own.strict.example", (10, house.serve()))  # in DNS before anybody asks
+    try:
+        with house.gateway:
+            yield house
+            house.gateway.assert_sound()
+    finally:
+        closed(house)
+
+
+@pytest.fixture(scope="module")
+def ops(site: House) -> FakeServer:
+    server = site.serve()
+    site.zone("ops.example", (10, server))
+    return server
+
+
+def read(message: Message) -> EmailMessage:
+    return email.message_from_bytes(message.content, policy=email.policy.default)
+
+
+def about(server: FakeServer, what: str, count: int = 1) -> list[EmailMessage]:
+    """The alerts that came to a server and speak of something."""
+
+    def there() -> list[EmailMessage] | None:
+        mails = [one for one in map(read, list(server.messages)) if what in str(one["Subject"])]
+        return mails if len(mails) >= count else None
+
+    return until(there, f"{count} alerts about {what}")
+
+
+def test_required_tls_that_fails_ends_as_a_mail(site: House, ops: FakeServer) -> None:
+    calm = site.serve()
+    site.zone("calm.example", (10, calm))
+    site.zone("a.strict.example", (10, site.serve()))
+    site.send("bob@a.strict.example", port=2525)
+    (mail,) = about(ops, "a.strict.example")
+    assert mail["Subject"] == (
+        "Warning <System> gw.alert.example: TLS required for a.strict.example but not available:"
+        " STARTTLS not offered (1 messages waiting, oldest 0s)"
+    )
+    assert (mail["From"], mail["To"]) == (
+        "Gatehouse <alert@gw.alert.example>",
+        "ops@ops.example",
+    )
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert "mail for a.strict.example" in mail.get_content()
+    assert not calm.messages, "it is no critical one"
+
+
+def test_it_travels_with_the_null_sender_and_is_never_answered(
+    site: House, ops: FakeServer
+) -> None:
+    site.zone("null.strict.example", (10, site.serve()))
+    site.send("bob@null.strict.example", port=2525)
+    about(ops, "null.strict.example")
+    assert {message.sender for message in ops.messages} == {""}
+    assert all("NEVER" in " ".join(one.recipient_parameters) for one in ops.messages)
+
+
+def test_what_a_server_says_cannot_add_to_the_header(site: House, ops: FakeServer) -> None:
+    site.zone("evil.strict.example", (10, site.serve(Behaviour(tls=True, starttls=HOSTILE))))
+    site.send("bob@evil.strict.example", port=2525)
+    (mail,) = about(ops, "evil.strict.example")
+    assert "\x1b" not in mail.as_string()
+    assert {name.lower() for name in mail} == {
+        "from",
+        "to",
+        "subject",
+        "date",
+        "message-id",
+        "auto-submitted",
+        "mime-version",
+        "content-type",
+        "content-transfer-encoding",
+    }
+
+
+def test_an_alert_is_not_mailed_to_where_nothing_goes(site: House, ops: FakeServer) -> None:
+    site.send("bob@own.strict.example", port=2525)
+    about(ops, "own.strict.example")
+    site.gateway.events.wait(
+        facts.AlertWithheld,
+        recipient="there@own.strict.example",
+        reason="it would go to own.strict.example, which it is about",
+    )
+
+
+def test_a_test_alert_goes_the_same_way_and_says_what_became_of_it(
+    site: House, ops: FakeServer
+) -> None:
+    said = site.gateway.command("alert", "test", "new@ops.example").decode()
+    assert "delivered" in said
+    (mail,) = [one for one in about(ops, "Test alert") if one["To"] == "new@ops.example"]
+    assert mail["Message-ID"] in said
+
+
+def test_a_test_alert_that_waits_says_why(site: House) -> None:
+    site.zone("busy.example", (10, site.serve(Behaviour(rcpt=b"450 4.2.1 later please\r\n"))))
+    said = site.gateway.command("alert", "test", "ops@busy.example").decode()
+    assert "deferred" in said and "later please" in said
+
+
+def test_alerts_about_alert_mail_are_kept_and_mailed_to_nobody(
+    site: House, ops: FakeServer
+) -> None:
+    site.zone("lonely.strict.example", (10, site.serve()))
+    said = site.gateway.command("alert", "test", "ops@lonely.strict.example").decode()
+    assert "deferred" in said
+    site.gateway.events.wait(
+        facts.AlertWithheld, recipient="ops@ops.example", name="required-tls-failed"
+    )
+    raised = site.gateway.events.of(facts.AlarmRaised, name="required-tls-failed")
+    assert any("lonely.strict.example" in one.text for one in raised)
+    assert not any("lonely" in str(read(one)["Subject"]) for one in ops.messages)
+
+
+def test_the_smart_host_of_alerts_wins_over_every_route(tmp_path: Path) -> None:
+    hosts = (
+        '[smtp_routes]\n"." = ["nowhere.example"]\n'
+        f'[smart_hosts.relay]\nhost = "relay.example"\nport = {PORT}\ntls = "none"\n'
+    )
+    alerts = 'smart_host = "relay"\n[alerts.recipients."ops@ops.example"]\n'
+    house = opened(tmp_path, alerts, hosts)
+    relay, bad = house.serve(), house.serve()
+    house.dns.host("relay.example", relay.address)
+    house.dns.host("nowhere.example", bad.address)
+    try:
+        with house.gateway:
+            house.send("bob@a.strict.example", port=2525)
+            about(relay, "a.strict.example")
+            assert [one.recipients for one in relay.messages] == [["ops@ops.example"]]
+            house.gateway.assert_sound()
+    finally:
+        closed(house)
