@@ -118,7 +118,7 @@ async def _made(house: House, given: Selection) -> tuple[Saved, bytes]:
     operator = house.operator if given.candidate else None
     found = await asyncio.to_thread(saved_secrets.collect, house.store, wanted, operator)
     about = Saved(
-        program=house.version,
+        program=f"Gatehouse {house.version}",
         saved_at=datetime.fromtimestamp(int(house.clock.wall()), UTC),
         source=source,
         sections=tuple(findings.place_text(one.path) for one in parts),

@@ -136,7 +136,7 @@ def _with_password(action: Action, given: msgspec.Struct) -> msgspec.Struct:
     asked = commands.secret_of(action)
     assert asked is not None, "only an action with a secret asks for one"
     name, how = asked
-    said = click.prompt("Password", hide_input=True, confirmation_prompt=how.new, err=True)
+    said = click.prompt(name.capitalize(), hide_input=True, confirmation_prompt=how.new, err=True)
     return msgspec.structs.replace(given, **{name: said})
 
 

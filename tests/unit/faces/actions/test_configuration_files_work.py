@@ -148,7 +148,7 @@ def test_a_masked_file_holds_the_text_byte_for_byte_and_no_secret(full: House) -
     assert file.text == TEXT.encode()
     assert file.saved is not None
     assert file.saved.masked == ("smart-host/ses",)
-    assert (file.saved.source, file.saved.program) == ("revision 2", "1.2.3")
+    assert (file.saved.source, file.saved.program) == ("revision 2", "Gatehouse 1.2.3")
     assert SECRET not in content
     assert b"PRIVATE" not in content
 

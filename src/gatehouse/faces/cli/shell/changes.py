@@ -2,7 +2,6 @@
 """Commands about the configuration as a whole: look at it, commit it, drop it, go back."""
 
 from gatehouse.config import units
-from gatehouse.config.text import MAX_BYTES
 from gatehouse.faces.actions import configuration, configuration_commit, status
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import OperatorError
@@ -13,11 +12,8 @@ from gatehouse.faces.cli.shell.dialogue import (
     choose,
     confirm,
     do,
-    read_file,
     say,
     show,
-    something,
-    write_file,
 )
 from gatehouse.faces.cli.terminal import moment
 from gatehouse.journal.escape import clean
@@ -90,24 +86,6 @@ def show_changes() -> Talk[None]:
 def show_config() -> Talk[None]:
     """The configuration in force."""
     yield from show(configuration.SHOW, configuration.ShowInput())
-
-
-def save_config() -> Talk[None]:
-    """The configuration in force, into a file."""
-    path = yield from ask("File to write (it must not exist)", check=something)
-    shown = yield from do(configuration.SHOW, configuration.ShowInput(), configuration.Text)
-    yield from write_file(path, shown.text.encode())
-    yield from say(
-        clean(f"{shown.source} is in {path}. It holds no password and no key: save certificates"),
-        "with certconfig > export.",
-    )
-
-
-def load_config() -> Talk[None]:
-    """A file becomes the candidate."""
-    path = yield from ask("File to load", check=something)
-    content = yield from read_file(path, MAX_BYTES)
-    yield from show(configuration.LOAD, configuration.LoadInput(file=content))
 
 
 def roll_back() -> Talk[None]:

@@ -30,13 +30,6 @@ def test_changes_are_dropped_when_that_is_confirmed(desk: Desk) -> None:
     assert desk.play("clearchanges", "Y").system.hostname == "gw1.example.com"
 
 
-def test_the_configuration_goes_into_a_file_and_comes_back(desk: Desk, tmp_path: Path) -> None:
-    path = str(tmp_path / "saved.toml")
-    desk.play("saveconfig", path)
-    Path(path).write_text(Path(path).read_text().replace("gw1.", "gw7."))
-    assert desk.play("loadconfig", path).system.hostname == "gw7.example.com"
-
-
 def test_what_somebody_else_put_into_the_candidate_is_not_overwritten(desk: Desk) -> None:
     first = desk.play("smtproutes", "NEW", "a.example", "192.0.2.1:25", "")
     assert first.smtp_routes
