@@ -19,6 +19,7 @@ from gatehouse.faces.cli.shell import (
     log_settings,
     operation,
     outgoing,
+    ssl,
     suspending,
     system,
     tracing,
@@ -36,6 +37,7 @@ class Command:
 
 
 COMMANDS: Mapping[str, Command] = {
+    "alertconfig": Command("Set who gets alarms by mail.", alerts.alert_config),
     "bounceconfig": Command("Set how long delivery is tried.", outgoing.bounce_config),
     "certconfig": Command("Make, sign and import certificates.", certificate.certificate_config),
     "clear": Command("Drop what is not committed.", changes.clear),
@@ -68,6 +70,7 @@ COMMANDS: Mapping[str, Command] = {
     "showconfig": Command("Print the configuration in force.", changes.show_config),
     "showrecipients": Command("List messages that wait.", operation.show_recipients),
     "smtproutes": Command("Set where mail of a domain goes.", outgoing.smtp_routes),
+    "sslconfig": Command("Set TLS versions and ciphers.", ssl.ssl_config),
     "status": Command("Show how the gateway is.", operation.status_short),
     "status detail": Command("Show how the gateway is, with everything.", operation.status_detail),
     "suspend": Command("Neither take nor deliver mail.", suspending.suspend),
