@@ -11,13 +11,15 @@ from outside, so that the answer says what clients meet, and not what should be.
 """
 
 import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gatehouse.config import units
+from gatehouse.config.running import Running
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.configuration import CommitInput, Committed, ServedView
 from gatehouse.faces.actions.configuration_commit import Confirmed, RollbackInput
-from gatehouse.faces.actions.configuration_examine import examine, in_force, revision
+from gatehouse.faces.actions.configuration_examine import approve, in_force, revision
 from gatehouse.faces.actions.configuration_machine import offers_tls
 from gatehouse.faces.actions.configuration_merge import prepared, refuse_overtaken
 from gatehouse.faces.actions.errors import OperatorError
@@ -43,25 +45,25 @@ async def commit(house: House, given: CommitInput) -> Committed:
         _refuse_unconfirmed(house)
         before = in_force(house)
         wanted = await asyncio.to_thread(prepared, house, before)
-        refuse_overtaken(house)
+        await asyncio.to_thread(refuse_overtaken, house)
         waiting = pending.names(house.store, house.operator)
         if wanted is None and not waiting:
             raise no_candidate()
         text = before.text.encode() if wanted is None else wanted.text
-        warnings = await examine(house, text, "candidate", machine=True)
+        approved = await approve(house, text, "candidate", machine=True)
         new = NewRevision(
             text=text.decode("utf-8"),
             operator=house.operator,
             comment=comment,
             committed_at=house.clock.wall(),
-            secrets=pending.promotion(house.store, house.operator),
+            secrets=await asyncio.to_thread(pending.promotion, house.store, house.operator),
             candidate=house.operator,
         )
-        number, confirm_by = await _run(house, new, before, wait)
+        number, confirm_by = await _run(house, _Step(new, before, approved.running), wait)
         return Committed(
             revision=number,
             running=house.gateway is not None,
-            warnings=warnings,
+            warnings=approved.warnings,
             served=await look_at_listeners(house),
             merged=wanted is not None and wanted.merged,
             confirm_by=confirm_by,
@@ -83,7 +85,7 @@ async def rollback(house: House, given: RollbackInput) -> Committed:
                 hint="`gatehouse config history` lists the others.",
             )
         text = wanted.text.encode()
-        warnings = await examine(house, text, f"revision {wanted.number}", machine=True)
+        approved = await approve(house, text, f"revision {wanted.number}", machine=True)
         new = NewRevision(
             text=wanted.text,
             operator=house.operator,
@@ -91,11 +93,11 @@ async def rollback(house: House, given: RollbackInput) -> Committed:
             committed_at=house.clock.wall(),
             kind=RevisionKind.ROLLBACK,
         )
-        number, confirm_by = await _run(house, new, before, wait)
+        number, confirm_by = await _run(house, _Step(new, before, approved.running), wait)
         return Committed(
             revision=number,
             running=house.gateway is not None,
-            warnings=warnings,
+            warnings=approved.warnings,
             served=await look_at_listeners(house),
             confirm_by=confirm_by,
         )
@@ -126,10 +128,18 @@ def no_candidate() -> OperatorError:
     )
 
 
-async def _run(
-    house: House, new: NewRevision, before: Revision, wait: int | None
-) -> tuple[int, datetime | None]:
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """From what is in force to what was approved."""
+
+    new: NewRevision
+    before: Revision
+    running: Running  # compiled while it was checked: not once more
+
+
+async def _run(house: House, step: _Step, wait: int | None) -> tuple[int, datetime | None]:
     """Try a revision; its number, and until when it has to be confirmed."""
+    new, before = step.new, step.before
     by = None if wait is None else new.committed_at + wait
     store = house.store
     try:
@@ -143,7 +153,7 @@ async def _run(
     if house.gateway is None:
         return number, None
     try:
-        await house.gateway.apply(number, new.operator, new.comment)
+        await house.gateway.apply(number, new.operator, new.comment, step.running)
     except ApplyFailed as failed:
         raise await asyncio.to_thread(_restore, house, before, number, str(failed)) from failed
     by = await asyncio.to_thread(trials.ran, store, house.clock.wall(), wait)
@@ -208,12 +218,8 @@ async def look_at_listeners(house: House) -> tuple[ServedView, ...]:
         name: keyring.get(house.store, name)
         for name in frozenset().union(*(one.certificates for one in running.listeners))
     }
-    looks = [
-        served.look_at(one, held, hostname=running.hostname)
-        for one in running.listeners
-        if offers_tls(one)
-    ]
-    return tuple(_seen(one) for found in await asyncio.gather(*looks) for one in found)
+    offering = [one for one in running.listeners if offers_tls(one)]
+    return tuple(map(_seen, await served.look_at(offering, held, hostname=running.hostname)))
 
 
 def _seen(one: served.Served) -> ServedView:

@@ -224,7 +224,8 @@ class Conductor:
         `running`: what was compiled when its text was checked; None: it is read from the store.
         """
         async with self._turn:
-            running = running or await asyncio.to_thread(self._load, revision)
+            if running is None:
+                running = await asyncio.to_thread(self._load, revision)
             old = self._children.of(RECEIVER)
             before = dict(self._sockets)
             try:

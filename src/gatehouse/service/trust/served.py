@@ -9,7 +9,7 @@ where it is not, that is said and not taken for a fault.
 import asyncio
 import enum
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,7 +31,10 @@ from gatehouse.tls.certificates import (
 PATIENCE = 3.0  # seconds in which the receivers of the revision before may still answer
 _PAUSE = 0.05
 _SECONDS = 5.0  # for one handshake over loopback
-_MOST_LISTENERS = 50  # looked at at the same time
+MOST_LOOKS = 50  # certificates of one listener: an operator waits for it
+# Looks at the same time, over all listeners: they stand in the queue with the clients, and many
+# connections from one address are turned away as those of a client would be.
+AT_ONCE = 4
 _ANYWHERE = {4: "127.0.0.1", 6: "::1"}
 
 
@@ -60,33 +63,45 @@ class Served:
     text: str = ""  # why nothing was seen
 
 
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """What is compared of a certificate that should be shown."""
+
+    names: frozenset[str]
+    digest: bytes
+
+
 async def look_at(
-    listener: Listener, held: Mapping[str, CertifiedKey], *, hostname: str
+    listeners: Iterable[Listener], held: Mapping[str, CertifiedKey], *, hostname: str
 ) -> tuple[Served, ...]:
-    """One look for each certificate of the listener; `held` are all certificates by name."""
-    leaves = {name: _leaf(held[name]) for name in listener.certificates}
-    looks = [
-        _look(listener, name, leaves, hostname, default=index == 0)
-        for index, name in enumerate(listener.certificates[:_MOST_LISTENERS])
-    ]
+    """One look for each certificate of each listener; `held` are all certificates by name."""
+    places = asyncio.Semaphore(AT_ONCE)
+    looks = []
+    for listener in listeners:
+        leaves = {name: _leaf(held[name]) for name in listener.certificates}
+        looks += [
+            _look(listener, name, leaves, hostname, places)
+            for name in listener.certificates[:MOST_LOOKS]
+        ]
     return tuple(await asyncio.gather(*looks))
 
 
 async def _look(
     listener: Listener,
     name: str,
-    leaves: Mapping[str, x509.Certificate],
+    leaves: Mapping[str, _Leaf],
     hostname: str,
-    *,
-    default: bool,
+    places: asyncio.Semaphore,
 ) -> Served:
     """Look until it is as expected, or patience ends: the last processes may just be leaving."""
-    server_name = None if default else _name_in(leaves[name])
-    loop = asyncio.get_running_loop()
-    ends = loop.time() + PATIENCE
+    server_name = None if name == listener.certificates[0] else _name_in(leaves[name])
+    ends: float | None = None
     while True:
-        seen = await _once(listener, name, leaves, hostname, server_name)
-        if seen.outcome is not Outcome.OTHER or loop.time() >= ends:
+        async with places:
+            now = asyncio.get_running_loop().time()
+            ends = now + PATIENCE if ends is None else ends
+            seen = await _once(listener, name, leaves, hostname, server_name)
+        if seen.outcome is not Outcome.OTHER or now >= ends:
             return seen
         await asyncio.sleep(_PAUSE)
 
@@ -94,7 +109,7 @@ async def _look(
 async def _once(
     listener: Listener,
     name: str,
-    leaves: Mapping[str, x509.Certificate],
+    leaves: Mapping[str, _Leaf],
     hostname: str,
     server_name: str | None,
 ) -> Served:
@@ -126,11 +141,11 @@ async def _once(
         return served(Outcome.FAILED, str(reason))
     shown = x509.load_der_x509_certificate(report.peer_chain[0])
     # RSA and EC for the same names stand together; the library picks what the client can do.
-    names = names_of(leaves[name])
+    names = leaves[name].names
     wanted = {
-        facets.digest(leaf)
+        leaf.digest
         for other, leaf in leaves.items()
-        if other == name or (names and names_of(leaf) == names)
+        if other == name or (names and leaf.names == names)
     }
     fits = facets.digest(shown) in wanted
     return Served(
@@ -152,14 +167,14 @@ def _reachable(address: str) -> str:
     return _ANYWHERE[ip.version] if ip.is_unspecified else address
 
 
-def _name_in(leaf: x509.Certificate) -> str | None:
+def _name_in(leaf: _Leaf) -> str | None:
     """A host name for which SNI chooses this certificate."""
-    names = sorted(names_of(leaf))
+    names = sorted(leaf.names)
     return names[0].replace("*", "any") if names else None
 
 
-def _leaf(certified: CertifiedKey) -> x509.Certificate:
+def _leaf(certified: CertifiedKey) -> _Leaf:
     chain = read_certificates(certified.chain_pem[0])
     if isinstance(chain, CertificateFault):
         raise ValueError(chain.text)
-    return chain[0]
+    return _Leaf(names_of(chain[0]), facets.digest(chain[0]))
