@@ -67,7 +67,7 @@ fuzz: $(DEV_READY)
 	GATEHOUSE_FUZZ=deep $(BIN)/python -m pytest -q -n $(JOBS) --timeout 7200 tests/fuzz tests/unit/smtp tests/unit/mail tests/unit/policy < /dev/null
 
 docs: $(DEV_READY)
-	$(BIN)/python -c 'from gatehouse.config.reference import reference; print(reference(), end="")' > docs/configuration.md
+	$(BIN)/python -c 'from gatehouse.faces.cli.manual import page; print(page(), end="")' > docs/configuration.md
 
 lock:
 	for name in requirements requirements-acme requirements-build requirements-dev; do \

@@ -2,13 +2,14 @@
 """The reference manual of the configuration, made from the schema.
 
 Rule: nothing about a field is written twice. Type, bounds, default and help stand in `schema.py`;
-this turns them into the page `docs/configuration.md`, and a test compares the two.
+this turns them into the page `docs/configuration.md`, and a test compares the two. By what a field
+is set is not known here: that is told by the faces, one cell for each field.
 """
 
 import enum
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pydantic.fields import FieldInfo
@@ -32,10 +33,20 @@ has the default that stands here; where that is
 - **duration**: a number of seconds, or like `"30s"`, `"10m"`, `"12h"`, `"3d"`, `"2w"`.
 - **name**: 1 to 63 letters, digits, `_`, `.` and `-`, beginning with a letter or digit.
 - **word**: one of the words given, in any case.
+
+*set by* is the way to the field through the dialogues of `gatehouse shell` and, where there is one,
+the command that is made for it. `set`: no dialogue asks for it, and `set PATH VALUE` in the shell
+sets it. A page of the web console will be named in the same place; there is none yet. Every field
+of every section can be set with `gatehouse config set PATH VALUE` and taken away with
+`gatehouse config unset PATH`: the path is the section, a dot, and the field.
 """
 
 _NOTES = {
-    "listeners.NAME.sender_groups": "Written as `[[listeners.NAME.sender_groups]]`, one by one.",
+    "listeners.NAME.recipient_access": "In a path an entry goes by its recipient.",
+    "listeners.NAME.sender_groups": (
+        "Written as `[[listeners.NAME.sender_groups]]`, one by one; in a path a group goes by its"
+        " name."
+    ),
     "mail_flow_policies.NAME": (
         "What a policy does not set it takes from the built-in policy of its name (below), then"
         " from `[mail_flow_policies.default]`, then from the built-in values of `default`."
@@ -45,7 +56,10 @@ _NOTES = {
         " The exact domain wins over the longest suffix, and that over `default`; what is not set"
         " is inherited from `default`."
     ),
-    "sender_tls_overrides": "Written as `[[sender_tls_overrides]]`, one by one.",
+    "sender_tls_overrides": (
+        "Written as `[[sender_tls_overrides]]`, one by one. In a path the list is one value."
+    ),
+    "crl.sources": "Written as `[[crl.sources]]`, one by one. In a path the list is one value.",
     "bounce_profiles.NAME": (
         "What a profile does not set it takes from `[bounce_profiles.default]`. A message lives at"
         " most as long as the longest `max_time` of all profiles said when it was accepted."
@@ -75,25 +89,37 @@ class _Part:
     model: type[schema.Section]
 
 
-def reference() -> str:
+Cell = Callable[[str, str], str]  # by which way a field is set: section ("": the top), field
+
+
+def reference(set_by: Cell) -> str:
     """The whole page."""
     lines = [_INTRODUCTION]
-    lines += _top()
+    lines += _top(set_by)
     for part in _parts(schema.Document, ""):
-        lines += _section(part)
+        lines += _section(part, set_by)
     lines += _builtin()
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _top() -> Iterator[str]:
+def fields() -> Iterator[tuple[str, str, FieldInfo]]:
+    """Section, name and declaration of every field, in the order of the page."""
+    for name, field in schema.Document.model_fields.items():
+        if _model_of(field.annotation) is None:
+            yield "", name, field
+    for part in _parts(schema.Document, ""):
+        for name, field in part.model.model_fields.items():
+            yield part.place, name, field
+
+
+def _top(set_by: Cell) -> Iterator[str]:
     """What stands at the top of the file, outside all sections."""
     yield "## Top of the file\n"
-    yield "| field | type | default | meaning |"
-    yield "|---|---|---|---|"
+    yield _HEAD
     for name, field in schema.Document.model_fields.items():
         if _model_of(field.annotation) is None:
             label = f"[{name}]" if name == "smtp_routes" else name
-            yield _row(label, field)
+            yield _row(label, field, set_by("", name))
     yield ""
 
 
@@ -117,7 +143,7 @@ def _parts(model: type[schema.Section], place: str) -> Iterator[_Part]:
         yield from _parts(below, here)
 
 
-def _section(part: _Part) -> Iterator[str]:
+def _section(part: _Part, set_by: Cell) -> Iterator[str]:
     yield f"## [{part.place}]\n"
     preface = (part.model.__doc__ or "").strip()
     # "[listeners.NAME]: a place where mail comes in." without its own heading
@@ -125,19 +151,21 @@ def _section(part: _Part) -> Iterator[str]:
     yield f"{said[:1].upper()}{said[1:]}\n"
     if note := _NOTES.get(part.place):
         yield f"{note}\n"
-    yield "| field | type | default | meaning |"
-    yield "|---|---|---|---|"
+    yield _HEAD
     for name, field in part.model.model_fields.items():
-        yield _row(name, field, part.place)
+        yield _row(name, field, set_by(part.place, name), part.place)
     yield ""
 
 
-def _row(name: str, field: FieldInfo, place: str = "") -> str:
+_HEAD = "| field | type | default | meaning | set by |\n|---|---|---|---|---|"
+
+
+def _row(name: str, field: FieldInfo, set_by: str, place: str = "") -> str:
     kind = _kind(field.annotation, tuple(field.metadata))
     said = field.description or ""
     if not_yet := NOT_YET.get(name) or NOT_YET.get(f"{place}.{name}"):
         said = f"{said} **Not yet in effect**: {not_yet}."
-    cells = (f"`{name}`", kind, _default(field), said)
+    cells = (f"`{name}`", kind, _default(field), said, set_by)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

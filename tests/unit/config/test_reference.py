@@ -3,12 +3,12 @@
 
 import re
 
-from gatehouse.config.reference import reference
+from gatehouse.config.reference import fields, reference
 
 
 def row(name, section):
     """The cells of one field in one section of the page."""
-    part = reference().split(f"## [{section}]\n", 1)[1].split("\n## ", 1)[0]
+    part = reference(lambda place, field: f"by hand: {place} {field}").split(f"## [{section}]\n", 1)[1].split("\n## ", 1)[0]
     (line,) = [line for line in part.splitlines() if line.startswith(f"| `{name}` |")]
     return [cell.strip() for cell in line.strip("|").split(" | ")]
 
@@ -37,3 +37,10 @@ def test_what_must_be_set_and_what_is_inherited_are_told_apart():
 def test_a_field_that_nothing_acts_on_says_so():
     assert "**Not yet in effect**" in row("client_certificate", "ldap")[3]
     assert "**Not yet in effect**" not in row("tls", 'destination_controls."DOMAIN"')[3]
+
+
+def test_every_field_says_what_it_is_set_by():
+    assert row("port", "listeners.NAME")[4] == "by hand: listeners.NAME port"
+    page = reference(lambda place, field: f"<{place}|{field}>")
+    for place, name, _ in fields():
+        assert page.count(f"<{place}\\|{name}>") == 1, (place, name)

@@ -4,6 +4,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -15,6 +16,8 @@ from gatehouse.faces.actions.action import Action, Nothing
 from gatehouse.faces.actions.carry import carry
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell.session import Session
+from gatehouse.store.directory import DataDirectory
+from gatehouse.store.interface import Store
 from tests.unit.faces.cli.shell.interview import Interview
 from tests.unit.faces.cli.shell.playing import Script
 
@@ -40,18 +43,39 @@ tls = "preferred"
 """
 
 
+class Kept:
+    """A store that stays open: to open it for each of thousands of actions takes the longest."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def close(self) -> None:
+        """Not yet."""
+
+
 class Desk:
     """Where an operator sits: a data directory, and sessions on it."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, text: str = TEXT) -> None:
         self._data = data
         self.said: list[str] = []
-        _, store = app.open_house(data)
-        store.revisions.append(text=TEXT, operator="t", comment="test", committed_at=time.time())
-        store.close()
+        self._directory, self._store = app.open_house(data)
+        self._store.revisions.append(
+            text=text, operator="t", comment="test", committed_at=time.time()
+        )
+
+    def close(self) -> None:
+        self._store.close()
 
     def carry(self, action: Action, given: msgspec.Struct) -> msgspec.Struct:
-        return carry(action, given, self._data, "0", app.open_house)
+        return carry(action, given, self._data, "0", self._open)
+
+    def _open(self, data: Path) -> tuple[DataDirectory, Store]:
+        assert data == self._data
+        return self._directory, cast(Store, Kept(self._store))
 
     def play(self, *answers: str) -> schema.Document:
         """A recorded session; the candidate then."""
@@ -73,6 +97,12 @@ class Desk:
         assert "Nothing was changed." not in screen, screen
         return self.candidate()
 
+    def changes(self) -> dict[str, str]:
+        """Every place at which the candidate differs from what is in force, and what it says."""
+        found = self.carry(configuration.DIFF, configuration.DiffInput())
+        assert isinstance(found, configuration.Difference)
+        return {one.place: one.new for one in found.changes}
+
     def text(self) -> str:
         """The candidate's text, or what is in force."""
         try:
@@ -91,8 +121,10 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def _desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return Desk(tmp_path_factory.mktemp("shell") / "data")
+def _desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    made = Desk(tmp_path_factory.mktemp("shell") / "data")
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers by question: a way through the menus, and what is said to the questions on it.
 
-Every other question gets an empty line, so that its default holds. Dialogues may gain questions
-and change their order: what is shown is that this way and these answers lead there.
+A question is known by its beginning, the longest that fits. Every other question gets an empty
+line, so that its default holds. Dialogues may gain questions and change their order: what is shown
+is that this way and these answers lead there.
 """
 
 from collections.abc import Mapping
@@ -59,7 +60,7 @@ class Interview:
         if _MENU in self._above:
             return self._operation(words)
         question = self._above.split("\n")[0] if beginning.startswith("[") else beginning
-        known = [one for one in self._answers if one in question]
+        known = [one for one in self._answers if question.startswith(one)]
         return self._answers.pop(max(known, key=len)) if known else ""
 
     def _operation(self, words: tuple[str, ...]) -> str:

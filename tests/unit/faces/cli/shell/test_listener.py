@@ -28,7 +28,7 @@ def test_a_private_listener_relays_for_the_hosts_that_were_named(desk: Desk) -> 
 
 
 def test_the_third_choice_demands_tls_and_leads_to_certconfig(desk: Desk) -> None:
-    made = desk.interview(DEFAULT, {"allow encrypted TLS": "3"})
+    made = desk.interview(DEFAULT, {"Do you want to allow": "3"})
     policy = made.mail_flow_policies["default"]
     assert policy.tls is TlsDemand.REQUIRED
     assert policy.model_fields_set == {"tls"}  # what was not changed goes on being inherited
@@ -41,11 +41,11 @@ def test_preferred_tls_takes_senders_that_must_use_it(desk: Desk) -> None:
     made = desk.interview(
         DEFAULT,
         {
-            "allow encrypted TLS": "2",
+            "Do you want to allow": "2",
             "Senders that must": "bank.example, .x.example",
             "Verify the certificates": "Y",
             "SMTP authentication": "2",
-            "under TLS only?": "N",
+            "Offer it under TLS": "N",
         },
     )
     policy = made.mail_flow_policies["default"]
@@ -77,7 +77,7 @@ def test_sizes_and_numbers_of_a_policy(desk: Desk) -> None:
 
 
 def test_the_greeting_goes_without_a_name_and_back_to_that_of_the_interface(desk: Desk) -> None:
-    change = {"code, text and host name": "Y", "Text (none": "hello"}
+    change = {"Change code, text and host": "Y", "Text (none": "hello"}
     made = desk.interview(DEFAULT, change | {"Host name": "3"})
     policy = made.mail_flow_policies["default"]
     assert (policy.banner_host, policy.banner_text) == ("", "hello")

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recorded session for each field of the configuration, and the configuration it begins with.
+
+A row is what is answered on the way that the manual names: by question where it leads through
+dialogues, and the value alone where it is `set`.
+"""
+
+from collections.abc import Mapping
+
+CERTIFICATE = "mx"  # beside the Demo certificate
+
+TEXT = """\
+format = 1
+
+[system]
+hostname = "gw1.example.com"
+
+[interfaces.PublicNet]
+address = "127.0.0.1"
+hostname = "mx.example.com"
+
+[interfaces.Inside]
+address = "127.0.0.2"
+
+[listeners.InboundMail]
+type = "public"
+interface = "PublicNet"
+port = 2525
+recipient_access = [
+  { recipient = "example.com", access = "accept" },
+  { recipient = "old.example", access = "reject", code = 550, text = "it is gone" },
+]
+
+[[listeners.InboundMail.sender_groups]]
+name = "PARTNERS"
+members = [".bank.example"]
+policy = "ACCEPTED"
+
+[[listeners.InboundMail.sender_groups]]
+name = "ALL"
+members = ["ALL"]
+policy = "ACCEPTED"
+
+[mail_flow_policies.default]
+tls = "preferred"
+smtp_auth = "preferred"
+max_recipients_per_hour = 1000
+
+[mail_flow_policies.PARTNER]
+max_messages_per_connection = 20
+
+[smtp_auth_profiles.offices]
+relay = true
+
+[destination_controls.default]
+tls = "preferred"
+
+[destination_controls."bank.example"]
+tls = "required"
+max_connections = 20
+recipient_limit = 100
+recipient_minutes = 10
+limit_type = "host"
+
+[[sender_tls_overrides]]
+sender = "ceo@example.com"
+tls = "required"
+
+[tls_profiles.old]
+min_version = "1.2"
+
+[bounce_profiles.quick]
+max_retries = 5
+
+[smart_hosts.relay]
+host = "relay.example.net"
+username = "gateway"
+
+[smtp_configuration]
+server = "relay.example.net"
+from_email = "gateway@example.com"
+
+[[crl.sources]]
+url = "http://crl.example.net/ca.crl"
+
+[tls_reporting]
+from_address = "tls@example.com"
+
+[alerts.recipients."ops@example.com"]
+severities = ["critical"]
+
+[groups.EU]
+comment = "Frankfurt"
+"""
+
+PLACES: Mapping[str, str] = {
+    "interfaces.NAME": "interfaces.PublicNet",
+    "listeners.NAME": "listeners.InboundMail",
+    "listeners.NAME.recipient_access": "listeners.InboundMail.recipient_access.'example.com'",
+    "listeners.NAME.sender_groups": "listeners.InboundMail.sender_groups.PARTNERS",
+    "mail_flow_policies.NAME": "mail_flow_policies.default",
+    "smtp_auth_profiles.NAME": "smtp_auth_profiles.offices",
+    'destination_controls."DOMAIN"': "destination_controls.'bank.example'",
+    "tls_profiles.NAME": "tls_profiles.old",
+    "bounce_profiles.NAME": "bounce_profiles.quick",
+    "smart_hosts.NAME": "smart_hosts.relay",
+    'alerts.recipients."ADDRESS"': "alerts.recipients.'ops@example.com'",
+    "groups.NAME": "groups.EU",
+    "machines.NAME": "machines.gw1",
+}
+"""Where a section of the manual stands in that configuration, when its names differ."""
+
+LISTS = ("sender_tls_overrides", "crl.sources")
+"""Sections that are elements of a list: it is set as a whole."""
+
+_RECIPIENTS = "listeners.InboundMail.recipient_access"
+_OLD = f"{_RECIPIENTS}.'old.example'"
+_GROUPS = "listeners.InboundMail.sender_groups"
+
+ELSEWHERE: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("listeners.NAME", "type"): ("listeners.EdgeIn.type", "listeners.EdgeIn"),
+    ("listeners.NAME", "tls_mode"): ("listeners.EdgeIn.tls_mode", "listeners.EdgeIn"),
+    ("listeners.NAME.recipient_access", "recipient"): (
+        f"{_RECIPIENTS}.'new.example'.recipient",
+        f"{_RECIPIENTS}.'new.example'",
+    ),
+    ("listeners.NAME.recipient_access", "code"): (f"{_OLD}.code", f"{_OLD}.code"),
+    ("listeners.NAME.recipient_access", "text"): (f"{_OLD}.text", f"{_OLD}.text"),
+    ("listeners.NAME.sender_groups", "name"): (f"{_GROUPS}.FRIENDS.name", _GROUPS),
+    ("mail_flow_policies.NAME", "behavior"): (
+        "mail_flow_policies.PARTNER.behavior",
+        "mail_flow_policies.PARTNER.behavior",
+    ),
+}
+"""Fields of what the session makes anew, or that only another section has: where they stand then,
+and what else is made with them."""
+
+Answers = Mapping[str, str] | str
+
+_NEW_LISTENER = {"Name": "EdgeIn", "TCP port": "2526", "Domains to accept": "example.com"}
+_GREETING = {"Change code, text and host": "Y"}
+_REFUSAL = {"Change code and text of a refused": "Y"}
+_RATE = {"Change code and text above": "Y"}
+_PROFILE = {"Which profile?": "quick"}
+
+SESSIONS: Mapping[str, Mapping[str, Answers]] = {
+    "": {"smtp_routes": {"Domain": "x.example", "Hosts": "192.0.2.1:25"}},
+    "system": {"hostname": {"Host name": "gw2.example.com"}},
+    "interfaces.NAME": {
+        "address": {"Which interface?": "PublicNet", "IP address": "127.0.0.9"},
+        "hostname": {"Which interface?": "PublicNet", "Host name": "mail.example.com"},
+        "https_certificate": CERTIFICATE,
+    },
+    "listeners.NAME": {
+        "type": _NEW_LISTENER | {"Type": "Public"},
+        "interface": {"Interface": "2"},
+        "port": {"TCP port": "2600"},
+        "tls_mode": _NEW_LISTENER | {"Protocol": "2"},
+        "certificate": {"Which certificate?": "2"},
+        "certificates": CERTIFICATE,
+        "tls_profile": "old",
+        "max_concurrency": {"Connections at the same time": "7"},
+        "recipient_access": {"Recipients": "new.example"},
+        "sender_groups": {"Name": "FRIENDS", "Members": "192.0.2.7"},
+        "default_domain": {"Domain behind": "example.org"},
+        "proxy_protocol_from": "10.0.0.1",
+        "xclient_from": "10.0.0.1",
+        "smtp_auth_profile": "offices",
+        "delayed_reject": {"Refuse rejected clients": "Y"},
+        "idle_timeout": {"Seconds of silence": "60"},
+        "connection_timeout": {"Seconds that one connection": "600"},
+    },
+    "listeners.NAME.recipient_access": {
+        "recipient": {"Recipients": "new.example"},
+        "access": {"Mail for them is": "2"},
+        "code": {"Which entry?": "2", "Code": "551"},
+        "text": {"Which entry?": "2", "Text": "gone away"},
+        "comment": "moved",
+    },
+    "listeners.NAME.sender_groups": {
+        "name": {"New name": "FRIENDS"},
+        "members": {"Members to add": "192.0.2.7"},
+        "policy": {"Mail flow policy": "TRUSTED"},
+        "comment": {"Comment": "ask Ann"},
+    },
+    "mail_flow_policies.NAME": {
+        "behavior": {
+            "What shall be changed?": "2",
+            "Which policy?": "PARTNER",
+            "Behavior": "relay",
+        },
+        "tls": {"Do you want to allow": "3"},
+        "verify_client_certificate": {"Verify the certificates": "Y"},
+        "tls_mandatory_list": {"Senders that must": "bank.example"},
+        "smtp_auth": {"SMTP authentication": "3"},
+        "auth_needs_tls": {"Offer it under TLS": "N"},
+        "max_message_size": {"Largest message": "20M"},
+        "max_messages_per_connection": {"Messages in one": "7"},
+        "max_recipients_per_message": {"Recipients of one": "7"},
+        "max_connections_per_client": {"Connections at once": "7"},
+        "max_recipients_per_hour": {"Recipients in an hour from one address": "7"},
+        "max_sender_recipients_per_hour": {"Recipients in an hour from one envelope": "7"},
+        "rate_code": _RATE | {"Code": "451"},
+        "rate_text": _RATE | {"Text": "slowly"},
+        "dhap_limit": {"Refused recipients": "7"},
+        "dhap_drop_connection": {"Disconnect the client": "N"},
+        "check_sender_domain": {"Refuse senders whose": "Y"},
+        "banner_code": _GREETING | {"Code": "221"},
+        "banner_text": _GREETING | {"Text": "hello"},
+        "banner_host": _GREETING | {"Host name": "3"},
+        "reject_code": _REFUSAL | {"Code": "421"},
+        "reject_text": _REFUSAL | {"Text": "not now"},
+    },
+    "smtp_auth_profiles.NAME": {
+        "mechanisms": "PLAIN",
+        "senders": '{ scanner1 = ["example.com"] }',
+        "relay": "false",
+        "max_failures": "5",
+    },
+    "delivery": {
+        "certificate": {"Certificate": CERTIFICATE},
+        "alert_on_required_tls_failure": {"Alert when": "N"},
+        "interface": {"Interface": "3"},
+        "max_connections": {"Outgoing connections": "7"},
+        "dns_servers": "127.0.0.1:53",
+        "dns_trusted": "no",
+        "smtp_port": "2525",
+        "mta_sts_port": "8443",
+        "mta_sts_internal": "true",
+        "connect_timeout": "20s",
+        "starttls_timeout": "20s",
+        "dns_timeout": "20s",
+        "idle_timeout": "20s",
+        "transaction_timeout": "20m",
+        "suspended": "true",
+    },
+    'destination_controls."DOMAIN"': {
+        "tls": {"TLS": "5"},
+        "dane": {"DANE": "Opportunistic"},
+        "recipient_limit": {"Recipients in that time": "7"},
+        "recipient_minutes": {"In how many minutes?": "7"},
+        "limit_type": {"These limits count for": "2"},
+        "max_connections": {"Connections at the same time": "7"},
+        "bounce_profile": {"Bounce profile": "quick"},
+        "mta_sts": "on",
+        "verify_ptr": "false",
+        "weak_basis": "refuse",
+        "trust": "system",
+        "ca_certificates": "partner-root",
+        "pinned_fingerprints": "sha256:" + "0" * 64,
+        "client_certificate": CERTIFICATE,
+        "min_tls": "1.3",
+        "tls_profile": "old",
+        "retry_without_dh": "false",
+        "max_messages_per_connection": "7",
+        "max_recipients_per_message": "7",
+        "ip_preference": "prefer-v4",
+        "alert_on_required_tls_failure": "false",
+    },
+    "sender_tls_overrides": {
+        "sender": '[{ sender = "cfo@example.com", tls = "required" }]',
+        "destination": '[{ sender = "a@example.com", destination = "b.example", tls = "none" }]',
+        "tls": '[{ sender = "ceo@example.com", tls = "required-verify" }]',
+        "may_lower": '[{ sender = "ceo@example.com", tls = "none", may_lower = true }]',
+    },
+    "tls_profiles.NAME": {
+        "min_version": "1.3",
+        "max_version": "1.2",
+        "ciphers": "ECDHE+AESGCM",
+        "groups": "X25519",
+        "security_level": "1",
+    },
+    "ssl": {"inbound_profile": "old"},
+    "bounce_profiles.NAME": {
+        "max_retries": _PROFILE | {"Tries after": "7"},
+        "max_time": _PROFILE | {"Longest time in the queue": "2d"},
+        "initial_wait": _PROFILE | {"Wait after": "2m"},
+        "max_wait": _PROFILE | {"Longest wait": "2h"},
+        "max_time_tls": _PROFILE | {"Longest time in the queue while": "2h"},
+        "delay_warnings": _PROFILE | {"Tell the sender when": "Y"},
+        "send_bounces": "false",
+        "delay_warning_interval": "2h",
+        "max_delay_warnings": "7",
+        "max_bounce_copy": "20K",
+    },
+    "smart_hosts.NAME": {
+        "host": "smtp.example.net",
+        "port": "2587",
+        "tls_mode": "implicit",
+        "tls": "required-verify",
+        "username": "somebody",
+        "password_over": "unverified-tls",
+    },
+    "smtp_configuration": {
+        "server": "smtp.example.net",
+        "port": "2587",
+        "encryption": "smtps",
+        "from_email": "gw@example.com",
+        "username": "somebody",
+    },
+    "reputation": {
+        "scores": '{ "192.0.2.0/24" = -4.5 }',
+        "countries": '{ "192.0.2.0/24" = "KR" }',
+        "owners": '{ "192.0.2.0/24" = 7 }',
+    },
+    "trust": {"system": "false", "system_file": "/etc/ssl/cert.pem"},
+    "ldap": {"client_certificate": CERTIFICATE},
+    "url_filtering": {"client_certificate": CERTIFICATE},
+    "crl": {
+        "check_clients": "true",
+        "check_servers": "true",
+        "on_unavailable": "closed",
+        "sources": '[{ url = "http://crl.example.net/other.crl" }]',
+    },
+    "crl.sources": {
+        "url": '[{ url = "http://crl.example.net/other.crl" }]',
+        "interval": '[{ url = "http://crl.example.net/ca.crl", interval = "1h" }]',
+        "internal": '[{ url = "http://crl.example.net/ca.crl", internal = true }]',
+    },
+    "acme": {"http_address": "127.0.0.1", "http_port": "8080", "hook_timeout": "20s"},
+    "tls_reporting": {
+        "enabled": "true",
+        "from_address": "reports@example.com",
+        "organization": "Example",
+        "contact": "ops@example.com",
+        "spread": "1h",
+        "internal": "true",
+        "receive_at": "tlsrpt@example.com",
+    },
+    "alerts": {
+        "from_address": "alert@example.com",
+        "initial_interval": "10m",
+        "maximum_interval": "2h",
+        "smart_host": "relay",
+        "recipients": '{ "ann@example.com" = { severities = ["critical"] } }',
+    },
+    'alerts.recipients."ADDRESS"': {"severities": "warning", "classes": "system"},
+    "ssh": {
+        "enabled": "true",
+        "interface": "Inside",
+        "address": "127.0.0.2",
+        "port": "2022",
+        "password_login": "false",
+        "idle_timeout": "10m",
+        "max_sessions": "5",
+        "banner": "Keep out",
+    },
+    "logs": {"rollover_size": "20M", "keep": "7"},
+    "queue": {"disk_reserve": "512M", "max_received_hops": "50"},
+    "processes": {"receivers": "2"},
+    "cluster": {"name": "Mail"},
+    "groups.NAME": {
+        "comment": "Paris",
+        "without": "listeners.Legacy",
+        "settings": "{ delivery = { max_connections = 7 } }",
+    },
+    "machines.NAME": {
+        "group": "EU",
+        "member": "false",
+        "comment": "spare",
+        "without": "listeners.Legacy",
+        "settings": "{ delivery = { max_connections = 7 } }",
+    },
+}
