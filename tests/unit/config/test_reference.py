@@ -18,7 +18,7 @@ def test_a_number_has_its_bounds_and_its_default():
 
 
 def test_a_duration_and_a_size_are_written_as_people_write_them():
-    _, kind, default, _ = row("idle_timeout", "listeners.NAME")
+    _, kind, default, *_ = row("idle_timeout", "listeners.NAME")
     assert re.fullmatch(r"duration, \d+[smhd] to \d+[smhd]", kind)
     assert default == "`5m`"
     assert row("disk_reserve", "queue")[2] == "`256M`"
