@@ -327,6 +327,8 @@ class _Gateway:
                 f"{one.name}: {one.type.value} listener on {one.interface.address} port {one.port}",
                 flush=True,
             )
+        if running.ssh is not None:
+            print(f"ssh: the shell on {running.ssh.address} port {running.ssh.port}", flush=True)
 
 
 def _notify(state: str) -> None:

@@ -6,6 +6,8 @@ in memory for good: that is why these imports stand in functions.
 """
 
 import socket
+from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 from gatehouse.service.base.handover import take
@@ -15,6 +17,43 @@ from gatehouse.service.base.worker import Role, Worker, run_worker
 
 RECEIVER = "receiver"
 DELIVERER = "deliverer"
+SSH = "ssh"
+
+
+def _shell(worker: Worker) -> Callable[..., int]:
+    """What people meet who come in by SSH: the shell, with the actions of their accounts."""
+    from gatehouse.faces.actions.house import House
+    from gatehouse.faces.actions.visitor import Visitor
+    from gatehouse.faces.cli.shell.remote import Caller, serve
+    from gatehouse.policy.people import Way
+    from gatehouse.service.base import control
+    from gatehouse.service.ssh.session import Visit
+
+    house = House(
+        directory=worker.directory,
+        opened=worker.store,
+        version=metadata.version("mailgatehouse"),
+        operator="",
+    )
+
+    def program(visit: Visit) -> int:
+        person = visit.person
+        login = control.Visit(
+            way=Way.SSH.value, address=visit.address, credentials_at=person.credentials_at
+        )
+        visitor = Visitor(house, person.name, login)
+        caller = Caller(
+            line=visit.line,
+            name=person.name,
+            role=person.role.value,
+            address=visit.address,
+            terminal=visit.terminal,
+            command=visit.command,
+            files=worker.directory.configuration,
+        )
+        return serve(caller, visitor.carry)
+
+    return program
 
 
 def run_role(arguments: list[str]) -> int:
@@ -36,6 +75,10 @@ def run_role(arguments: list[str]) -> int:
             from gatehouse.service.deliver.deliverer import Deliverer
 
             return Deliverer(worker, running)
+        if role == SSH:
+            from gatehouse.service.ssh.server import SshServer
+
+            return SshServer(worker, running, sockets, _shell(worker))
         raise ValueError(f"no such role: {role}")
 
     return run_worker(Path(data), role, int(fd), make)

@@ -8,7 +8,7 @@ fault of the checks).
 
 from typing import assert_never
 
-from gatehouse.config import alert_build, builtin, origin, running, schema, tls_build
+from gatehouse.config import alert_build, builtin, origin, running, schema, ssh_build, tls_build
 from gatehouse.mail import address
 from gatehouse.policy import (
     access,
@@ -56,6 +56,7 @@ def build(document: schema.Document) -> running.Running:
             disk_reserve=document.queue.disk_reserve,
             max_received_hops=document.queue.max_received_hops,
         ),
+        ssh=ssh_build.settings(document),
         processes=running.ProcessSettings(receivers=document.processes.receivers),
         trust=running.TrustSettings(
             system=document.trust.system, system_file=document.trust.system_file

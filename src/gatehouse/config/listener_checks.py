@@ -106,7 +106,7 @@ def _ports(document: schema.Document) -> Iterator[Finding]:
         if interface is None:
             continue
         for address, port, other in taken:
-            if port == listener.port and _overlap(address, interface.address):
+            if port == listener.port and overlap(address, interface.address):
                 yield error(
                     ("listeners", name, "port"),
                     f"listener {other} already listens on port {port} of this address",
@@ -117,7 +117,8 @@ def _ports(document: schema.Document) -> Iterator[Finding]:
         taken.append((interface.address, listener.port, name))
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """Whether who listens on one of two addresses is in the way of the other."""
     first, second = ipaddress.ip_address(one), ipaddress.ip_address(other)
     if first.version != second.version:
         return False

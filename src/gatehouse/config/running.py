@@ -212,6 +212,18 @@ class TrustSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SshSettings:
+    """The shell over SSH: where it is reached, and how people may log in."""
+
+    address: str
+    port: int
+    password_login: bool  # else keys only
+    idle_timeout: int
+    max_sessions: int
+    banner: str  # shown before a login; "" for none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """One complete configuration."""
 
@@ -234,6 +246,7 @@ class Running:
     queue: QueueSettings
     processes: ProcessSettings
     trust: TrustSettings
+    ssh: SshSettings | None = None  # None: off
     ldap_certificate: str | None = None
     url_filtering_certificate: str | None = None
 

@@ -37,6 +37,7 @@ MAX_TEXT = 400  # RFC 5321 §4.5.3.1.5: a reply line has 512 octets, codes and l
 MAX_BLOCKS = 20_000  # our own: blocks of one table of [reputation]
 MAX_CIPHERS = 4096  # our own: OpenSSL's own list of all suites has some 3,000 characters
 MAX_COMMENT = 500  # our own: a few lines for people
+MAX_BANNER = 2000  # our own: what fits on a screen
 MAX_MACHINES = 200  # our own: the modelled appliance reports trouble above 20
 MAX_WITHOUT = 1000  # our own: paths that one level takes away
 DEFAULT_CERTIFICATE = "Demo"
@@ -110,6 +111,13 @@ def _reply_text(value: str) -> str:
     # A control character in a reply would let the text end our line and begin one of its own.
     if not (value.isascii() and value.isprintable()):
         raise ValueError("printable ASCII text in one line")
+    return value
+
+
+def _lines_of_text(value: str) -> str:
+    # A control character would let a banner move the cursor on the screens of those who log in.
+    if not all(line.isprintable() for line in value.split("\n")):
+        raise ValueError("printable text; lines end with a line feed")
     return value
 
 
@@ -187,6 +195,7 @@ Mailbox = Annotated[str, Field(max_length=320), AfterValidator(_mailbox)]
 DnsServer = Annotated[str, Field(max_length=80), AfterValidator(_endpoint)]
 CrlUrl = Annotated[str, Field(max_length=fetch_targets.MAX_URL), AfterValidator(_crl_url)]
 ReplyText = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_reply_text)]
+BannerText = Annotated[str, Field(max_length=MAX_BANNER), AfterValidator(_lines_of_text)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 RefusalCode = Annotated[int, Field(ge=400, le=599)]
@@ -872,6 +881,36 @@ class Alerts(Section):
     )
 
 
+class Ssh(Section):
+    """[ssh]: the shell over SSH, for the accounts of `gatehouse user`."""
+
+    enabled: bool = Field(default=False, description="Let operators log in over SSH.")
+    interface: Name | None = Field(
+        default=None, description="Interface whose address is listened on. Not set: `address`."
+    )
+    address: Ip = Field(
+        default="127.0.0.1", description="Address that is listened on; `interface` wins over it."
+    )
+    # 22 is the machine's own sshd's and takes root; 2222 is what most others use instead.
+    port: Port = Field(default=2222, description="Port that is listened on.")
+    password_login: bool = Field(
+        default=True,
+        description="Passwords open it, not only keys (`gatehouse user ssh-key`).",
+    )
+    idle_timeout: Duration = Field(
+        default=1800,
+        ge=60,
+        le=86_400,
+        description="A session in which nothing is typed for so long ends.",
+    )
+    max_sessions: Annotated[int, Field(ge=1, le=50)] = Field(
+        default=10, description="Sessions that are open at the same time."
+    )
+    banner: BannerText | None = Field(
+        default=None, description="Text that is shown before a login; whoever connects reads it."
+    )
+
+
 class Logs(Section):
     """[logs]: the mail log and the JSON lines."""
 
@@ -945,6 +984,7 @@ class Settings(Section):
     acme: Acme = Field(default_factory=Acme)
     tls_reporting: TlsReporting = Field(default_factory=TlsReporting)
     alerts: Alerts = Field(default_factory=Alerts)
+    ssh: Ssh = Field(default_factory=Ssh)
     logs: Logs = Field(default_factory=Logs)
     queue: Queue = Field(default_factory=Queue)
     processes: Processes = Field(default_factory=Processes)

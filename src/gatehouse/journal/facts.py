@@ -675,13 +675,28 @@ class OperatorLogin(HappenedAt, frozen=True, kw_only=True):
     """Somebody wanted to log in to operate the gateway.
 
     `way` is "ssh", "api" or "web"; `outcome` is "succeeded", "failed" or "delayed" (not looked at,
-    after failures before). `name` is what was typed, bounded; it need not be anybody's.
+    after failures before). `name` is what was typed, bounded; it need not be anybody's. `proof` is
+    "password" or "key"; accounts with a second factor were asked for its code besides.
     """
 
     name: str
     way: str
     address: str
     outcome: str
+    proof: str = "password"
+
+
+class OperatorLogout(HappenedAt, frozen=True, kw_only=True):
+    """Somebody who had logged in has gone, after so many seconds; `reason` says how it ended.
+
+    "left", "lost" (the connection broke), "idle", or "stopped" (the gateway stopped).
+    """
+
+    name: str
+    way: str
+    address: str
+    seconds: float
+    reason: str
 
 
 class OperatorAction(HappenedAt, frozen=True, kw_only=True):
@@ -845,6 +860,7 @@ Fact = (
     | ProcessDied
     | SmtpUserChanged
     | OperatorLogin
+    | OperatorLogout
     | OperatorAction
     | ConfigurationCommitted
     | StatusSnapshot

@@ -399,6 +399,7 @@ JSON_ONLY: frozenset[type] = frozenset(
         facts.AuthSenderRefused,
         facts.SmtpUserChanged,
         facts.OperatorLogin,
+        facts.OperatorLogout,
         facts.OperatorAction,
         facts.SmartHostLogin,
         facts.DeliveryHostSkipped,

@@ -32,6 +32,7 @@ class DataDirectory:
         self.spool = self.path / "spool"
         self.logs = self.path / "logs"
         self.master_key = self.path / "master.key"
+        self.configuration = self.path / "configuration"  # files of people who work from afar
         self.control_socket = self.path / "control.sock"
         self._lock_file = self.path / "lock"
 

@@ -22,7 +22,7 @@ from gatehouse.faces.actions.operator import of_this_machine
 from gatehouse.faces.actions.perform import Answer, do, not_running, operator_as
 from gatehouse.policy.people import Way
 from gatehouse.service.base import machine
-from gatehouse.service.base.control import Request, call
+from gatehouse.service.base.control import Request, Visit, call
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.errors import StoreError
 from gatehouse.store.interface import Store
@@ -53,7 +53,8 @@ def carry(
         if action.needs is Needs.NOTHING and not acting_as:
             return asyncio.run(do(action, house, given))
         if action.needs is not Needs.NOTHING and house.directory.running() is not None:
-            return _ask(house, action, given, acting_as)
+            request = request_for(action, given, himself.name, acting_as)
+            return ask(house.directory, action, request)
         if action.needs is Needs.RUNNING:
             raise not_running()
         if there or (action.changes and not acting_as):
@@ -79,15 +80,27 @@ def operator_name() -> str:
         return f"uid {uid}"
 
 
-def _ask(house: House, action: Action, given: msgspec.Struct, acting_as: str) -> msgspec.Struct:
-    request = Request(
+def request_for(
+    action: Action,
+    given: msgspec.Struct,
+    operator: str,
+    acting_as: str = "",
+    visit: Visit | None = None,
+) -> Request:
+    """An action as it is asked for over the control socket."""
+    return Request(
         action=action.name,
         arguments=msgspec.Raw(msgspec.json.encode(given)),
-        operator=house.operator,
+        operator=operator,
         acting_as=acting_as,
+        visit=visit,
     )
+
+
+def ask(directory: DataDirectory, action: Action, request: Request) -> msgspec.Struct:
+    """Have it done by the gateway that runs there."""
     try:
-        line = call(house.directory.control_socket, request)
+        line = call(directory.control_socket, request)
         answer = msgspec.json.decode(line, type=Answer)
         if answer.fault is None:
             return msgspec.json.decode(answer.output, type=action.output)

@@ -45,16 +45,16 @@ def _addresses(house: House, running: Running) -> Iterator[Finding]:
     now = None if house.gateway is None else house.gateway.running
     if house.gateway is not None and now is None:
         return  # it is starting: nobody can tell which addresses are its own
-    ours = frozenset(map(sockets.endpoint, () if now is None else now.listeners))
+    ours = frozenset() if now is None else sockets.endpoints(now)
     say = warning if house.gateway is None else error
-    for one in running.listeners:
-        if sockets.endpoint(one) in ours:
-            continue
-        reason = sockets.why_not(sockets.endpoint(one))
+    wanted = [(("listeners", one.name, "port"), sockets.endpoint(one)) for one in running.listeners]
+    ssh = sockets.ssh_endpoint(running)
+    for path, where in [*wanted, *([] if ssh is None else [(("ssh", "port"), ssh)])]:
+        reason = "" if where in ours else sockets.why_not(where)
         if reason:
             yield say(
-                ("listeners", one.name, "port"),
-                f"cannot listen on {one.interface.address} port {one.port}: {reason}",
+                path,
+                f"cannot listen on {where[0]} port {where[1]}: {reason}",
                 hint="another address or port, or stop what listens there",
             )
 

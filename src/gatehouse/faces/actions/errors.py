@@ -9,6 +9,7 @@ import msgspec
 
 # The action needs its secret input; a face that can ask a person does so and tries once more.
 PASSWORD_NEEDED = "password-needed"
+LOGIN_OVER = "login-over"  # the face ends the session of whoever hears it
 
 
 class FindingView(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,13 +18,13 @@ import msgspec
 from gatehouse.faces.actions import audit_trail
 from gatehouse.faces.actions.action import Action, Needs, arguments
 from gatehouse.faces.actions.audit_trail import Deed
-from gatehouse.faces.actions.errors import PASSWORD_NEEDED, Fault, OperatorError
+from gatehouse.faces.actions.errors import LOGIN_OVER, PASSWORD_NEEDED, Fault, OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.operator import LONGEST_NAME, Operator, of_this_machine
 from gatehouse.faces.actions.registry import BY_NAME
 from gatehouse.journal import facts
 from gatehouse.policy.people import Role, Way, may
-from gatehouse.service.base.control import Request
+from gatehouse.service.base.control import Request, Visit
 from gatehouse.smtp import saslprep
 from gatehouse.store.errors import StoreError
 
@@ -113,6 +113,26 @@ def operator_as(house: House, name: str, himself: Operator) -> Operator:
     )
 
 
+def logged_in(house: House, name: str, visit: Visit) -> Operator:
+    """The account that logged in at a face, with the role that it has now."""
+    account = house.store.people.get(name)
+    gone = account is None or not account.enabled
+    if account is None or gone or account.credentials_at > visit.credentials_at:
+        raise OperatorError(
+            LOGIN_OVER,
+            "Your login does not count any more: the account was changed.",
+            name[:LONGEST_NAME],
+            "Log in again.",
+        )
+    return Operator(
+        name=account.name,
+        role=Role(account.role),
+        way=Way(visit.way),
+        address=visit.address,
+        account=account.name,
+    )
+
+
 async def _do(action: Action, house: House, given: msgspec.Struct) -> msgspec.Struct:
     if action.needs is Needs.RUNNING and house.gateway is None:
         raise not_running()
@@ -169,7 +189,9 @@ async def answer(house: House, request: Request, report: Report) -> bytes:
             )
         given = _read(action, request.arguments)
         who = of_this_machine(request.operator, Way.SOCKET)
-        if request.acting_as:
+        if request.visit is not None:
+            who = await asyncio.to_thread(logged_in, house, request.acting_as, request.visit)
+        elif request.acting_as:
             who = await asyncio.to_thread(operator_as, house, request.acting_as, who)
         done = await do(action, house.acting_for(who), given)
         return msgspec.json.encode(_Output(done))

@@ -19,7 +19,7 @@ from gatehouse.journal.escape import clean
 _ELLIPSIS = "…"
 _NARROWEST = 6  # a column of less says nothing
 _GAP = "  "
-_FEWEST_COLUMNS = 40  # what a terminal claims below this is not believed
+FEWEST_COLUMNS = 40  # what a terminal claims below this is not believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def screen() -> Screen:
     """Standard output as it is."""
     if not sys.stdout.isatty():
         return Screen()
-    return Screen(max(_FEWEST_COLUMNS, shutil.get_terminal_size().columns), colour=True)
+    return Screen(max(FEWEST_COLUMNS, shutil.get_terminal_size().columns), colour=True)
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], to: Screen) -> str:

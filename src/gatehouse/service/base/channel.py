@@ -93,6 +93,10 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
     within: float
 
 
+class Retire(msgspec.Struct, frozen=True, tag=True):
+    """Supervisor to child: another has taken over; take nobody new, end with your last client."""
+
+
 class Stats(msgspec.Struct, frozen=True, tag=True):
     """Child to supervisor: counters that grew since the last one, and gauges as they are."""
 
@@ -126,6 +130,7 @@ Message = (
     | Doors
     | Told
     | Stop
+    | Retire
     | Stats
     | Alarmed
 )  # every message there is; the tag is the class name

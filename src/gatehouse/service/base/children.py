@@ -63,6 +63,11 @@ class Child:
         self.stopping = True
         self.send(line.Stop(within))
 
+    def retire(self) -> None:
+        """Let it end with its last client, however long that takes; it is not started again."""
+        self.stopping = True
+        self.send(line.Retire())
+
     def kill(self) -> None:
         """End it now."""
         try:

@@ -37,6 +37,19 @@ _LONGEST_PATH = 100
 _ROOT = 0
 
 
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """How somebody logged in at a face of ours, in whose name that face asks.
+
+    Whoever can open the socket could say so of anybody: it is for our own processes. What the
+    account may do is looked up for each request all the same, and a login from before
+    `credentials_at` of the account changed does not count any more.
+    """
+
+    way: str
+    address: str
+    credentials_at: float
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What a command asks for; the arguments are read by the action that they are for."""
 
@@ -44,6 +57,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     arguments: msgspec.Raw
     operator: str
     acting_as: str = ""  # the account as which he wants to act, "" as himself
+    visit: Visit | None = None  # that account logged in, and it is himself
 
 
 Handler = Callable[[Request], Awaitable[bytes]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is this operator? Passwords, one-time passwords and API tokens, checked for all faces.
+"""Who is this operator? Passwords, one-time passwords, keys and tokens, checked for all faces.
 
 A refusal does not say why: a wrong password, a wrong code, a name that nobody has and an account
 that is disabled are one answer, at the same price. Failures are counted before anything else is
@@ -9,6 +9,8 @@ password, and used up in the store, so a replayed one fails in every process (RF
 """
 
 import asyncio
+import hashlib
+import hmac
 import os
 import threading
 from collections.abc import Callable
@@ -45,6 +47,22 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyLogin:
+    """Somebody has proven that he holds the private half of this key. `code` None: none yet."""
+
+    name: str
+    fingerprint: str
+    code: str | None = field(default=None, repr=False)
+    way: Way
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsCode:
+    """The key is one of the account's, and the account asks for a one-time password besides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """It is this operator. A session that began before `credentials_at` is over."""
 
@@ -78,12 +96,29 @@ class People:
     async def authenticate(self, login: Login) -> Person | Refused:
         """Is it he? The answer goes into the journal."""
         if self._waiting >= MAX_WAITING:
-            return self._said(login, Refused(1.0))
+            return self._said(login, "password", Refused(1.0))
         self._waiting += 1
         try:
-            return self._said(login, await self._authenticate(login))
+            return self._said(login, "password", await self._authenticate(login))
         finally:
             self._waiting -= 1
+
+    async def has_key(self, name: str, fingerprint: str) -> bool:
+        """Whether a key would open an account; it need not have been proven."""
+        return await asyncio.to_thread(self._has_key, _prepared(name), fingerprint)
+
+    async def enter_by_key(self, login: KeyLogin) -> Person | Refused | NeedsCode:
+        """Is it he, by a key that the caller has seen proven? The answer goes into the journal."""
+        verdict = await asyncio.to_thread(self._enter_by_key, login)
+        return verdict if isinstance(verdict, NeedsCode) else self._said(login, "key", verdict)
+
+    async def asks_for_code(self, name: str, chance: bytes) -> bool:
+        """Whether to ask for a one-time password, before anything is known to be right.
+
+        For names that nobody has it is `chance` that decides, and always alike, so that the
+        question does not tell who is somebody.
+        """
+        return await asyncio.to_thread(self._asks_for_code, _prepared(name), chance)
 
     async def token(self, text: str) -> Person | Refused:
         """Whose API token is it?"""
@@ -97,7 +132,7 @@ class People:
         self._waits.close()
 
     async def _authenticate(self, login: Login) -> Person | Refused:
-        name = saslprep.prepare_name(login.name) or _NOBODY
+        name = _prepared(login.name)
         password = saslprep.prepare_password(login.password) or ""
         network = auth_throttle.network(login.address)
         found = await asyncio.to_thread(self._find, name, network)
@@ -111,7 +146,9 @@ class People:
         )
         return await asyncio.to_thread(self._judge, name, network, encoded, right, login.code)
 
-    def _said(self, login: Login, verdict: Person | Refused) -> Person | Refused:
+    def _said(
+        self, login: Login | KeyLogin, proof: str, verdict: Person | Refused
+    ) -> Person | Refused:
         match verdict:
             case Person():
                 outcome = "succeeded"
@@ -124,6 +161,7 @@ class People:
                 way=login.way.value,
                 address=login.address,
                 outcome=outcome,
+                proof=proof,
             )
         )
         return verdict
@@ -151,6 +189,37 @@ class People:
             return Refused()
         self._people.note_login(name, self._wall())
         return _person(account)
+
+    def _has_key(self, name: str, fingerprint: str) -> bool:
+        if self._active(name) is None:
+            return False
+        return any(one.fingerprint == fingerprint for one in self._people.ssh_keys(name))
+
+    def _enter_by_key(self, login: KeyLogin) -> Person | Refused | NeedsCode:
+        # A key cannot be guessed, so nobody else's failures make its owner wait; a code can.
+        name = _prepared(login.name)
+        account = self._active(name) if self._has_key(name, login.fingerprint) else None
+        if account is None:
+            return Refused()
+        if account.totp_secret is not None:
+            if login.code is None:
+                return NeedsCode()
+            network = auth_throttle.network(login.address)
+            seconds = self._waits.seconds(failures_of(name), network)
+            if seconds > 0:
+                return Refused(seconds)
+            right = self._use_code(name, account.totp_secret, login.code)
+            self._waits.note(failures_of(name), network, right=right)
+            if not right:
+                return Refused()
+        self._people.note_ssh_key_used(name, login.fingerprint, self._wall())
+        self._people.note_login(name, self._wall())
+        return _person(account)
+
+    def _asks_for_code(self, name: str, chance: bytes) -> bool:
+        account = self._people.get(name)
+        decoy = hmac.digest(chance, name.encode(), hashlib.sha256)[0] % 2 == 0
+        return decoy if account is None else account.totp_secret is not None
 
     def _use_code(self, name: str, secret: str, code: str) -> bool:
         step = second_factor.matching_step(secret, code, self._wall())
@@ -180,6 +249,10 @@ class People:
     def _active(self, name: str) -> Account | None:
         account = self._people.get(name)
         return account if account is not None and account.enabled else None
+
+
+def _prepared(name: str) -> str:
+    return saslprep.prepare_name(name) or _NOBODY
 
 
 def failures_of(name: str) -> str:

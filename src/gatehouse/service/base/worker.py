@@ -118,6 +118,10 @@ class Worker:
         await asyncio.sleep(0)
         return self._status
 
+    def leave(self) -> None:
+        """The role has nothing to do any more; it is not started again if it was told to retire."""
+        self._stop(1.0)
+
     def _message(self, role: Role, message: line.Message) -> None:
         match message:
             case line.Stop(within):

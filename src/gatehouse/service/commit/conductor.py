@@ -26,6 +26,7 @@ from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.revision import NotOfThisMachine, RevisionUnusable, load_running
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
 from gatehouse.service.commit import sockets as listening
+from gatehouse.service.commit.entrances import CannotStart, Change, Entrances, wanted
 from gatehouse.service.commit.sockets import Endpoint
 from gatehouse.service.trust import keyring
 from gatehouse.store.directory import DirectoryLock
@@ -90,6 +91,7 @@ class Conductor:
             Callbacks(self._message, self._started, self._died),
             (tools.lock.fileno(),),
         )
+        self._entrances = Entrances(self._children, lambda: self._deaths, tools.clock.monotonic)
         self._totals: dict[str, int] = {}
         self._answers: dict[int, asyncio.Future[line.Value]] = {}
         self._applied: dict[int, asyncio.Future[str | None]] = {}
@@ -118,11 +120,20 @@ class Conductor:
             packed = handover.pack(running)
             await self._receivers(running, Rules(revision, packed, sockets))
             await self._deliverer(Rules(revision, packed, {}), tried)
+            entrances = await self._entrance(running, Rules(revision, packed, {}), wait=tried)
         except ApplyFailed:
             self._children.give_up(revision)
             self._close_unused({})
             raise
+        self._entrances.finish(entrances)
         self._runs(running, revision)
+
+    async def _entrance(self, running: Running, rules: Rules, *, wait: bool = True) -> Change:
+        """What people come in by: begun, and not in force yet; raises ApplyFailed."""
+        try:
+            return await self._entrances.begin(running, rules, self._sockets, wait=wait)
+        except CannotStart as error:
+            raise ApplyFailed(str(error)) from None
 
     async def _deliverer(self, rules: Rules, tried: bool) -> None:
         self._deaths = 0
@@ -165,18 +176,23 @@ class Conductor:
         by_name: dict[str, socket.socket] = {}
         for listener in running.listeners:
             where = listening.endpoint(listener)
-            sock = self._sockets.get(where)
-            if sock is None:
-                try:
-                    sock = self._sockets[where] = listening.listen(where)
-                except listening.CannotListen as error:
-                    address, port = where
-                    raise ApplyFailed(
-                        f"Listener {listener.name} cannot listen on {address} port {port}: {error}"
-                    ) from None
-            by_name[listener.name] = sock
+            by_name[listener.name] = self._open(where, f"Listener {listener.name}")
+        for entrance in wanted(running):
+            self._open(entrance.endpoint, f"The process for {entrance.role}")
         self._hold(running)
         return by_name
+
+    def _open(self, where: Endpoint, who: str) -> socket.socket:
+        sock = self._sockets.get(where)
+        if sock is None:
+            try:
+                sock = self._sockets[where] = listening.listen(where)
+            except listening.CannotListen as error:
+                address, port = where
+                raise ApplyFailed(
+                    f"{who} cannot listen on {address} port {port}: {error}"
+                ) from None
+        return sock
 
     def _hold(self, running: Running) -> frozenset[str]:
         """Suspended listeners refuse at the kernel's door, the others listen; who is suspended."""
@@ -232,6 +248,7 @@ class Conductor:
                 sockets = self._bind(running)
                 packed = handover.pack(running)
                 await self._receivers(running, Rules(revision, packed, sockets))
+                entrances = await self._entrance(running, Rules(revision, packed, {}))
             except ApplyFailed:
                 self._stay(before)
                 raise
@@ -241,13 +258,15 @@ class Conductor:
                 for child in self._children.of(RECEIVER):
                     if child not in old:
                         child.stop(1.0)
+                self._entrances.undo(entrances)
                 self._stay(before)
                 raise
+            self._entrances.finish(entrances)
             for child in old:
                 child.stop(DRAIN_SECONDS)
             await self._closed(old)
             self._runs(running, revision)
-            kept = {listening.endpoint(one) for one in running.listeners}
+            kept = listening.endpoints(running)
             self._close_unused({e: s for e, s in self._sockets.items() if e in kept})
             self._record(
                 facts.ConfigurationCommitted(

@@ -3,7 +3,7 @@
 
 import socket
 
-from gatehouse.config.running import Listener
+from gatehouse.config.running import Listener, Running
 
 BACKLOG = 511  # connections waiting in the kernel, as Postfix and others ask for by default
 
@@ -17,6 +17,17 @@ class CannotListen(Exception):
 def endpoint(listener: Listener) -> Endpoint:
     """Where a listener listens."""
     return (listener.interface.address, listener.port)
+
+
+def ssh_endpoint(running: Running) -> Endpoint | None:
+    """Where the shell over SSH is reached; None: it is off."""
+    return None if running.ssh is None else (running.ssh.address, running.ssh.port)
+
+
+def endpoints(running: Running) -> frozenset[Endpoint]:
+    """Wherever a configuration listens."""
+    ssh = ssh_endpoint(running)
+    return frozenset([*map(endpoint, running.listeners), *([] if ssh is None else [ssh])])
 
 
 def listen(where: Endpoint) -> socket.socket:

@@ -15,7 +15,7 @@ import msgspec
 
 from gatehouse.faces.actions import configuration, configuration_commit, status
 from gatehouse.faces.actions.action import Action
-from gatehouse.faces.actions.errors import OperatorError
+from gatehouse.faces.actions.errors import LOGIN_OVER, OperatorError
 from gatehouse.faces.cli import files
 from gatehouse.faces.cli.shell import dialogue
 from gatehouse.faces.cli.shell.dialogue import Bad, Question, Talk
@@ -77,8 +77,8 @@ class Place(Protocol):
 class Player:
     """Plays dialogues for one session."""
 
-    def __init__(self, source: Source, carry: Carry) -> None:
-        self._source, self._carry = source, carry
+    def __init__(self, source: Source, carry: Carry, place: Place = files) -> None:
+        self._source, self._carry, self._place = source, carry, place
         self._ready: deque[str] = deque()
         self.commit_refused = False
         self.unconfirmed: int | None = None  # a revision of this session that may go back
@@ -129,7 +129,7 @@ class Player:
             case dialogue.Do(action=action, given=given):
                 return self._do(action, given)
             case dialogue.ReadFile(path=path, most=most):
-                return files.read(path, most)
+                return self._place.read(path, most)
             case dialogue.WriteFile(path=path, content=content):
                 self._place.write_new(path, content)
             case dialogue.Pause(seconds=seconds):
@@ -141,8 +141,10 @@ class Player:
     def _do(self, action: Action, given: msgspec.Struct) -> msgspec.Struct:
         try:
             done = self._carry(action, given)
-        except OperatorError:
+        except OperatorError as error:
             self.commit_refused |= action in _COMMITS
+            if error.fault.reference == LOGIN_OVER:
+                raise SessionEnded(error.fault.message.rstrip(".")) from None
             raise
         if isinstance(done, configuration.CommitView):
             self.unconfirmed = None if done.confirm_by is None else done.revision

@@ -9,9 +9,13 @@ import difflib
 import shlex
 from collections.abc import Mapping
 
+from gatehouse.faces.actions import configuration, who
+from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import Fault, OperatorError
+from gatehouse.faces.cli import files
 from gatehouse.faces.cli.shell.commands import ALIASES, COMMANDS, Command
-from gatehouse.faces.cli.shell.player import Carry, Kind, Player, SessionEnded, Source
+from gatehouse.faces.cli.shell.dialogue import Show, Talk, do, say
+from gatehouse.faces.cli.shell.player import Carry, Kind, Place, Player, SessionEnded, Source
 from gatehouse.faces.cli.terminal import moment
 from gatehouse.journal.escape import clean
 
@@ -20,6 +24,24 @@ _HELP = ("help", "?")
 _WHO = "who"
 _OWN = (*_HELP, *_LEAVE, _WHO)
 _NAME_WIDTH = 18  # of the list of commands: the longest name and a gap
+
+
+def _who_else() -> Talk[None]:
+    try:
+        found = yield from do(who.WHO, Nothing(), who.WhoList)
+    except OperatorError:
+        return  # no gateway runs, or it is none of his business
+    if found.sessions:
+        yield Show(output=found)
+
+
+def _what_is_not_committed() -> Talk[None]:
+    found = yield from do(configuration.DIFF, configuration.DiffInput(), configuration.Difference)
+    if found.candidate and (found.changes or found.secrets):
+        count = len(found.changes) + len(found.secrets)
+        yield from say(
+            f"Not committed: {count} change{'s' * (count > 1)}. They stay; see `commit`."
+        )
 
 
 class Session:
@@ -32,12 +54,14 @@ class Session:
         *,
         who: str,
         host: str,
+        place: Place = files,
         commands: Mapping[str, Command] = COMMANDS,
     ) -> None:
         self._source, self._who, self._host = source, who, host
-        self._player = Player(source, carry)
+        self._player = Player(source, carry, place)
         self._commands = commands
         self._names = (*commands, *ALIASES, *_OWN)
+        self._refused = False
 
     def run(self) -> int:
         """Until it is left; the exit status: 1 if a commit was refused, or the input broke off."""
@@ -56,6 +80,25 @@ class Session:
                 self._source.say("The input ended within a dialogue; what it began is not kept.")
                 break
         return int(self._player.commit_refused)
+
+    def run_one(self, line: str) -> int:
+        """One command line, and its dialogue; the exit status: 1 if it was refused or broke off."""
+        try:
+            self._command(line)
+        except KeyboardInterrupt:
+            return 1
+        except SessionEnded as ended:
+            why = ended.why or "the input ended within a dialogue; what it began is not kept"
+            self._source.say(f"The session ends here: {why}.")
+            return 1
+        return int(self._player.commit_refused or self._refused)
+
+    def farewell(self) -> None:
+        """Whoever leaves hears what he has not committed; silent about whatever goes wrong."""
+        try:
+            self._player.play(_what_is_not_committed())
+        except (OperatorError, SessionEnded, KeyboardInterrupt):
+            return
 
     def _remind(self) -> None:
         """A commit of this session goes back by itself: whether it still may, and until when."""
@@ -91,6 +134,7 @@ class Session:
             self._source.say(self._help())
         elif first == _WHO:
             self._source.say(clean(f"{self._who}, at this shell"))
+            self._player.play(_who_else())
         else:
             self._play(first, words)
         return True
@@ -101,6 +145,7 @@ class Session:
         command = self._commands.get(name)
         if command is None:
             self._source.say(self._unknown(first))
+            self._refused = True
             return
         try:
             self._player.play(command.talk(), words[size:])
@@ -108,6 +153,7 @@ class Session:
             self._tell(error.fault)
 
     def _tell(self, fault: Fault) -> None:
+        self._refused = True
         for one in fault.findings:
             self._source.say(clean(one.text))
         self._source.say(clean(fault.sentence()))
@@ -117,7 +163,7 @@ class Session:
         return "\n".join(
             [
                 *rows,
-                f"{_WHO:<{_NAME_WIDTH}}Show who you are here.",
+                f"{_WHO:<{_NAME_WIDTH}}Show who you are here, and who is logged in.",
                 f"{'help':<{_NAME_WIDTH}}Show this; `?` at a question says what is allowed.",
                 f"{'quit':<{_NAME_WIDTH}}Leave; what is not committed stays for the next time.",
             ]

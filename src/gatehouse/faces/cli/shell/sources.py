@@ -20,18 +20,18 @@ from prompt_toolkit.shortcuts import CompleteStyle
 
 from gatehouse.faces.cli.shell.player import Kind
 from gatehouse.faces.cli.shown import render
-from gatehouse.faces.cli.terminal import screen
+from gatehouse.faces.cli.terminal import Screen, screen
 from gatehouse.journal.escape import clean
 
 LONGEST_LINE = 65_536  # characters of an answer; ours: a list of some thousand members
 
 
 class _Printed:
-    """What both have in common: text goes to standard output."""
+    """What all have in common: text goes to standard output, unless it goes elsewhere."""
 
     def say(self, text: str) -> None:
         """Print text and a line end."""
-        click.echo(text)
+        self._write(f"{text}\n")
 
     def show(self, output: msgspec.Struct) -> None:
         """Print an action's output."""
@@ -58,14 +58,17 @@ class Piped(_Printed):
 
     def read(self, beginning: str, words: tuple[str, ...], kind: Kind) -> str | None:
         """The next line."""
-        click.echo(beginning, nl=False)
-        line = self._stream.readline(LONGEST_LINE)
+        self._write(beginning)
+        line = self._line()
         if not line:
-            click.echo()
+            self._write("\n")
             return None
         answer = line.rstrip("\r\n")
-        click.echo("" if kind is Kind.SECRET else clean(answer))
+        self.say("" if kind is Kind.SECRET else clean(answer))
         return answer
+
+    def _line(self) -> str:
+        return self._stream.readline(LONGEST_LINE)
 
 
 class Person(_Printed):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from gatehouse.faces.actions import configuration, configuration_commit, status
+from gatehouse.faces.actions import configuration, configuration_commit, status, who
 from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell import dialogue
@@ -135,6 +135,8 @@ class Running:
                 return configuration.Committed(
                     revision=7, running=True, warnings=(), served=(), confirm_by=self.until
                 )
+            case "who":
+                return who.WhoList(sessions=())
             case "config confirm":
                 self.until = None
                 return configuration_commit.Confirmed(revision=7)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SSH: the door by which operators reach the shell from elsewhere."""

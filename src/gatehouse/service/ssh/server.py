@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that serves SSH (RFC 4251): connections, who is in, and when each of them ends.
+
+It listens on a socket that the supervisor opened. A commit that changes its settings starts another
+one on the same or on a new socket; this one is then told to retire: it takes nobody new and ends
+with its last session. When the gateway stops, sessions at a prompt end at once.
+"""
+
+import asyncio
+import logging
+import socket
+from collections import Counter
+from collections.abc import Awaitable
+from functools import partial
+
+import asyncssh
+
+from gatehouse.config.running import Running, SshSettings
+from gatehouse.journal import facts
+from gatehouse.policy.people import Way
+from gatehouse.service.base import channel as line
+from gatehouse.service.base import open_sessions, ssh_keys
+from gatehouse.service.base.people import People
+from gatehouse.service.base.worker import Worker
+from gatehouse.service.ssh import limits
+from gatehouse.service.ssh.login import Client, Connection, LoginTools
+from gatehouse.service.ssh.session import Program, SessionTools, ShellSession
+
+_LOOK_SECONDS = 0.05
+# What the library found out about a client that does not keep the protocol is no fault of ours.
+_EXPECTED = (asyncssh.Error, OSError)
+
+
+class SshServer:
+    """The role `ssh`."""
+
+    def __init__(
+        self, worker: Worker, running: Running, sockets: dict[str, socket.socket], program: Program
+    ) -> None:
+        assert running.ssh is not None, "the supervisor starts it where it is switched on"
+        self._worker = worker
+        self._settings: SshSettings = running.ssh
+        self._sockets = sockets
+        self._people = People(worker.store, worker.clock.wall, worker.recorder.record)
+        self._program = program
+        self._servers: list[asyncio.Server] = []
+        self._options: asyncssh.SSHServerConnectionOptions | None = None
+        self._fingerprint = ""
+        self._strangers: set[Client] = set()
+        self._inside: dict[Client, float] = {}  # since when
+        self._reasons: dict[Client, str] = {}  # why somebody's visit ended, where it is known
+        self._sessions: dict[ShellSession, Client] = {}
+        self._retiring = False
+        self._stopped = False
+
+    # --- the role -----------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Serve."""
+        # What clients say would stand in its lines; what matters is told as facts.
+        logging.getLogger("asyncssh").setLevel(logging.CRITICAL + 1)
+        self._show_host_key()
+        loop = asyncio.get_running_loop()
+        for sock in self._sockets.values():
+            self._servers.append(await loop.create_server(self._connection, sock=sock))
+        self._worker.tasks.start(self._sweep(), "ssh sweep", vital=True)
+
+    def message(self, message: line.Message) -> None:
+        """Another process has taken over."""
+        if isinstance(message, line.Retire):
+            self._close()
+            self._retiring = True
+
+    def gauges(self) -> dict[str, int]:
+        """Nothing that the Status line has."""
+        return {}
+
+    def tell(self, what: str) -> line.Value:
+        """Who is here; or by which key this process is known, read anew."""
+        if what == open_sessions.QUESTION:
+            return open_sessions.told(self._told(one) for one in self._sessions)
+        if what == "host key":
+            self._show_host_key()
+            return {"fingerprint": self._fingerprint}
+        return {"connections": len(self._inside), "listening": len(self._servers)}
+
+    async def stop(self, within: float) -> None:
+        """No new clients; who waits at a prompt goes now, others have so many seconds."""
+        self._close()
+        self._stopped = True
+        for session, client in list(self._sessions.items()):
+            self._reasons.setdefault(client, "stopped")
+            session.hang_up("The gateway stops; this session ends.")
+        ends = self._worker.clock.monotonic() + max(0.0, within - 1.0)
+        while self._sessions and self._worker.clock.monotonic() < ends:
+            await asyncio.sleep(_LOOK_SECONDS)
+        for client in (*self._strangers, *self._inside):
+            self._reasons.setdefault(client, "stopped")
+            if client.connection is not None:
+                client.connection.abort()
+        await asyncio.sleep(0)
+        self._people.close()
+
+    # --- connections --------------------------------------------------------------------------
+
+    def _connection(self) -> Connection:
+        assert self._options is not None
+        return Connection(asyncio.get_running_loop(), self._options)
+
+    def _show_host_key(self) -> None:
+        private = ssh_keys.host_key(self._worker.store)
+        self._fingerprint = ssh_keys.host_public_key(private).fingerprint
+        tools = LoginTools(
+            people=self._people,
+            chance=private,
+            password_login=self._settings.password_login,
+            banner=self._settings.banner,
+            begin=self._begin,
+            entered=self._entered,
+            gone=self._gone,
+            session=self._session,
+            report=self._worker.report,
+            keep=self._keep,
+        )
+        self._options = _options(private, tools)
+
+    def _keep(self, work: Awaitable[object], name: str) -> "asyncio.Future[object]":
+        async def carried() -> object:
+            return await work
+
+        return self._worker.tasks.start(carried(), name)
+
+    def _begin(self, client: Client) -> bool:
+        from_there = Counter(one.address for one in self._strangers)[client.address]
+        if len(self._strangers) >= limits.MAX_STRANGERS or from_there >= limits.MAX_STRANGERS_EACH:
+            return False
+        self._strangers.add(client)
+        return True
+
+    def _entered(self, client: Client) -> None:
+        self._strangers.discard(client)
+        self._inside[client] = self._worker.clock.monotonic()
+        self._expect_session(client)
+
+    def _expect_session(self, client: Client) -> None:
+        """A connection without a session is of no use to anybody."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(limits.LOGIN_SECONDS, self._close_unused, client)
+
+    def _close_unused(self, client: Client) -> None:
+        if client in self._inside and client not in self._sessions.values():
+            assert client.connection is not None
+            client.connection.close()
+
+    def _gone(self, client: Client, error: Exception | None) -> None:
+        self._strangers.discard(client)
+        since = self._inside.pop(client, None)
+        reason = self._reasons.pop(client, "left" if error is None else "lost")
+        if error is not None and not isinstance(error, _EXPECTED):
+            self._worker.report("ssh", error)
+        if client.person is None or since is None:
+            return
+        self._worker.recorder.record(
+            facts.OperatorLogout(
+                at=self._worker.clock.wall(),
+                name=client.person.name,
+                way=Way.SSH.value,
+                address=client.address,
+                seconds=round(self._worker.clock.monotonic() - since, 3),
+                reason=reason,
+            )
+        )
+
+    # --- sessions -----------------------------------------------------------------------------
+
+    def _session(self, client: Client) -> ShellSession:
+        full = len(self._sessions) >= self._settings.max_sessions
+        if client.person is None or full or self._stopped:
+            raise asyncssh.ChannelOpenError(
+                asyncssh.OPEN_RESOURCE_SHORTAGE, "There are too many sessions"
+            )
+        tools = SessionTools(
+            wall=self._worker.clock.wall,
+            monotonic=self._worker.clock.monotonic,
+            report=self._worker.report,
+            ended=self._ended,
+        )
+        session = ShellSession(client.person, client.address, self._program, tools)
+        self._sessions[session] = client
+        return session
+
+    def _ended(self, session: ShellSession) -> None:
+        client = self._sessions.pop(session, None)
+        if client is not None and client in self._inside:
+            self._expect_session(client)
+
+    def _told(self, session: ShellSession) -> open_sessions.OpenSession:
+        return open_sessions.OpenSession(
+            name=session.person.name,
+            way=Way.SSH.value,
+            address=session.address,
+            since=session.since,
+            idle=0.0 if session.line is None else round(session.line.idle(), 1),
+        )
+
+    async def _sweep(self) -> None:
+        """End sessions in which nothing happens, and this process when it is not needed."""
+        while True:
+            await asyncio.sleep(limits.SWEEP_SECONDS)
+            for session, client in list(self._sessions.items()):
+                self._look_at(session, client)
+            if self._retiring and not self._sessions and not self._inside:
+                self._worker.leave()
+
+    def _look_at(self, session: ShellSession, client: Client) -> None:
+        if session.line is None or not session.line.waiting:
+            return
+        over = session.line.idle() - self._settings.idle_timeout
+        if over > limits.LOGIN_SECONDS:
+            session.cut()  # it was told, and does not even take that
+        elif over > 0 and self._reasons.get(client) != "idle":
+            self._reasons[client] = "idle"
+            session.hang_up("Nothing was typed for too long; this session ends.")
+
+    def _close(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
+
+def _options(private: bytes, tools: LoginTools) -> asyncssh.SSHServerConnectionOptions:
+    """Everything that a client can ask for and does not get is said no to here."""
+    return asyncssh.SSHServerConnectionOptions(
+        server_factory=partial(Client, tools),
+        server_version=limits.SERVER_VERSION,
+        server_host_keys=[asyncssh.import_private_key(private)],
+        config=None,
+        kex_algs=limits.KEY_EXCHANGES,
+        encryption_algs=limits.CIPHERS,
+        mac_algs=limits.MACS,
+        compression_algs=None,
+        signature_algs=limits.SIGNATURES,
+        authorized_client_keys=None,
+        public_key_auth=True,
+        password_auth=True,  # `Client` says where it is not
+        kbdint_auth=True,
+        host_based_auth=False,
+        gss_host=None,
+        gss_kex=False,
+        gss_auth=False,
+        login_timeout=limits.LOGIN_SECONDS,
+        keepalive_interval=limits.KEEPALIVE_SECONDS,
+        keepalive_count_max=limits.KEEPALIVES,
+        x11_forwarding=False,
+        agent_forwarding=False,
+        allow_scp=False,
+        sftp_factory=None,
+        rdns_lookup=False,
+        line_editor=False,
+        encoding=None,
+        window=limits.WINDOW,
+        max_pktsize=limits.MAX_PACKET,
+    )
