@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How suspensions, destinations and clients look to a person."""
 
-from gatehouse.faces.actions import delivery, incoming
+from gatehouse.faces.actions import delivery, destinations, incoming
+from gatehouse.faces.cli.shown_commit import committed, findings
 from gatehouse.faces.cli.terminal import Column, Screen, moment, pairs, table
+from gatehouse.journal.escape import clean
 
 
 def suspensions(one: delivery.Suspensions, to: Screen) -> str:
@@ -80,3 +82,21 @@ def incoming_clients(one: incoming.IncomingClients, to: Screen) -> str:
     named = sum(each.connections for each in one.clients)
     more = f"\n\n{one.connections - named} more connections of others."
     return table(columns, rows, to) + (more if one.connections > named else "")
+
+
+def exported(one: destinations.ExportedControls, to: Screen) -> str:
+    """As it is, so that it can be imported again; only a terminal is protected from it."""
+    text = one.text.removesuffix("\n")
+    if to.width is None:
+        return text
+    return "\n".join(clean(line.expandtabs()) for line in text.split("\n"))
+
+
+def imported(one: destinations.ImportedControls, to: Screen) -> str:
+    """What was taken, and what could not be."""
+    lines = [f"There are {one.entries} destinations beside the default."]
+    lines += [to.warn(remark) for remark in one.remarks]
+    if one.commit is not None:
+        return "\n".join([*lines, committed(one.commit, to)])
+    last = "They run with `gatehouse config commit`."
+    return "\n".join([*lines, *findings(one.warnings, to), last])

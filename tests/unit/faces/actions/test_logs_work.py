@@ -130,7 +130,8 @@ def test_a_long_piece_comes_in_parts_and_whole_lines(
 ) -> None:
     monkeypatch.setattr(work, "_MOST", 10)
     mail.write_text("one\ntwo\nthree\nfour\nfive\n")
-    found, place = [], f"{mail.stat().st_ino}:0"
+    found: list[str] = []
+    place = f"{mail.stat().st_ino}:0"
     while (more := after(tmp_path, place))[0]:
         found += more[0]
         place = more[1]

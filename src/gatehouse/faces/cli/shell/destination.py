@@ -2,7 +2,7 @@
 """destconfig: what delivery must and may do towards a domain."""
 
 from gatehouse.config import schema
-from gatehouse.faces.actions import certificates
+from gatehouse.faces.actions import certificates, destinations
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.cli.shell.candidate_edit import (
     Draft,
@@ -10,6 +10,7 @@ from gatehouse.faces.cli.shell.candidate_edit import (
     choose_name,
     keep,
     open_draft,
+    reload,
 )
 from gatehouse.faces.cli.shell.dialogue import (
     Talk,
@@ -19,7 +20,11 @@ from gatehouse.faces.cli.shell.dialogue import (
     confirm,
     do,
     menu,
+    read_file,
     say,
+    show,
+    something,
+    write_file,
 )
 from gatehouse.faces.cli.terminal import pairs
 from gatehouse.journal.escape import clean
@@ -57,6 +62,8 @@ def destination_config() -> Talk[None]:
             ("DEFAULT", "Change what holds for all others."),
             ("PRINT", "Show all entries, or one with everything."),
             ("SETUP", "Set certificate and alert for all deliveries."),
+            ("IMPORT", "Replace all entries from a file."),
+            ("EXPORT", "Write all entries into a file."),
             ("CLEAR", "Remove all entries."),
         )
         if word is None:
@@ -136,6 +143,21 @@ def _setup(draft: Draft) -> Talk[None]:
     yield from keep(draft)
 
 
+def _import(draft: Draft) -> Talk[None]:
+    path = yield from ask("File to import (it replaces all entries)", check=something)
+    content = yield from read_file(path, destinations.LARGEST_TEXT)
+    yield from show(destinations.IMPORT, destinations.ImportInput(file=content))
+    yield from reload(draft)
+
+
+def _export(draft: Draft) -> Talk[None]:
+    path = yield from ask("File to write (it must not exist)", check=something)
+    given = destinations.ExportInput(candidate=draft.candidate)
+    found = yield from do(destinations.EXPORT, given, destinations.ExportedControls)
+    yield from write_file(path, found.text.encode())
+    yield from say(clean(f"{found.source} is in {path}."))
+
+
 def _clear(draft: Draft) -> Talk[None]:
     if (yield from confirm("Remove all entries but the default?")):
         for domain in _domains(draft):
@@ -150,6 +172,8 @@ _OPERATIONS = {
     "DEFAULT": _change_default,
     "PRINT": _print,
     "SETUP": _setup,
+    "IMPORT": _import,
+    "EXPORT": _export,
     "CLEAR": _clear,
 }
 

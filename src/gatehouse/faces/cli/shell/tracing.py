@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""trace, tlsverify, daneverify: what would happen to a client, and how destinations prove themselves."""
+"""trace, tlsverify, daneverify: what becomes of a client, and how destinations prove themselves."""
 
 import ipaddress
 from collections.abc import Sequence

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """destconfig: answers in, changes of the candidate out."""
 
+from pathlib import Path
+
 import pytest
 
 from gatehouse.policy.outbound_tls import OutboundTlsLevel
@@ -53,3 +55,16 @@ def test_what_is_no_domain_is_refused_where_it_is_typed(desk: Desk) -> None:
     desk.play("destconfig", "NEW", "no domain", ".a.example", "N", "N", "N", "")
     assert "A domain, or .domain for all below it, is needed." in desk.said
     assert ".a.example" in desk.candidate().destination_controls
+
+
+def test_all_entries_go_into_a_file_and_come_back_from_it(desk: Desk, tmp_path: Path) -> None:
+    path = str(tmp_path / "destinations.txt")
+    before = desk.play("destconfig", "NEW", "a.example", "Y", "9", "N", "1", "Y", "3", "1", "")
+    desk.play("destconfig", "EXPORT", path, "")
+    assert "max_host_concurrency = 9" in Path(path).read_text()
+    desk.play("destconfig", "CLEAR", "Y", "")
+    made = desk.play("destconfig", "IMPORT", path, "PRINT", "LIST", "")
+    assert made.destination_controls == before.destination_controls
+    Path(path).write_text(Path(path).read_text().replace("= required", "= sometimes"))
+    assert desk.play("destconfig", "IMPORT", path, "") == made
+    assert any("table_tls cannot be this" in line for line in desk.said)
