@@ -114,12 +114,18 @@ class Children:
         self._head_count = head_count.HeadCount(self._counts, 0)
         self._tally = tally.create()
         self.all: set[Child] = set()
-        self._to_come: set[Child] = set()  # died, and are about to be started again
+        # Died, and are about to be started again; what is decided about them meanwhile holds for
+        # whoever takes their place.
+        self._to_come: set[Child] = set()
         self._watchers: set[asyncio.Task[None]] = set()
         self._waits: dict[str, float] = {}
 
-    async def start(self, role: str, rules: Rules) -> Child:
-        """Start a process in a role; returns when it runs, `Child.ready` tells when it serves."""
+    async def start(self, role: str, rules: Rules, instead_of: Child | None = None) -> Child:
+        """Start a process in a role; returns when it runs, `Child.ready` tells when it serves.
+
+        `instead_of`: one that died. If that was given up, or has to run by other rules, while this
+        one was being started, this one ends: nobody else knows of it yet.
+        """
         ours, theirs = socket.socketpair()
         launch = Launch(
             role=role,
@@ -138,6 +144,9 @@ class Children:
                 pass_fds=inherited,
                 stdin=asyncio.subprocess.DEVNULL,
             )
+        except BaseException:
+            ours.close()  # whoever was started all the same sees the end of its line, and leaves
+            raise
         finally:
             theirs.close()
             os.close(launch.rules)
@@ -149,6 +158,10 @@ class Children:
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
         self._calls.started(child)
+        if instead_of is not None:
+            child.stopping, child.rules = instead_of.stopping, instead_of.rules
+            if child.stopping or child.rules is not rules:
+                child.kill()
         return child
 
     def _message(self, child: Child, message: line.Message) -> None:
@@ -157,12 +170,14 @@ class Children:
         self._calls.message(child, message)
 
     async def _watch(self, child: Child) -> None:
-        status = await child.process.wait()
+        try:
+            status = await child.process.wait()
+        finally:
+            if child.channel is not None:
+                child.channel.close()
         self.all.discard(child)
         self._head_count.clear(child.seat)
         child.ready.set()  # nobody waits for the dead
-        if child.channel is not None:
-            child.channel.close()
         if child.stopping:
             return
         self._calls.died(child, status)
@@ -182,7 +197,7 @@ class Children:
         if child.stopping:
             return True
         try:
-            await self.start(child.role, child.rules)
+            await self.start(child.role, child.rules, instead_of=child)
         except OSError:
             return False  # no descriptors, no memory, no seat: later
         return True
@@ -206,9 +221,26 @@ class Children:
                 child.stopping = True
                 child.kill()
 
+    def dismiss(self, role: str, revision: int, within: float, *, but: bool = False) -> list[Child]:
+        """Ask all of a role that run by a revision (`but`: by any other) to finish.
+
+        Those that are about to be started again will not be. Returns who was asked.
+        """
+        found = {one for one in self.all | self._to_come if one.role == role and not one.stopping}
+        leaving = [one for one in found if (one.revision == revision) is not but]
+        for child in leaving:
+            child.stop(within)
+        return leaving
+
+    def restart_by(self, role: str, rules: Rules) -> None:
+        """Those of a role that are about to be started again are started by these rules."""
+        for child in self._to_come:
+            if child.role == role:
+                child.rules = rules
+
     async def stop(self, within: float) -> None:
         """Stop all; whoever is not gone in time is killed."""
-        for child in self.all:
+        for child in (*self.all, *self._to_come):
             child.stop(within)
         leaving = [asyncio.ensure_future(child.process.wait()) for child in self.all]
         if leaving:

@@ -215,8 +215,12 @@ class Conductor:
         wanted = running.processes.receivers or min(len(os.sched_getaffinity(0)), MOST_BY_DEFAULT)
         self._deaths = 0
         revision = rules.revision
-        for _ in range(wanted):
-            await self._children.start(RECEIVER, rules)
+        try:
+            for _ in range(wanted):
+                await self._children.start(RECEIVER, rules)
+        except OSError as error:
+            self._children.give_up(revision)
+            raise ApplyFailed(f"No receiver can be started: {error}") from None
         ends = self._tools.clock.monotonic() + START_SECONDS
         while self._serving(revision) < wanted:
             # One that dies is started again; several in a row have a reason that will not go away.
@@ -242,7 +246,6 @@ class Conductor:
         async with self._turn:
             if running is None:
                 running = await asyncio.to_thread(self._load, revision)
-            old = self._children.of(RECEIVER)
             before = dict(self._sockets)
             try:
                 sockets = self._bind(running)
@@ -255,15 +258,12 @@ class Conductor:
             try:
                 await self._apply_deliverer(revision, packed)
             except ApplyFailed:
-                for child in self._children.of(RECEIVER):
-                    if child not in old:
-                        child.stop(1.0)
+                self._children.dismiss(RECEIVER, revision, 1.0)
                 self._entrances.undo(entrances)
                 self._stay(before)
                 raise
             self._entrances.finish(entrances)
-            for child in old:
-                child.stop(DRAIN_SECONDS)
+            old = self._children.dismiss(RECEIVER, revision, DRAIN_SECONDS, but=True)
             await self._closed(old)
             self._runs(running, revision)
             kept = listening.endpoints(running)
@@ -307,10 +307,12 @@ class Conductor:
             self._sockets.pop(endpoint).close()
 
     async def _apply_deliverer(self, revision: int, packed: bytes) -> None:
-        for child in self._children.of(DELIVERER):
+        rules = Rules(revision, packed, {})
+        while behind := [one for one in self._children.of(DELIVERER) if one.revision != revision]:
+            (child, *_) = behind
             future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
             self._applied[revision] = future
-            before, child.rules = child.rules, Rules(revision, packed, {})
+            before, child.rules = child.rules, rules
             child.send(line.Apply(revision, packed))
             try:
                 async with asyncio.timeout(START_SECONDS):
@@ -322,6 +324,7 @@ class Conductor:
             if error is not None:
                 child.rules = before
                 raise ApplyFailed(f"The deliverer does not take the revision: {error}")
+        self._children.restart_by(DELIVERER, rules)  # one that has died may be about to come back
 
     # --- what processes say -------------------------------------------------------------------
 

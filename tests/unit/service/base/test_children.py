@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Children that are given up, told to finish or given other rules while they are started again."""
+
+import asyncio
+import functools
+import itertools
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+from gatehouse.service.base import children as subject
+from gatehouse.service.base.channel import Message
+from gatehouse.service.base.children import Callbacks, Child, Children, Rules
+
+NUMBERS = itertools.count(1)
+FAMILIES: list[Children] = []  # of the test that runs
+
+
+class Process:
+    """A process that lives until it is killed."""
+
+    def __init__(self) -> None:
+        self.pid = next(NUMBERS)
+        self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def wait(self) -> int:
+        return await asyncio.shield(self._ended)
+
+    def kill(self) -> None:
+        if self._ended.done():
+            raise ProcessLookupError
+        self._ended.set_result(-9)
+
+
+class Machine:
+    """Starts processes, and does something in the middle of each start that follows."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.made: list[Process] = []
+
+    async def start(self, *command: str, **how: object) -> Process:
+        self.meanwhile()
+        await asyncio.sleep(0)
+        made = Process()
+        self.made.append(made)
+        return made
+
+    @property
+    def living(self) -> int:
+        return sum(not one._ended.done() for one in self.made)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    made = Machine()
+    monkeypatch.setattr(subject.asyncio, "create_subprocess_exec", made.start)
+    monkeypatch.setattr(subject, "FIRST_WAIT", 0.0)
+    return made
+
+
+class Told:
+    """What the owner hears."""
+
+    def __init__(self) -> None:
+        self.started: list[Child] = []
+        self.died: list[Child] = []
+        self.calls = Callbacks(
+            self._said, self.started.append, lambda one, _: self.died.append(one)
+        )
+
+    def _said(self, child: Child, message: Message) -> None:
+        raise AssertionError("nothing is said here")
+
+
+def played(test: Callable[[Machine], Coroutine[Any, Any, None]]) -> Callable[[Machine], None]:
+    @functools.wraps(test)
+    def run(machine: Machine) -> None:
+        async def to_the_end() -> None:
+            await test(machine)
+            machine.meanwhile = lambda: None
+            for one in FAMILIES:
+                for child in one.all:
+                    child.stopping = True
+                    child.kill()
+                await one.stop(0.0)
+            FAMILIES.clear()
+            await settled()
+
+        asyncio.run(to_the_end())
+
+    return run
+
+
+def rules(revision: int) -> Rules:
+    return Rules(revision, b"packed", {})
+
+
+async def settled() -> None:
+    """Everything that is ready has run; nothing here waits for time."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+def family(told: Told) -> Children:
+    FAMILIES.append(Children(lambda launch: ["a", "program"], told.calls))
+    return FAMILIES[-1]
+
+
+@played
+async def test_one_that_died_is_started_again(machine: Machine) -> None:
+    told = Told()
+    children = family(told)
+    first = await children.start("receiver", rules(3))
+    first.kill()
+    await settled()
+    assert told.died == [first]
+    (second,) = children.of("receiver")
+    assert second is not first
+    assert second.revision == 3
+
+
+@played
+async def test_a_revision_given_up_during_a_restart_leaves_nobody_behind(machine: Machine) -> None:
+    told = Told()
+    children = family(told)
+    first = await children.start("receiver", rules(3))
+    machine.meanwhile = lambda: children.give_up(3)
+    first.kill()
+    await settled()
+    assert len(machine.made) == 2  # the restart was under way
+    assert machine.living == 0
+    assert not children.all
+    assert not children.of("receiver")
+
+
+@played
+async def test_a_revision_given_up_before_the_restart_begins_starts_nobody(
+    machine: Machine,
+) -> None:
+    told = Told()
+    children = family(told)
+    first = await children.start("receiver", rules(3))
+    first.kill()
+    children.give_up(3)
+    await settled()
+    assert len(machine.made) == 1
+    assert not children.all
+
+
+@played
+async def test_who_is_told_to_finish_during_a_restart_is_not_there_afterwards(
+    machine: Machine,
+) -> None:
+    told = Told()
+    children = family(told)
+    old = await children.start("receiver", rules(3))
+    new = await children.start("receiver", rules(4))
+    asked: list[list[Child]] = []
+    machine.meanwhile = lambda: asked.append(children.dismiss("receiver", 4, 900.0, but=True))
+    old.kill()
+    await settled()
+    assert asked == [[old]]
+    assert children.of("receiver") == [new]
+    assert machine.living == 1
+
+
+@played
+async def test_a_restart_under_way_takes_the_rules_that_came_meanwhile(machine: Machine) -> None:
+    told = Told()
+    children = family(told)
+    first = await children.start("deliverer", rules(3))
+    wanted = rules(4)
+
+    def once() -> None:
+        machine.meanwhile = lambda: None
+        children.restart_by("deliverer", wanted)
+
+    machine.meanwhile = once
+    first.kill()
+    await settled()
+    (there,) = children.of("deliverer")
+    assert there.rules is wanted
+    assert machine.living == 1
+    assert len(machine.made) == 3  # the second began by the old rules, and was ended at once
+
+
+@played
+async def test_a_stop_during_a_restart_stops_that_one_too(machine: Machine) -> None:
+    told = Told()
+    children = family(told)
+    first = await children.start("receiver", rules(3))
+    stops: list[asyncio.Task[None]] = []
+
+    def once() -> None:
+        machine.meanwhile = lambda: None
+        stops.append(asyncio.ensure_future(children.stop(0.0)))
+
+    machine.meanwhile = once
+    first.kill()
+    await settled()
+    await asyncio.gather(*stops)
+    assert machine.living == 0
+    assert not children.of("receiver")
