@@ -4,7 +4,7 @@
 import asyncio
 import functools
 import itertools
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -53,9 +53,9 @@ class Machine:
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine()
-    monkeypatch.setattr(subject.asyncio, "create_subprocess_exec", made.start)
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", made.start)
     monkeypatch.setattr(subject, "FIRST_WAIT", 0.0)
     return made
 
