@@ -4,16 +4,15 @@
 import datetime
 import http.server
 import threading
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tests.live.gateway import until
 from tests.live.test_commands import Site
 from tests.unit.tls.authority import Made, issue
 
@@ -21,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 DAY = datetime.timedelta(days=1)
+CA = issue("Live CRL Root", ca=True)
 
 
 def crl_of(issuer: Made, *, start: datetime.datetime, entries: int = 1) -> bytes:
@@ -64,66 +64,65 @@ class Source:
         self.server.server_close()
 
 
-@pytest.fixture
-def source() -> Iterator[Source]:
-    made = Source()
-    yield made
-    made.close()
+class Scene(NamedTuple):
+    """A gateway with two sources: one whose list changes, one that never answers."""
+
+    site: Site
+    source: Source
+    silent: Source
+
+    def seen(self, source: Source, *command: str) -> Any:
+        """What a command shows of one source."""
+        sources = self.site.json("crl", *command)["sources"]
+        return next(one for one in sources if one["url"] == source.url)
 
 
-def until(found: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """What it finds as soon as it finds something."""
-    ends = time.monotonic() + seconds
-    while not (result := found()) and time.monotonic() < ends:
-        time.sleep(0.2)
-    assert result
-    return result
-
-
-def test_a_list_from_the_start_to_an_outage(tmp_path: Path, source: Source) -> None:
-    site = Site(tmp_path)
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    site, source, silent = Site(tmp_path_factory.mktemp("crl")), Source(), Source()
+    source.content = crl_of(CA, start=NOW - 2 * DAY)
     with site.file.open("a") as stream:
-        stream.write(
-            f'\n[crl]\non_unavailable = "closed"\n\n[[crl.sources]]\nurl = "{source.url}"\n'
-        )
+        stream.write('\n[crl]\non_unavailable = "closed"\n')
+        for one in (source, silent):
+            stream.write(f'[[crl.sources]]\nurl = "{one.url}"\n')
     done = site.do("config", "load", str(site.file), "--commit", "lists")
     assert done.returncode == 0, done.stderr
-    ca = issue("Live CRL Root", ca=True)
-    source.content = crl_of(ca, start=NOW - 2 * DAY)
-
-    def only() -> Any:
-        return site.json("crl", "list")["sources"][0]
-
     with site.running():
-        # Fetched by the clock, without anybody asking.
-        first = until(lambda: (one := only())["state"] == "good" and one)
-        assert (first["entries"], first["issuer"]) == (1, "CN=Live CRL Root")
+        yield Scene(site, source, silent)
+    source.close()
+    silent.close()
 
-        source.content = crl_of(ca, start=NOW - DAY, entries=3)
-        assert site.json("crl", "update")["sources"][0]["entries"] == 3
 
-        source.content = crl_of(ca, start=NOW - 2 * DAY)
-        (rolled,) = site.json("crl", "update", source.url)["sources"]
-        assert "older than the one that is held" in rolled["error"]
-        assert (rolled["entries"], rolled["state"]) == (3, "good, not renewed")
-        refused = site.do("crl", "update", "http://other.example/")
-        assert refused.returncode == 1 and "not configured" in refused.stderr
+def test_a_list_from_the_start_to_an_outage(scene: Scene) -> None:
+    site, source = scene.site, scene.source
+    # Fetched by the clock, without anybody asking.
+    first = until(lambda: (one := scene.seen(source, "list"))["state"] == "good" and one, "a list")
+    assert (first["entries"], first["issuer"]) == (1, "CN=Live CRL Root")
+
+    source.content = crl_of(CA, start=NOW - DAY, entries=3)
+    assert scene.seen(source, "update")["entries"] == 3
+
+    source.content = crl_of(CA, start=NOW - 2 * DAY)
+    rolled = scene.seen(source, "update", source.url)
+    assert "older than the one that is held" in rolled["error"]
+    assert (rolled["entries"], rolled["state"]) == (3, "good, not renewed")
+    refused = site.do("crl", "update", "http://other.example/")
+    assert refused.returncode == 1 and "not configured" in refused.stderr
+    site.stop()
     shown = site.do("crl", "list")
     assert "good, not renewed" in shown.stdout and "refused" in shown.stdout
+    site.start()
 
 
-def test_a_source_that_does_not_answer_is_an_alarm(tmp_path: Path, source: Source) -> None:
-    site = Site(tmp_path)
-    with site.file.open("a") as stream:
-        stream.write(
-            f'\n[crl]\non_unavailable = "closed"\n\n[[crl.sources]]\nurl = "{source.url}"\n'
-        )
-    assert site.do("config", "load", str(site.file), "--commit", "lists").returncode == 0
-    with site.running():
-        (alarm,) = until(lambda: site.json("alarm", "list")["alarms"])
-        assert (alarm["name"], alarm["severity"]) == ("crl-source", "Critical")
-        assert "status 503" in alarm["text"] and "refused" in alarm["text"]
-        assert alarm["subject"].startswith("Critical <System> gw1.example.com: Revocation list")
-    events = (site.data / "logs").rglob("*")
+def test_a_source_that_does_not_answer_is_an_alarm(scene: Scene) -> None:
+    def raised() -> Any:
+        alarms = scene.site.json("alarm", "list")["alarms"]
+        return next((one for one in alarms if scene.silent.url in one["text"]), None)
+
+    alarm = until(raised, "an alarm")
+    assert (alarm["name"], alarm["severity"]) == ("crl-source", "Critical")
+    assert "status 503" in alarm["text"] and "refused" in alarm["text"]
+    assert alarm["subject"].startswith("Critical <System> gw1.example.com: Revocation list")
+    events = (scene.site.data / "logs").rglob("*")
     texts = [one.read_bytes() for one in events if one.is_file()]
     assert any(b'"fact":"alarm_raised"' in text for text in texts)
