@@ -99,7 +99,7 @@ class Effective:
 
     def leaves(self) -> Iterator[tuple[Path, Any, Level]]:
         """Every value with its path and who says it; lists as a whole, and empty sections."""
-        for path, value in _leaves((), self.values):
+        for path, value in leaves(self.values):
             if path != ("format",):
                 yield path, value, self.origin(path)
 
@@ -189,12 +189,13 @@ def name_of(one: object) -> str:
     return "(" + " ".join(map(str, one.get("members", ()))) + ")"
 
 
-def _leaves(path: Path, value: Any) -> Iterator[tuple[Path, Any]]:  # noqa: ANN401
+def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:  # noqa: ANN401
+    """Every value with its path; lists as a whole, and sections that say nothing."""
     if not isinstance(value, dict) or (path and not value):
         yield path, value
         return
     for name, one in value.items():
-        yield from _leaves((*path, name), one)
+        yield from leaves(one, (*path, name))
 
 
 def _names(text: str) -> Path | None:

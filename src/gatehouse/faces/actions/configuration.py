@@ -43,6 +43,13 @@ class ShowInput(msgspec.Struct, frozen=True, kw_only=True):
 
     revision: Annotated[int | None, Arg(help="show this revision", metavar="N", least=1)] = None
     candidate: Annotated[bool, Arg(help="show the candidate")] = False
+    machine: Annotated[
+        str | None, Arg(help="what holds for this machine of the cluster", metavar="NAME")
+    ] = None
+    level: Annotated[
+        str | None, Arg(help="what holds at this level: group:NAME", metavar="LEVEL")
+    ] = None
+    origins: Annotated[bool, Arg(help="with the level that each value comes from")] = False
 
 
 class CheckInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,12 +78,21 @@ class HistoryInput(msgspec.Struct, frozen=True, kw_only=True):
     ] = 20
 
 
+class LevelledValue(msgspec.Struct, frozen=True, kw_only=True):
+    """A value with the level that says it."""
+
+    place: str
+    value: str  # as it is written
+    level: str  # cluster | group:NAME | machine:NAME
+
+
 class Text(msgspec.Struct, frozen=True, kw_only=True):
     """A configuration and where it comes from."""
 
     source: str  # "revision 3" | "candidate"
     revision: int | None
     text: str
+    values: tuple[LevelledValue, ...] = ()  # where origins were asked for
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,7 +228,8 @@ SHOW = Action(
     summary="Print the configuration in force, an old one or the candidate.",
     help="""Print a configuration as TOML, with its comments, exactly as it was loaded.
 
-Redirect it into a file to edit it, and load that file again.""",
+Redirect it into a file to edit it, and load that file again. With --machine it is what holds for
+one machine, put together from all levels; --origins says where each value comes from.""",
     example="gatehouse config show > gatehouse.toml",
     role=Role.READ_ONLY,
     input=ShowInput,

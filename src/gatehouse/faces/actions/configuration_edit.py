@@ -20,6 +20,10 @@ class SetInput(msgspec.Struct, frozen=True, kw_only=True):
     value: Annotated[
         str, Arg(help="as in the file; quotes of texts may be left out", positional=True)
     ]
+    level: Annotated[
+        str | None,
+        Arg(help="where it is said: cluster, group:NAME or machine:NAME", metavar="LEVEL"),
+    ] = None
     commit: Annotated[
         str | None, Arg(help="make it run at once, with this comment", metavar="COMMENT")
     ] = None
@@ -29,6 +33,13 @@ class UnsetInput(msgspec.Struct, frozen=True, kw_only=True):
     """A field or section that is to go."""
 
     path: Annotated[str, Arg(help="section and field: listeners.InboundMail.port", positional=True)]
+    level: Annotated[
+        str | None,
+        Arg(help="where it is said: cluster, group:NAME or machine:NAME", metavar="LEVEL"),
+    ] = None
+    without: Annotated[
+        bool, Arg(help="the level is to be without what a higher level has there")
+    ] = False
     commit: Annotated[
         str | None, Arg(help="make it run at once, with this comment", metavar="COMMENT")
     ] = None
@@ -92,7 +103,10 @@ SET = Action(
 
 The path is written as in the messages of `gatehouse config check`: dots between the names, quotes
 around names with dots in them, sender groups by their name. A list may be written as TOML or with
-commas. Nothing runs differently before `gatehouse config commit`.""",
+commas. Nothing runs differently before `gatehouse config commit`.
+
+With --level it is said for a group of machines or for one machine alone, and wins over what stands
+above. A list of a higher level is then taken over as a whole, with the change made to it.""",
     example="gatehouse config set \"destination_controls.'bank.example'.tls\" required-verify",
     role=Role.ADMINISTRATOR,
     input=SetInput,
@@ -107,7 +121,9 @@ UNSET = Action(
     summary="Take a field or a section out of your candidate.",
     help="""Remove a field, so that its default holds or it inherits; or a whole section.
 
-The path is written as for `gatehouse config set`.""",
+The path is written as for `gatehouse config set`. With --level, what that level says goes, and what
+stands above it holds again; with --without it is the other way round: the level no longer has what
+stands above it.""",
     example="gatehouse config unset mail_flow_policies.PARTNER.max_message_size",
     role=Role.ADMINISTRATOR,
     input=UnsetInput,

@@ -3,18 +3,26 @@
 
 import asyncio
 import difflib
-import re
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from gatehouse.config import changes, edit_changes, findings, schema
+from gatehouse.config import changes, edit_changes, findings, level_changes, places, schema
 from gatehouse.config.changes import Change, Mark, Path
+from gatehouse.config.places import CLUSTER, Level
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.candidate import Candidate
-from gatehouse.faces.actions.configuration import CommitInput, CommitView
-from gatehouse.faces.actions.configuration_commit_work import commit, no_candidate
+from gatehouse.faces.actions.configuration_change import (
+    agreed,
+    change,
+    level_of,
+    named_path,
+    refused,
+    written,
+)
+from gatehouse.faces.actions.configuration_commit_work import no_candidate
 from gatehouse.faces.actions.configuration_edit import (
     CandidateLine,
     Candidates,
@@ -24,89 +32,88 @@ from gatehouse.faces.actions.configuration_edit import (
     SetInput,
     UnsetInput,
 )
-from gatehouse.faces.actions.configuration_examine import examine, in_force, read, revision, view
+from gatehouse.faces.actions.configuration_examine import in_force, read, revision, view
 from gatehouse.faces.actions.configuration_merge import (
     conflict,
     documents,
     field_changes,
-    written,
 )
+from gatehouse.faces.actions.configuration_merge import written as merged
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.journal.escape import clean
 from gatehouse.service.trust import pending
 
-_PART = re.compile(r"\.?(?:\"([^\"]*)\"|'([^']*)'|([^.\[\]'\"]+))|\[(\d{1,6})\]")
-_LONGEST_PATH = 1000
-
 
 async def set_field(house: House, given: SetInput) -> Edited:
     """One field of the candidate has a value."""
-    return await _edit(house, given.path, given.value, given.commit)
+
+    def edit(content: bytes, before: schema.Document) -> bytes:
+        level = level_of(before, given.level)
+        here = _holding(before, level)
+        path = named_path(given.path, changes.parts(here))
+        return _set(content, _Place(before, level, here, path), given.value)
+
+    return await change(house, edit, given.commit)
 
 
 async def unset_field(house: House, given: UnsetInput) -> Edited:
-    """One field or section of the candidate is gone."""
-    return await _edit(house, given.path, None, given.commit)
+    """One field or section of the candidate is gone, or one that a higher level has is hidden."""
+
+    def edit(content: bytes, before: schema.Document) -> bytes:
+        level = level_of(before, given.level)
+        if given.without:
+            path = named_path(given.path, changes.parts(_holding(before, level)))
+            return written(content, agreed(level_changes.take_away(before, level, path)))
+        pieces = changes.parts(before)
+        return _unset(content, pieces, level, named_path(given.path, pieces))
+
+    return await change(house, edit, given.commit)
 
 
-async def _edit(house: House, place: str, value: str | None, comment: str | None) -> Edited:
-    async with house.committing:
-        content = Candidate(house).read() or in_force(house).text.encode()
-        before = read(content, "candidate")
-        path = _path(place, changes.parts(before))
-        edited = (
-            _unset(content, before, path) if value is None else _set(content, before, path, value)
-        )
-        warnings = await examine(house, edited, "candidate")
-        Candidate(house).write(edited)
-        made = changes.diff(before, read(edited, "candidate"))
-    done: CommitView | None = None
-    if comment is not None:
-        done = await commit(house, CommitInput(comment=comment))
-    return Edited(changes=field_changes(made), warnings=warnings, commit=done)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a field is to be set."""
+
+    whole: schema.Document
+    level: Level
+    here: schema.Document  # what holds at the level
+    path: Path
 
 
-def _path(place: str, pieces: changes.Parts) -> Path:
-    """The path that was typed; a number in brackets is a place in a list, counted from one."""
-    found: list[str] = []
-    at = 0
-    while at < len(place) and len(place) <= _LONGEST_PATH:
-        part = _PART.match(place, at)
-        if part is None:
-            break
-        at = part.end()
-        if part[4] is None:
-            found.append(part[1] or part[2] or part[3] or "")
-            continue
-        names = pieces.orders.get(tuple(found), [])
-        if not 1 <= int(part[4]) <= len(names):
-            raise _bad_path(place, f"There are {len(names)} there.")
-        found.append(names[int(part[4]) - 1])
-    if not found or at < len(place):
-        raise _bad_path(place, "Names with dots between them, in quotes where they hold dots.")
-    return tuple(found)
+def _holding(whole: schema.Document, level: Level) -> schema.Document:
+    here = level_changes.holding(whole, level)
+    if isinstance(here, level_changes.Refused):
+        raise refused(here.findings)
+    return here
 
 
-def _bad_path(place: str, hint: str) -> OperatorError:
-    return OperatorError("bad-path", "This is no path of a field.", clean(place[:120]), hint)
-
-
-def _set(content: bytes, before: schema.Document, path: Path, value: str) -> bytes:
+def _set(content: bytes, place: _Place, value: str) -> bytes:
     """The first reading of the value that fits: as TOML, as a text, as a list of texts."""
     first: tuple[findings.Finding, ...] = ()
     for reading in _readings(value):
-        edited = edit_changes.apply(content, _made(before, path, reading))
+        edited = _tried(content, place, _made(place.here, place.path, reading))
         if isinstance(edited, bytes):
             return edited
         first = first or edited
-    _refuse_unknown(before, path, first)
+    _refuse_unknown(place.here, place.path, first)
     raise OperatorError(
         "bad-value",
         "The field cannot have this value.",
-        findings.place_text(path),
+        findings.place_text(place.path),
         findings=tuple(map(view, first)),
     )
+
+
+def _tried(
+    content: bytes, place: _Place, made: list[Change]
+) -> bytes | tuple[findings.Finding, ...]:
+    if place.level == CLUSTER:
+        return edit_changes.apply(content, made)
+    outcome = level_changes.at_level(place.whole, place.level, made)
+    if isinstance(outcome, level_changes.Refused):
+        return outcome.findings
+    return edit_changes.apply(content, outcome.changes)
 
 
 def _readings(value: str) -> Sequence[Any]:
@@ -148,9 +155,11 @@ def _refuse_unknown(
         return
 
 
-def _unset(content: bytes, before: schema.Document, path: Path) -> bytes:
-    pieces = changes.parts(before)
+def _unset(content: bytes, pieces: changes.Parts, level: Level, place: Path) -> bytes:
+    path = (*level.prefix, *place)
     if path not in pieces.at:
+        if level != CLUSTER:
+            raise _not_said(place, level)
         raise _no_such(path, sorted(one[-1] for one in pieces.at if one and one[:-1] == path[:-1]))
     gone = [
         Change(one, value, Mark.ABSENT)
@@ -165,6 +174,16 @@ def _unset(content: bytes, before: schema.Document, path: Path) -> bytes:
         "The configuration cannot be without it.",
         findings.place_text(path),
         findings=tuple(map(view, edited)),
+    )
+
+
+def _not_said(place: Path, level: Level) -> OperatorError:
+    return OperatorError(
+        "no-such-field",
+        f"{level.words()[:1].upper()}{level.words()[1:]} says nothing at this place.",
+        places.text(place),
+        "`gatehouse config show --machine NAME --origins` shows who does; with --without the level"
+        " is without what stands above it.",
     )
 
 
@@ -243,7 +262,7 @@ def _rebase(house: House, given: RebaseInput) -> Rebased:
         take_theirs=chosen if given.take == "theirs" else (),
     )
     if isinstance(found, changes.Merged):
-        Candidate(house).write(written(current, found.changes), current.number)
+        Candidate(house).write(merged(current, found.changes), current.number)
         return Rebased(revision=current.number, changes=field_changes(found.changes), left=left)
     if given.take != "theirs" or not chosen:
         raise conflict(found.clashes, left)

@@ -33,6 +33,7 @@ from gatehouse.faces.actions.configuration_examine import (
     read,
     revision,
 )
+from gatehouse.faces.actions.configuration_levels_work import holding
 from gatehouse.faces.actions.configuration_merge import field_changes, prepared
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
@@ -95,6 +96,13 @@ def _missing(house: House, running: Running) -> tuple[str, ...]:
 
 async def show(house: House, given: ShowInput) -> Text:
     """One configuration."""
+    found = await _shown(house, given)
+    if given.machine is None and given.level is None and not given.origins:
+        return found
+    return await asyncio.to_thread(holding, found, given, house.machine)
+
+
+async def _shown(house: House, given: ShowInput) -> Text:
     if given.candidate:
         if given.revision is not None:
             raise OperatorError(

@@ -166,7 +166,8 @@ def _parameter(field: msgspec.structs.FieldInfo, kind: object, asked: Arg) -> cl
             type=click.Path(dir_okay=True, allow_dash=True),
             help=f"{asked.help}, in the first line of a file; else it is asked for",
         )
-    names = ["--" + field.name.replace("_", "-"), *([f"-{asked.short}"] if asked.short else [])]
+    flag = "--" + field.name.rstrip("_").replace("_", "-")  # `from_`: a word of the language
+    names = [flag, field.name, *([f"-{asked.short}"] if asked.short else [])]
     if kind is bool:
         return click.Option(names, is_flag=True, help=asked.help)
     if many:
