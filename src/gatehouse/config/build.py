@@ -173,6 +173,7 @@ def _listener(
         connection_timeout=section.connection_timeout,
         auth=auth_profile(document, section.smtp_auth_profile),
         tls_profile=tls_build.inbound_profile(document, section),
+        bounce_profile=section.bounce_profile or schema.DEFAULT_PROFILE,
     )
 
 

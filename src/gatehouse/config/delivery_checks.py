@@ -101,6 +101,13 @@ def _destinations(document: schema.Document) -> Iterator[Finding]:
         )
     seen: dict[str, str] = {}
     profiles = {schema.DEFAULT_PROFILE, *document.bounce_profiles}
+    for name, listener in document.listeners.items():
+        yield from unknown_name(
+            ("listeners", name, "bounce_profile"),
+            listener.bounce_profile,
+            profiles,
+            "bounce profile",
+        )
     for domain, control in controls.items():
         path = ("destination_controls", domain)
         yield from _domain(path, domain, seen, special=schema.DEFAULT_DESTINATION)

@@ -77,6 +77,7 @@ class Listener:
     connection_timeout: int
     auth: AuthProfile
     tls_profile: TlsProfile
+    bounce_profile: str = "default"  # of mail that came in here, where its destination names none
 
     @property
     def entrance(self) -> Entrance:
@@ -278,6 +279,18 @@ class Running:
     def certificates(self) -> frozenset[str]:
         """Names of all certificates that are in use."""
         return frozenset(self.certificate_uses())
+
+    def profile_of(self, domain: str, listener: str) -> BounceProfile:
+        """The profile of mail to a domain that came in by a listener ("": it is our own).
+
+        What a destination names wins over the listener, and that over the default, as on the
+        modelled appliance.
+        """
+        name = self.destinations.lookup(domain).bounce_profile
+        if name == "default":
+            found = (one.bounce_profile for one in self.listeners if one.name == listener)
+            name = next(found, name)
+        return self.bounce_profile(name)
 
     def bounce_profile(self, name: str) -> BounceProfile:
         """A profile by name; a name that is gone stands for the default."""

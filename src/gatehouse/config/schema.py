@@ -346,6 +346,10 @@ class Listener(Section):
         default=None, description="Name of the TLS profile. Not set: ssl.inbound_profile."
     )
     max_concurrency: Count = Field(default=1000, description="Connections at the same time.")
+    bounce_profile: Name | None = Field(
+        default=None,
+        description="Bounce profile of mail that comes in here and whose destination names none.",
+    )
     recipient_access: list[RecipientAccess] = Field(
         default_factory=list,
         max_length=MAX_ENTRIES,

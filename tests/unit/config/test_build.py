@@ -91,6 +91,30 @@ def test_bounce_profiles_inherit_from_the_default_profile() -> None:
     assert built().bounce_profile("gone").name == "default"
 
 
+def test_a_destination_names_the_bounce_profile_else_the_listener_does() -> None:
+    text = TEXT.replace(b"port = 2525\n", b'port = 2525\nbounce_profile = "short"\n')
+    text += (
+        b'[bounce_profiles.bank]\n[destination_controls."named.example"]\nbounce_profile = "bank"\n'
+    )
+    outcome = checks.load(text)
+    assert isinstance(outcome, checks.Loaded)
+    now = outcome.running
+    chosen = {
+        (domain, listener): now.profile_of(domain, listener).name
+        for domain in ("named.example", "bank.example")
+        for listener in ("In", "Out", "Gone", "")
+    }
+    assert {one for key, one in chosen.items() if key[0] == "named.example"} == {"bank"}
+    assert chosen["bank.example", "In"] == "short"
+    assert {chosen["bank.example", one] for one in ("Out", "Gone", "")} == {"default"}
+
+
+def test_a_bounce_profile_that_is_not_there_cannot_be_named_by_a_listener() -> None:
+    outcome = checks.load(TEXT.replace(b"port = 2525\n", b'port = 2525\nbounce_profile = "gone"\n'))
+    assert isinstance(outcome, checks.Refused)
+    assert any(one.place == "listeners.In.bounce_profile" for one in outcome.findings)
+
+
 def test_what_is_known_about_ourselves() -> None:
     now = built()
     assert now.delivery.hostname == "gw.example.com"

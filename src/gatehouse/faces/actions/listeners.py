@@ -75,6 +75,7 @@ class ListenerView(msgspec.Struct, frozen=True, kw_only=True):
     delayed_reject: bool
     idle_timeout: int
     connection_timeout: int
+    bounce_profile: str
     smtp_auth_profile: str
     auth_mechanisms: tuple[str, ...]
     proxy_protocol_from: tuple[str, ...]

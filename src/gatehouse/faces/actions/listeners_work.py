@@ -60,6 +60,7 @@ async def show(house: House, given: ListenerInput) -> ListenerView:
         delayed_reject=one.delayed_reject,
         idle_timeout=one.idle_timeout,
         connection_timeout=one.connection_timeout,
+        bounce_profile=one.bounce_profile,
         smtp_auth_profile=one.auth.name,
         auth_mechanisms=one.auth.mechanisms,
         proxy_protocol_from=tuple(section.proxy_protocol_from),

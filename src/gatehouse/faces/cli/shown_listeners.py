@@ -21,6 +21,7 @@ def listener(one: listeners.ListenerView, to: Screen) -> str:
         ("Certificates", ", ".join(one.certificates)),
         ("Rejected clients", "at each recipient" if one.delayed_reject else "at the greeting"),
         ("Timeouts", f"idle {one.idle_timeout} s, connection {one.connection_timeout} s"),
+        ("Bounce profile", one.bounce_profile),
         ("SMTP AUTH", f"{one.smtp_auth_profile} ({', '.join(one.auth_mechanisms)})"),
     ]
     if one.recipient_entries:

@@ -141,9 +141,8 @@ class Deliverer:
         self._worker.report(f"body of MID {mid}", error)
         self._writer.submit(Hold(Messages((mid,))), lambda _: None)
 
-    def _profile_of(self, domain: str) -> BounceProfile:
-        running = self._rules.running
-        return running.bounce_profile(running.destinations.lookup(domain).bounce_profile)
+    def _profile_of(self, domain: str, listener: str) -> BounceProfile:
+        return self._rules.running.profile_of(domain, listener)
 
     async def _carry(self, destination: Destination) -> None:
         if destination.domain == READER:

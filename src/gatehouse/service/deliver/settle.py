@@ -91,7 +91,9 @@ class Settler:
         self.reporter = reporter
         self.dice = dice
         self._writer = writer
-        self.profile_of: Callable[[str], retry.BounceProfile] = lambda _: retry.BounceProfile()
+        # By the recipient's domain and the listener that the message came in by.
+        self.profile_of: Callable[[str, str], retry.BounceProfile]
+        self.profile_of = lambda _domain, _listener: retry.BounceProfile()
         # What became of mail about an alarm: somebody may wait for it.
         self.alert_fate: AlertFate = lambda _message, _outcomes: None
         self.owing = 0  # marks that the store has refused so far
@@ -229,8 +231,12 @@ class _Settlement:
             )
             return
         self._record(facts.RecipientBounced(**self._failure(recipient, fate)))
-        if self._settler.profile_of(recipient.recipient.address.domain).send_bounces:
+        if self._profile(recipient).send_bounces:
             self._bounced.append(_entry(recipient, fate, None))
+
+    def _profile(self, recipient: values.QueuedRecipient) -> retry.BounceProfile:
+        domain = recipient.recipient.address.domain
+        return self._settler.profile_of(domain, self._message.listener)
 
     def _failure(self, recipient: values.QueuedRecipient, fate: Failed) -> dict[str, Any]:
         """The fields that bounced and delayed recipients have in common."""
@@ -250,7 +256,7 @@ class _Settlement:
 
     def _defer(self, recipient: values.QueuedRecipient, fate: Failed) -> None:
         message, now = self._message, self._now
-        profile = self._settler.profile_of(recipient.recipient.address.domain)
+        profile = self._profile(recipient)
         attempts = retry.Attempts(
             accepted_at=message.received_at,
             tries=recipient.tries + 1,
@@ -290,8 +296,8 @@ class _Settlement:
 
     def _report(self, kind: Kind, entries: list[Entry]) -> None:
         if entries:
-            reporter, domain = self._settler.reporter, entries[0].recipient.recipient.address.domain
-            most = self._settler.profile_of(domain).max_bounce_copy
+            reporter = self._settler.reporter
+            most = self._profile(entries[0].recipient).max_bounce_copy
             self._reports += reporter.reports(kind, self._message, entries, self._now, most)
 
 

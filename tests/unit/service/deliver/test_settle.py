@@ -230,11 +230,28 @@ def test_who_wants_to_hear_of_failures(notify: frozenset[Notify] | None, reports
 
 def test_a_profile_without_bounces_tells_nobody() -> None:
     async def body(scene: Scene) -> None:
-        scene.settler.profile_of = lambda _: BounceProfile(send_bounces=False)
+        scene.settler.profile_of = lambda *_: BounceProfile(send_bounces=False)
         written = await scene.settle(message("a"), r0=NEVER)
         assert isinstance(written.outcomes[0], values.Bounced)
         assert written.generated == ()
         assert scene.of(facts.RecipientBounced)
+
+    play(body)
+
+
+def test_the_profile_is_asked_for_by_destination_and_listener() -> None:
+    async def body(scene: Scene) -> None:
+        asked: list[tuple[str, str]] = []
+
+        def profile_of(domain: str, listener: str) -> BounceProfile:
+            asked.append((domain, listener))
+            return BounceProfile(max_retries=0)
+
+        scene.settler.profile_of = profile_of
+        one = message("a")
+        written = await scene.settle(one, r0=LATER)
+        assert isinstance(written.outcomes[0], values.Bounced)  # by that profile: no second try
+        assert set(asked) == {("d.example", one.listener)}
 
     play(body)
 
@@ -250,7 +267,7 @@ def test_the_profile_says_how_large_an_original_goes_back() -> None:
 
         scene.settler.reporter.reports = noted  # type: ignore[method-assign, assignment]
         await scene.settle(message("a"), r0=NEVER)
-        scene.settler.profile_of = lambda _: BounceProfile(max_bounce_copy=77)
+        scene.settler.profile_of = lambda *_: BounceProfile(max_bounce_copy=77)
         await scene.settle(message("a"), r0=NEVER)
         assert asked == [10 * 1024, 77]
 
@@ -271,7 +288,7 @@ def test_success_is_told_only_where_the_next_server_will_not() -> None:
 def test_a_late_message_is_warned_of_once_if_the_profile_says_so() -> None:
     async def body(scene: Scene) -> None:
         assert (await scene.settle(message("a", tries=1), r0=LATER)).generated == ()
-        scene.settler.profile_of = lambda _: BounceProfile(delay_warnings=True)
+        scene.settler.profile_of = lambda *_: BounceProfile(delay_warnings=True)
         written = await scene.settle(message("a", tries=1), r0=LATER)
         assert len(written.generated) == 1
         (outcome,) = written.outcomes
@@ -291,7 +308,7 @@ def test_further_warnings_follow_at_their_interval_up_to_their_number(
     late: int, warned: int, due: bool
 ) -> None:
     async def body(scene: Scene) -> None:
-        scene.settler.profile_of = lambda _: BounceProfile(
+        scene.settler.profile_of = lambda *_: BounceProfile(
             delay_warnings=True, delay_warning_interval=3600.0, max_delay_warnings=3
         )
         old = message("a", tries=5, delay_notified=warned)

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """listenerconfig: where mail comes in."""
 
-from gatehouse.config import builtin, format, schema, units
-from gatehouse.faces.actions import certificates, listeners
-from gatehouse.faces.actions.action import Nothing
-from gatehouse.faces.cli.shell import candidate_edit, policy_questions
+from gatehouse.config import builtin, format, schema
+from gatehouse.faces.actions import listeners
+from gatehouse.faces.cli.shell import candidate_edit, listener_parts, policy_questions
 from gatehouse.faces.cli.shell.candidate_edit import (
     Draft,
-    ask_field,
     attempt,
     choose_name,
     keep,
@@ -24,7 +22,6 @@ from gatehouse.faces.cli.shell.dialogue import (
     do,
     menu,
     say,
-    show,
     words_of,
 )
 from gatehouse.faces.cli.shell.host_access import host_access
@@ -33,8 +30,6 @@ from gatehouse.journal.escape import clean
 
 _SECTION = "listeners"
 _TYPES = ("private", "public")
-_MODES = ("starttls", "implicit")
-_SMTP_PORT = 25  # RFC 5321 §4.5.4.2
 _TLS_PORT = 465  # RFC 8314 §7.3
 
 
@@ -48,6 +43,7 @@ def listener_config() -> Talk[None]:
             ("NEW", "Make a listener."),
             ("EDIT", "Change a listener."),
             ("DELETE", "Remove a listener."),
+            ("SETUP", "Change what holds for all listeners."),
         )
         if word is None:
             return
@@ -63,14 +59,15 @@ def _new(draft: Draft) -> Talk[None]:
         help="Public faces strangers and takes mail for your domains; private takes from inside.",
     )
     name = yield from new_name(draft, (_SECTION,), "Name")
-    interface = yield from _ask_interface(draft, None)
+    interface = yield from listener_parts.ask_interface(draft, None)
     if interface is None:
         return
-    mode = yield from choose("Protocol", ("SMTP", "SMTP in TLS from the first byte"))
-    port = yield from ask_number("TCP port", _TLS_PORT if mode else _SMTP_PORT, 1, 65_535)
+    mode = yield from choose("Protocol", listener_parts.PROTOCOLS)
+    usual = _TLS_PORT if mode else listener_parts.SMTP_PORT
+    port = yield from ask_number("TCP port", usual, 1, 65_535)
     new: candidate_edit.Values = {"type": _TYPES[kind], "interface": interface, "port": port}
     if mode:
-        new["tls_mode"] = _MODES[mode]
+        new["tls_mode"] = listener_parts.MODES[mode]
     if _TYPES[kind] == "public":
         domains = yield from ask("Domains to accept mail for, with commas between them")
         new["recipient_access"] = [
@@ -109,11 +106,12 @@ def _edit(draft: Draft) -> Talk[None]:
         recipients = (("RCPTACCESS", "Whom mail is taken for."),) if public else ()
         word = yield from menu(
             ("NAME", "Give it another name."),
-            ("INTERFACE", "Change interface and port."),
+            ("INTERFACE", "Change interface, protocol and port."),
             ("LIMITS", "Change the number of connections."),
-            ("SETUP", "Change default domain, rejection and timeouts."),
+            ("SETUP", "Change default domain, rejection, timeouts and AUTH."),
             ("HOSTACCESS", "Who may connect, and how."),
             *recipients,
+            ("BOUNCECONFIG", "Choose the bounce profile."),
             ("CERTIFICATE", "Choose the certificate."),
         )
         if word is None:
@@ -133,86 +131,31 @@ def _delete(draft: Draft) -> Talk[None]:
 
 
 def _rename(draft: Draft, name: str) -> Talk[str]:
+    lines = yield from _lines(draft)
+    if any(one.name == name and one.suspended_since is not None for one in lines):
+        yield from say("It is suspended, and suspensions go by name: use resumelistener first.")
+        return name
     new = yield from new_name(draft, (_SECTION,), "New name")
     draft.put((_SECTION, new), draft.get(_SECTION, name))
     draft.put((_SECTION, name), None)
     return new if (yield from keep(draft)) else name
 
 
-def _interface(draft: Draft, name: str) -> Talk[None]:
-    interface = yield from _ask_interface(draft, draft.get(_SECTION, name, "interface"))
-    if interface is not None:
-        old = draft.get(_SECTION, name, "port") or _SMTP_PORT
-        port = yield from ask_number("TCP port", old, 1, 65_535)
-        draft.put((_SECTION, name, "interface"), interface)
-        draft.put((_SECTION, name, "port"), port)
-        yield from keep(draft)
-
-
-def _limits(draft: Draft, name: str) -> Talk[None]:
-    path = (_SECTION, name, "max_concurrency")
-    old = draft.document.listeners[name].max_concurrency
-    number = yield from ask_number("Connections at the same time", old, 1, 1_000_000)
-    if number != old:
-        draft.put(path, number)
-        yield from keep(draft)
-
-
-def _setup(draft: Draft, name: str) -> Talk[None]:
-    yield from ask_field(
-        draft, (_SECTION, name, "default_domain"), "Domain behind addresses without one"
-    )
-    now = draft.document.listeners[name]
-    delayed = yield from confirm(
-        "Refuse rejected clients at each recipient, so that addresses are logged?",
-        now.delayed_reject,
-    )
-    if delayed != now.delayed_reject:
-        draft.put((_SECTION, name, "delayed_reject"), delayed)
-    for field, question, least, most in (
-        ("idle_timeout", "Seconds of silence before a client is disconnected", 1, 3600),
-        ("connection_timeout", "Seconds that one connection may take", 30, 86_400),
-    ):
-        old = getattr(now, field)
-        number = yield from ask_number(question, old, least, most)
-        if number != old:
-            draft.put((_SECTION, name, field), units.format_duration(number))
-    yield from keep(draft)
-
-
-def _certificate(draft: Draft, name: str) -> Talk[None]:
-    held = yield from do(certificates.LIST, Nothing(), certificates.CertificateList)
-    names = [one.name for one in held.certificates]
-    old = draft.document.listeners[name].certificate
-    place = yield from choose(
-        "Which certificate?",
-        [f"{one.name} ({one.subject}, {one.state})" for one in held.certificates],
-        names.index(old) if old in names else None,
-    )
-    given = certificates.AssignInput(name=names[place], listener=(name,))
-    yield from show(certificates.ASSIGN, given)
-    yield from candidate_edit.reload(draft)
-
-
-_OPERATIONS = {"NEW": _new, "EDIT": _edit, "DELETE": _delete}
+_OPERATIONS = {
+    "NEW": _new,
+    "EDIT": _edit,
+    "DELETE": _delete,
+    "SETUP": listener_parts.setup_all,
+}
 _PARTS = {
-    "INTERFACE": _interface,
-    "LIMITS": _limits,
-    "SETUP": _setup,
+    "INTERFACE": listener_parts.interface,
+    "LIMITS": listener_parts.limits,
+    "SETUP": listener_parts.setup,
     "HOSTACCESS": host_access,
     "RCPTACCESS": recipient_access,
-    "CERTIFICATE": _certificate,
+    "BOUNCECONFIG": listener_parts.bounce_profile,
+    "CERTIFICATE": listener_parts.certificate,
 }
-
-
-def _ask_interface(draft: Draft, old: str | None) -> Talk[str | None]:
-    names = draft.names("interfaces")
-    if not names:
-        yield from say("There is no interface: make one with `interfaceconfig`.")
-        return None
-    shown = [f"{one} ({draft.get('interfaces', one, 'address')})" for one in names]
-    place = yield from choose("Interface", shown, names.index(old) if old in names else 0)
-    return names[place]
 
 
 def _lines(draft: Draft) -> Talk[tuple[listeners.ListenerLine, ...]]:

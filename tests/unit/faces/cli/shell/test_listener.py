@@ -88,13 +88,55 @@ def test_the_greeting_goes_without_a_name_and_back_to_that_of_the_interface(desk
 def test_name_interface_limits_and_setup(desk: Desk) -> None:
     made = desk.play(
         *["listenerconfig", "EDIT", "InboundMail", "LIMITS", "50", "NAME", "Edge"],
-        *["INTERFACE", "1", "2600", "SETUP", "example.org", "Y", "60", "", "", ""],
+        *["INTERFACE", "1", "2", "2600", "SETUP", "example.org", "Y", "60", "", "192.0.2.0/24"],
+        *["x", "", "", ""],
     )
     assert set(made.listeners) == {"Edge"}
     edge = made.listeners["Edge"]
     assert (edge.max_concurrency, edge.port, edge.default_domain) == (50, 2600, "example.org")
     assert (edge.delayed_reject, edge.idle_timeout) == (True, 60)
     assert "connection_timeout" not in edge.model_fields_set
+    assert (edge.tls_mode, edge.proxy_protocol_from) == ("implicit", ["192.0.2.0/24"])
+    assert "This cannot be one of them: x" in desk.said
+    made = desk.play("listenerconfig", "EDIT", "1", "SETUP", *[""] * 4, "none", "", "", "")
+    assert made.listeners["Edge"].proxy_protocol_from == []
+
+
+def test_what_is_set_up_for_all_is_set_on_each_of_them(desk: Desk) -> None:
+    two = ["NEW", "", "Two", "", "", "2526", "example.com", "N"]
+    made = desk.play("listenerconfig", *two, "SETUP", "", "120", "", "Y", "50", "")
+    assert [one.idle_timeout for one in made.listeners.values()] == [120, 120]
+    assert all(one.delayed_reject for one in made.listeners.values())
+    assert made.queue.max_received_hops == 50
+    assert all(
+        not {"max_concurrency", "connection_timeout"} & one.model_fields_set
+        for one in made.listeners.values()
+    )
+
+
+def test_a_bounce_profile_is_chosen_where_there_are_any(desk: Desk) -> None:
+    desk.play("listenerconfig", "EDIT", "1", "BOUNCECONFIG", "", "")
+    assert any("make one with `bounceconfig`" in line for line in desk.said)
+    profile = ["bounceconfig", "NEW", "slow", "", "5d", "", "", "", "N", ""]
+    made = desk.play(*profile, "listenerconfig", "EDIT", "1", "BOUNCECONFIG", "slow", "", "")
+    assert made.listeners["InboundMail"].bounce_profile == "slow"
+    made = desk.play("listenerconfig", "EDIT", "1", "BOUNCECONFIG", "1", "", "")
+    assert made.listeners["InboundMail"].bounce_profile is None
+
+
+def test_more_certificates_are_asked_for_where_there_are_more(desk: Desk) -> None:
+    new = ["certconfig", "NEW", "mx", "mx.example.com", *[""] * 6, "90", "1", ""]
+    more = ["certconfig", "NEW", "mx2", "mx.example.net", *[""] * 6, "90", "1", ""]
+    made = desk.play(*new, *more, "listenerconfig", "EDIT", "1", "CERTIFICATE", "2", "mx2", "", "")
+    listener = made.listeners["InboundMail"]
+    assert (listener.certificate, listener.certificates) == ("mx", ["mx2"])
+
+
+def test_a_suspended_listener_keeps_its_name(desk: Desk) -> None:
+    made = desk.play("suspendlistener", "", "", "listenerconfig", "EDIT", "1", "NAME", "", "")
+    assert set(made.listeners) == {"InboundMail"}
+    assert any("use resumelistener first" in line for line in desk.said)
+    desk.play("resumelistener", "")
 
 
 def test_a_certificate_is_assigned_from_the_list(desk: Desk) -> None:
