@@ -29,6 +29,7 @@ from gatehouse.service.base import ssh_keys
 from gatehouse.service.base.children import Launch, program
 from gatehouse.service.base.clock import SYSTEM_CLOCK
 from gatehouse.service.base.control import ControlServer, Request
+from gatehouse.service.base.fact_alarms import FactAlarms
 from gatehouse.service.base.first_start import NAME as FIRST_ADMINISTRATOR
 from gatehouse.service.base.first_start import ensure_administrator
 from gatehouse.service.base.log_files import LogWriter, default_settings
@@ -169,6 +170,7 @@ class _Gateway:
         )
         record, post = self._recorder.record, self._post.post
         self._alarms = AlarmDesk(store, record, SYSTEM_CLOCK, self._hostname, self._pacing, post)
+        self._recorder.subscribe(FactAlarms(SYSTEM_CLOCK, self._alarmed).note)
 
     def _running(self) -> Running | None:
         return None if self._conductor is None else self._conductor.running

@@ -8,7 +8,7 @@ applied, and refused there (`service/deliver/trust_book.py`).
 import ipaddress
 from collections.abc import Iterator
 
-from gatehouse.config import build, schema, tls_build
+from gatehouse.config import build, schema, tls_build, tls_profile_checks
 from gatehouse.config.findings import Finding, error, warning
 from gatehouse.config.listener_checks import unknown_name
 from gatehouse.policy import outbound_tls, tls_profiles
@@ -170,7 +170,10 @@ def _profiles(document: schema.Document) -> Iterator[Finding]:
             )
         if "@SECLEVEL" in section.ciphers.upper():
             yield error((*path, "ciphers"), "holds a level", hint="write security_level")
-        if tls_build.profile(document, name).weak:
+        profile = tls_build.profile(document, name)
+        if lowest.rank <= highest.rank:
+            yield from tls_profile_checks.check(path, profile)
+        if profile.weak:
             yield warning(
                 path,
                 "is weaker than the house's rule",

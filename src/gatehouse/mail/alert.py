@@ -20,7 +20,8 @@ from gatehouse.mail.dates import header_date
 MAX_SUBJECT = 200  # characters; a reader shows fewer
 MAX_TEXT = 2000  # characters of one value of the body
 _WIDTH = 72
-_WORD = 45  # octets that make an encoded word of 75 characters (RFC 2047 §2)
+_FIRST = len("Subject: ")
+_WORD = 39  # octets of an encoded word: with the name in front 73 of the 76 of RFC 2047 §2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,8 @@ def subject(text: str) -> str:
     clean = _clean(text, MAX_SUBJECT)
     if clean.isascii() and "=?" not in clean:
         return "\r\n ".join(
-            textwrap.wrap(clean, _WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
+            textwrap.wrap(clean, _WIDTH - _FIRST, break_long_words=False, break_on_hyphens=False)
+            or [""]
         )
     return "\r\n ".join(_encoded_words(clean))
 

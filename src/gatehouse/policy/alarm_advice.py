@@ -51,8 +51,12 @@ ADVICE: Mapping[str, Advice] = MappingProxyType(
         ),
         "directory-harvest": Advice(
             "A client asks for many recipients that do not exist.",
-            "It is held back by `max_invalid_recipients_per_hour`. To refuse it altogether:"
+            "It is held back by `dhap_limit` of its mail flow policy. To refuse it altogether:"
             " `gatehouse group add-member LISTENER BLACKLIST ADDRESS`.",
+        ),
+        "resources-low": Advice(
+            "Something that the gateway needs runs out; new mail is put off until there is more.",
+            "Make room on the file system of the data directory, or look who fills it.",
         ),
         "alert-mail-lost": Advice(
             "An alert could not be delivered.",

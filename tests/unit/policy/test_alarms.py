@@ -10,6 +10,7 @@ from gatehouse.policy.alarms import (
     Pacing,
     decide,
     subject,
+    withheld,
 )
 
 BEGIN = 1_800_000_000.0
@@ -71,3 +72,21 @@ def test_one_alarm_that_comes_seldom_is_told_when_its_moment_has_passed() -> Non
 def test_the_subject_has_the_newer_form(severity: AlarmSeverity) -> None:
     alarm = Alarm(name="x", severity=severity, text="Short text", key="k")
     assert subject(alarm, "gw1.example.com") == f"{severity} <System> gw1.example.com: Short text"
+
+
+@pytest.mark.parametrize(
+    ("mailed", "stuck", "way", "reason"),
+    [
+        (True, "", {"us.example"}, ""),
+        (True, "other.example", {"us.example"}, ""),
+        (True, "us.example", {"us.example"}, "it would go to us.example, which it is about"),
+        (True, "smarthost:ses", {"smarthost:ses"}, "it would go to smarthost:ses"),
+        (False, "", {"us.example"}, "it is about alert mail that cannot be delivered"),
+    ],
+)
+def test_an_alert_that_would_only_wait_is_not_mailed(
+    mailed: bool, stuck: str, way: set[str], reason: str
+) -> None:
+    found = withheld(mailed=mailed, stuck=stuck, way=way)
+    assert ("" if found is None else found.reason).startswith(reason)
+    assert (found is None) == (not reason)

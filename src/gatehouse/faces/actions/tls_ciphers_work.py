@@ -2,12 +2,12 @@
 """The work: what a cipher string means."""
 
 from gatehouse.config import schema
+from gatehouse.config.tls_settings import for_client
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.tls_ciphers import Ciphers, CiphersInput, SuiteView
 from gatehouse.journal.escape import clean
 from gatehouse.policy.tls_profiles import TlsProfile, TlsVersionName
-from gatehouse.service.trust.tls_settings import for_client
 from gatehouse.tls.ciphers import expand
 from gatehouse.tls.contexts import TlsSetupError
 from gatehouse.tls.profiles import CLIENT_CIPHERS

@@ -15,6 +15,7 @@ from gatehouse.journal import facts
 from gatehouse.mail.tls_report import READER
 from gatehouse.policy.retry import BounceProfile
 from gatehouse.service.base import channel as line
+from gatehouse.service.base.fact_alarms import FactAlarms
 from gatehouse.service.base.handover import unpack
 from gatehouse.service.base.supervisor import describe
 from gatehouse.service.base.worker import Worker
@@ -83,6 +84,7 @@ class Deliverer:
         self._tally = TlsTally(worker.store.tls_reports, worker.report)
         worker.recorder.subscribe(self._tally.count)
         worker.recorder.subscribe(LoginAlarms(worker.clock, worker.send).note)
+        worker.recorder.subscribe(FactAlarms(worker.clock, worker.send).note)
         self._alert_fates = AlertFates(worker.send)
         self._settler.alert_fate = self._alert_fates.note
         self._intake = TlsReportIntake(

@@ -11,12 +11,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+from gatehouse.config.tls_settings import VERSIONS
 from gatehouse.policy.destinations import DestinationControl, TlsDemands
 from gatehouse.policy.outbound_values import HostPlan
 from gatehouse.policy.tls_profiles import TlsProfile, TlsVersionName
 from gatehouse.service.deliver.link import Link
 from gatehouse.service.trust.keyring import NoSuchCertificate
-from gatehouse.service.trust.tls_settings import VERSIONS
 from gatehouse.tls.certificates import CertifiedKey
 from gatehouse.tls.contexts import ClientTlsSettings, TlsSetupError
 from gatehouse.tls.engine import ClientContext, SavedSession
@@ -24,6 +24,7 @@ from gatehouse.tls.profiles import CLIENT_CIPHERS
 
 # A session is a few kilobytes with its ticket; the least recently used go.
 MAX_SESSIONS = 2_000
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:

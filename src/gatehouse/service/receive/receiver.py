@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from gatehouse.config.running import Listener, Running
 from gatehouse.journal import facts
 from gatehouse.service.base import channel as line
+from gatehouse.service.base.fact_alarms import FactAlarms
 from gatehouse.service.base.head_count import HeadCount
 from gatehouse.service.base.resolver import Resolver
 from gatehouse.service.base.tally import Tally
@@ -86,6 +87,7 @@ class Receiver:
         self.office = Office(tools, rules, counts, tally, self._entry.due)
         self._doors = Doors(sockets, self.office, lambda desk: Session(desk, self.office))
         self._tools = tools
+        worker.recorder.subscribe(FactAlarms(worker.clock, worker.send).note)
         self.office.authenticator = Authenticator(worker.store.smtp_users, worker.clock.wall)
 
     async def start(self) -> None:

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from gatehouse.config import tls_settings
 from gatehouse.policy.tls_profiles import TlsProfile
-from gatehouse.service.trust import pending, tls_settings
+from gatehouse.service.trust import pending
 from gatehouse.store.interface import Store
 from gatehouse.tls.certificates import CertifiedKey, create_demo
 from gatehouse.tls.contexts import ClientTlsSettings

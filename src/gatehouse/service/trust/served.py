@@ -16,8 +16,8 @@ from datetime import datetime
 from cryptography import x509
 
 from gatehouse.config.running import Listener, TlsMode
+from gatehouse.config.tls_settings import for_client
 from gatehouse.service.trust import probe
-from gatehouse.service.trust.tls_settings import for_client
 from gatehouse.tls import facets
 from gatehouse.tls.certificates import (
     CertificateFault,

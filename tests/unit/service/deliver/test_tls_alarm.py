@@ -37,7 +37,14 @@ class Scene:
         self.clock, self.queue, self.sent = Clock(), Queue(), list[Alarmed]()
         self.alarms = TlsAlarms(self.queue, self.clock, self.sent.append)  # type: ignore[arg-type]
 
-    def fail(self, cause: str, domain: str = "bank.example", *, alert: bool = True) -> None:
+    def fail(
+        self,
+        cause: str,
+        domain: str = "bank.example",
+        *,
+        alert: bool = True,
+        alerts_only: bool = False,
+    ) -> None:
         failure = NotConnected(
             classification=classify_trouble(Trouble.TLS_UNAVAILABLE),
             detail="x",
@@ -45,7 +52,7 @@ class Scene:
             cause=cause,
         )
         control = DestinationControl(domain="default", alert_on_required_tls_failure=alert)
-        self.alarms.tell(control, domain, failure)
+        self.alarms.tell(control, domain, failure, alerts_only=alerts_only)
 
 
 def test_the_text_says_which_domain_why_and_what_waits() -> None:
@@ -91,3 +98,13 @@ def test_a_store_that_fails_does_not_silence_it() -> None:
 )
 def test_ages(seconds: float, text: str) -> None:
     assert age(seconds) == text
+
+
+def test_what_only_alert_mail_waits_for_makes_no_more_alert_mail() -> None:
+    scene = Scene()
+    scene.fail("STARTTLS not offered", "us.example", alerts_only=True)
+    scene.fail("STARTTLS not offered", "us.example")
+    first, second = scene.sent
+    assert (first.mailed, second.mailed) == (False, True)
+    assert first.key != second.key, "the one must not hold the other back"
+    assert second.stuck == "us.example"

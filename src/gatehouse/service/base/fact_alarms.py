@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Facts of any process that somebody must hear of: a harvest attack, and space that runs out.
+
+Each kind has one series for the whole gateway (`policy/alarms.py`): who attacks from a thousand
+addresses must not make a thousand mails. What repeats within a minute does not leave the process.
+"""
+
+from collections.abc import Callable
+
+from gatehouse.journal.facts import Fact, HarvestStopped, ResourcesLow
+from gatehouse.policy.alarms import AlarmClass, AlarmSeverity
+from gatehouse.service.base.channel import Alarmed
+from gatehouse.service.base.clock import Clock
+
+HARVEST = "directory-harvest"
+RESOURCES = "resources-low"
+QUIET_SECONDS = 60.0
+_LONGEST_DETAIL = 300
+
+
+class FactAlarms:
+    """A reader of facts; `send` reaches the supervisor."""
+
+    def __init__(self, clock: Clock, send: Callable[[Alarmed], None]) -> None:
+        self._clock = clock
+        self._send = send
+        self._told: dict[str, float] = {}  # a handful of keys: the kinds below are ours
+
+    def note(self, fact: Fact) -> None:
+        """Tell of it if it is one to be told."""
+        if type(fact) is HarvestStopped:
+            self._harvest(fact)
+        elif type(fact) is ResourcesLow:
+            self._resources(fact)
+
+    def _harvest(self, fact: HarvestStopped) -> None:
+        done = "its connection was ended" if fact.dropped else "its recipients are refused"
+        self._tell(
+            Alarmed(
+                name=HARVEST,
+                severity=AlarmSeverity.WARNING.value,
+                alarm_class=AlarmClass.HARVEST.value,
+                text=f"too many recipients that do not exist, from {fact.client_ip}: {done}",
+                key=HARVEST,
+            )
+        )
+
+    def _resources(self, fact: ResourcesLow) -> None:
+        self._tell(
+            Alarmed(
+                name=RESOURCES,
+                severity=AlarmSeverity.CRITICAL.value,
+                text=f"low on {fact.resource}: {fact.detail[:_LONGEST_DETAIL]}",
+                key=f"{RESOURCES}/{fact.resource}",
+            )
+        )
+
+    def _tell(self, alarm: Alarmed) -> None:
+        now = self._clock.monotonic()
+        last = self._told.get(alarm.key)
+        if last is None or now - last >= QUIET_SECONDS:
+            self._told[alarm.key] = now
+            self._send(alarm)
