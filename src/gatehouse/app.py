@@ -36,7 +36,7 @@ from gatehouse.service.base.log_files import LogWriter, default_settings
 from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
 from gatehouse.service.commit.conductor import ApplyFailed, Conductor, ConductorTools
-from gatehouse.service.commit.trials import LOOK_SECONDS, Trials, TrialTools
+from gatehouse.service.commit.trials import LOOK_SECONDS, Renewals, Trials, TrialTools
 from gatehouse.service.trust import keyring
 from gatehouse.service.watch.alarms import MAIL_SECONDS, AlarmDesk
 from gatehouse.service.watch.alert_mail import AlertPost, AlertTools
@@ -248,7 +248,7 @@ class _Gateway:
             clock=SYSTEM_CLOCK,
             alarms=self._alarms,
             running=lambda: conductor.running,
-            apply=conductor.apply,
+            installer=Renewals(self._store, SYSTEM_CLOCK, conductor.apply),
             committing=self._committing,
         )
         reports = ReportRounds(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from gatehouse.store.auth_values import SmtpUser
-from gatehouse.store.people_values import Account
+from gatehouse.store.people_values import Account, AuditEntry
 
 
 class RevisionKind(Enum):
@@ -14,6 +14,7 @@ class RevisionKind(Enum):
 
     COMMIT = "commit"  # somebody changed something
     ROLLBACK = "rollback"  # the text of an older one, because somebody wanted it back
+    RENEWAL = "renewal"  # the same text with a certificate that was renewed
     CONFIRM_EXPIRED = "confirm expired"  # the one before, because nobody confirmed the last one
     RESTORED = "restored"  # the one before, because the last one could not run
 
@@ -77,7 +78,8 @@ class NewRevision:
     None takes a secret away. `after`: refused with `StoreMoved` unless this revision is the last.
     `candidate`: the operator whose candidate it was, which is forgotten. `gives_back`: a candidate
     that is kept, unless its operator has another. Without a `trial` the one
-    that there may be goes on, unless `ends_trial`.
+    that there may be goes on, unless `ends_trial`. `audit`: an entry of the audit log, which gets
+    the number of the revision.
     """
 
     text: str
@@ -92,3 +94,4 @@ class NewRevision:
     candidate: str | None = None
     gives_back: Candidate | None = None
     arriving: Arriving | None = None
+    audit: AuditEntry | None = None

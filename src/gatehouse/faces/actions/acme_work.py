@@ -16,6 +16,7 @@ from gatehouse.faces.actions.status_work import running_now
 from gatehouse.journal.escape import clean
 from gatehouse.mail.address import AddressFault, parse_domain, parse_mailbox
 from gatehouse.policy.fetch_targets import WebTarget, parse_target
+from gatehouse.service.commit.trials import Renewals
 from gatehouse.service.trust import acme, keyring
 from gatehouse.service.trust.acme import AcmeTools, AcmeTrouble, StandingOrder
 from gatehouse.service.trust.acme_challenges import DNS_01, Means
@@ -95,7 +96,9 @@ def _tools(house: House, running: Running) -> AcmeTools:
             hook_timeout=running.acme.hook_timeout,
         ),
         in_use=running.certificates,
-        apply=None if house.gateway is None else house.gateway.apply,
+        installer=None
+        if house.gateway is None
+        else Renewals(house.store, house.clock, house.gateway.apply, house.operator),
         committing=house.committing,
     )
 

@@ -8,17 +8,20 @@ that belonged to it: what undoes the change lies sealed in the store from the fi
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from gatehouse.policy.alarms import Alarm, AlarmSeverity
+from gatehouse.policy.people import Role, Way
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.commit.conductor import ApplyFailed, WrongMachine
 from gatehouse.service.trust import pending
+from gatehouse.service.trust.acme import CannotInstall
 from gatehouse.service.watch.schedule import Job
 from gatehouse.store.interface import Store
+from gatehouse.store.people_values import AuditEntry
 from gatehouse.store.revision_values import (
     Candidate,
     NewRevision,
@@ -102,13 +105,78 @@ def go_back(store: Store, trial: Trial, kind: RevisionKind, comment: str, now: f
             kind=kind,
             ends_trial=True,
             gives_back=mended if tried.kind is RevisionKind.COMMIT else None,
+            audit=_remembered(now, "config restore", revision=trial.revision, reason=comment),
         )
+    )
+
+
+def _remembered(now: float, action: str, **arguments: object) -> AuditEntry:
+    """What the audit log keeps of what nobody asked for."""
+    return AuditEntry(
+        at=now,
+        operator=_OPERATOR,
+        role=Role.ADMINISTRATOR.value,
+        way=Way.CLOCK.value,
+        address="",
+        action=action,
+        arguments=msgspec.json.encode(arguments).decode(),
+        outcome="done",
     )
 
 
 def _undo(store: Store) -> dict[str, bytes | None]:
     content = store.secrets.get(UNDO)
     return {} if content is None else msgspec.json.decode(content, type=_Undo).secrets
+
+
+# --- renewals ------------------------------------------------------------------------------------
+
+Apply = Callable[[int, str, str], Awaitable[None]]  # makes a revision run: its operator, comment
+
+
+class Renewals:
+    """Other certificates under the same text: a new number is a new generation of receivers.
+
+    Who asked is in the audit log already; for the clock the entry comes with the revision.
+    """
+
+    def __init__(self, store: Store, clock: Clock, apply: Apply, operator: str = _OPERATOR) -> None:
+        self._store, self._clock, self._apply, self._operator = store, clock, apply, operator
+
+    def postponed(self) -> str:
+        """A trial leads back to one text with one set of certificates: it ends first."""
+        trial = awaiting(self._store)
+        return "" if trial is None else f"revision {trial.revision} waits for its confirmation"
+
+    async def install(self, secrets: Mapping[str, bytes | None], certificate: str) -> None:
+        """Try them, and keep them if they run; raises CannotInstall."""
+        store, now, operator = self._store, self._clock.wall(), self._operator
+        if reason := self.postponed():
+            raise CannotInstall(reason)
+        current = store.revisions.current()
+        assert current is not None, "a gateway runs by a revision"
+        new = NewRevision(
+            text=current.text,
+            operator=operator,
+            comment=f"certificate {certificate} renewed by ACME",
+            committed_at=now,
+            secrets=secrets,
+            kind=RevisionKind.RENEWAL,
+            audit=_remembered(now, "certificate renew", name=certificate)
+            if operator == _OPERATOR
+            else None,
+        )
+        number = await asyncio.to_thread(begin, store, new, current, None)
+        try:
+            await self._apply(number, operator, new.comment)
+        except ApplyFailed as failed:
+            trial = store.trials.current()
+            assert trial is not None, "it was begun a moment ago"
+            reason = str(failed).rstrip(".")
+            comment = f"revision {number} could not be applied: {reason}"[:500]
+            await asyncio.to_thread(go_back, store, trial, RevisionKind.RESTORED, comment, now)
+            raise CannotInstall(reason) from failed
+        await asyncio.to_thread(ran, store, self._clock.wall())
 
 
 # --- in the supervisor -------------------------------------------------------------------------
@@ -122,7 +190,7 @@ class TrialTools:
     clock: Clock
     committing: asyncio.Lock
     start: Callable[[int, bool], Awaitable[None]]  # a revision; whether it is tried
-    apply: Callable[[int, str, str], Awaitable[None]]
+    apply: Apply
     tell: Callable[[Alarm], Awaitable[object]]
 
 
@@ -183,6 +251,7 @@ class Trials:
                         committed_at=now,
                         secrets=again,
                         kind=RevisionKind.RESTORED,
+                        audit=_remembered(now, "config restore", revision=number, reason=text),
                     )
                 )
                 await self._tools.tell(_stuck(trial, reason))

@@ -13,12 +13,12 @@ order is one short call in a thread.
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from cryptography import x509
@@ -46,12 +46,23 @@ LONGEST_ERROR = 300
 _ORDER = "acme/order/"
 _ACCOUNT = "acme/account/"
 
-# Makes a revision run: number, operator, comment.
-Apply = Callable[[int, str, str], Awaitable[None]]
-
 
 class AcmeTrouble(Exception):
     """The certificate could not be had; the text says why, and nothing was changed."""
+
+
+class CannotInstall(Exception):
+    """What came cannot be put in force; the text says why, and what was there is there again."""
+
+
+class Installer(Protocol):
+    """Puts secrets in force under a new revision, which is tried before it is kept."""
+
+    def postponed(self) -> str:
+        """Why nothing can be put in force now; "" when it can."""
+
+    async def install(self, secrets: Mapping[str, bytes | None], certificate: str) -> None:
+        """The commit; who calls holds the lock of commits. Raises CannotInstall."""
 
 
 class StandingOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +93,7 @@ class AcmeTools:
     clock: Clock
     means: Means
     in_use: frozenset[str]
-    apply: Apply | None  # None: no gateway runs, the next start serves what is stored
+    installer: Installer | None  # None: no gateway runs, the next start serves what is stored
     committing: asyncio.Lock
 
 
@@ -138,6 +149,8 @@ def is_due(store: Store, order: StandingOrder, now: float) -> bool:
 async def obtain(tools: AcmeTools, order: StandingOrder) -> tls.CertifiedKey:
     """Order a certificate and put it in force; raises AcmeTrouble, and then nothing changed."""
     now = tools.clock.wall()
+    if tools.installer is not None and order.name in tools.in_use and tools.installer.postponed():
+        raise AcmeTrouble(tools.installer.postponed())  # before a server issues what is not used
     try:
         certified = await _ordered(tools, order)
         await install(tools, order.name, certified)
@@ -174,22 +187,12 @@ async def install(tools: AcmeTools, name: str, certified: tls.CertifiedKey) -> N
         if keyring.waits(store, name):
             # A later commit would put that in the place of what came now.
             raise AcmeTrouble("a change of this certificate waits for its commit")
-        before = keyring.get(store, name) if name in keyring.names(store) else None
-        keyring.put(store, name, certified, now)
-        if tools.apply is None or name not in tools.in_use:
+        if tools.installer is None or name not in tools.in_use:
+            await asyncio.to_thread(keyring.put, store, name, certified, now)
             return
-        current = store.revisions.current()
-        assert current is not None, "a gateway runs by a revision"
-        comment = f"certificate {name} renewed by ACME"
-        # The same text again: a new number is a new generation of receivers, with the new key.
-        number = store.revisions.append(
-            text=current.text, operator="system", comment=comment, committed_at=now
-        )
         try:
-            await tools.apply(number, "system", comment)
-        except Exception as error:
-            if before is not None:
-                keyring.put(store, name, before, now)
+            await tools.installer.install(keyring.change(name, certified), name)
+        except CannotInstall as error:
             raise AcmeTrouble(f"the new certificate cannot be served: {error}") from error
 
 

@@ -40,6 +40,11 @@ def put(store: Store, name: str, certified: CertifiedKey, now: float) -> None:
     store.secrets.put(_PREFIX + name, _encode(certified), now)
 
 
+def change(name: str, certified: CertifiedKey) -> dict[str, bytes | None]:
+    """The same as a change of secrets, for whoever commits it with a revision."""
+    return {_PREFIX + name: _encode(certified)}
+
+
 def get(store: Store, name: str) -> CertifiedKey:
     """A certificate and its key; raises NoSuchCertificate."""
     return decode(name, store.secrets.get(_PREFIX + name))

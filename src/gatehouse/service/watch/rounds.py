@@ -51,7 +51,7 @@ class RoundsTools:
     alarms: AlarmDesk
     running: Callable[[], Running | None]
     fetch: crl_store.Fetch = fetch_source
-    apply: acme.Apply
+    installer: acme.Installer
     committing: asyncio.Lock
     validates: Callable[[DeliverySettings], Awaitable[secure_dns.Validation]] = ask_resolver
 
@@ -105,6 +105,8 @@ class Rounds:
         running = self._tools.running()
         if running is None:
             return
+        if self._tools.installer.postponed():
+            return  # an order now could not be put in force; the next turn comes soon enough
         tools = self._acme(running)
         for known in await asyncio.to_thread(acme.standing, self._tools.store):
             try:
@@ -142,7 +144,7 @@ class Rounds:
                 hook_timeout=running.acme.hook_timeout,
             ),
             in_use=running.certificates,
-            apply=self._tools.apply,
+            installer=self._tools.installer,
             committing=self._tools.committing,
         )
 

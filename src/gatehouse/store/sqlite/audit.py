@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The audit log in the database: who did what. Triggers of the schema refuse to change it."""
 
+import apsw
+
 from gatehouse.store.people_values import AuditEntry, AuditFilter
 from gatehouse.store.sql import load_queries
 from gatehouse.store.sqlite.connection import Database
@@ -17,6 +19,11 @@ class SqliteAudit:
 
     def append(self, entry: AuditEntry) -> None:
         """One entry more."""
+        with self._database.transaction() as connection:
+            self.write(connection, entry)
+
+    def write(self, connection: apsw.Connection, entry: AuditEntry) -> None:
+        """One entry more, in the transaction of what it tells."""
         row = (
             entry.at,
             entry.operator,
@@ -29,8 +36,7 @@ class SqliteAudit:
             entry.revision,
             entry.diff,
         )
-        with self._database.transaction() as connection:
-            connection.execute(_QUERIES["append"], row)
+        connection.execute(_QUERIES["append"], row)
 
     def list(self, wanted: AuditFilter, limit: int) -> tuple[AuditEntry, ...]:
         """Entries, the newest first."""

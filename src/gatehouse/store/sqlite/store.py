@@ -7,6 +7,7 @@ without rows, which `reclaim` removes, never rows without bodies.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.errors import StoreCorrupt, StoreError, StoreUnavailable
@@ -94,6 +95,8 @@ class SqliteStore:
                 people = new.arriving
                 self.people.arrive(connection, people.accounts, people.keep_role)
                 self.smtp_users.arrive(connection, people.smtp_users)
+            if new.audit is not None:
+                self.audit.write(connection, replace(new.audit, revision=number))
             return number
 
     def settle_trial(

@@ -2,6 +2,7 @@
 """What is tried and does not stay leads back to what was good, whenever it breaks off."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from gatehouse.service.commit import trials
 from gatehouse.service.commit.conductor import ApplyFailed
 from gatehouse.service.commit.trials import Trials, TrialTools
 from gatehouse.store.errors import StoreMoved
+from gatehouse.store.people_values import AuditFilter
 from gatehouse.store.revision_values import Candidate, NewRevision, Revision
 from gatehouse.store.sqlite.store import SqliteStore
 
@@ -200,3 +202,17 @@ def test_who_comes_second_is_refused(site: Site) -> None:
     with pytest.raises(StoreMoved):
         trials.begin(site.store, new, before, None)
     assert site.store.trials.current() is None
+
+
+def test_what_nobody_confirmed_is_in_the_audit_log_with_its_revision(site: Site) -> None:
+    number = site.begin("new", confirm_by=200.0)
+    trials.ran(site.store, site.now, 100)
+    site.now = 201.0
+    asyncio.run(site.trials().look())
+    (entry,) = site.store.audit.list(AuditFilter(), 10)
+    assert (entry.operator, entry.way, entry.action) == ("system", "clock", "config restore")
+    assert entry.revision == site.current.number
+    assert json.loads(entry.arguments) == {
+        "revision": number,
+        "reason": f"revision {number} was not confirmed in time",
+    }

@@ -11,10 +11,15 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gatehouse.app import open_house
+from gatehouse.policy.alarms import Alarm
 from gatehouse.service.base.clock import Clock
+from gatehouse.service.commit import trials
+from gatehouse.service.commit.conductor import ApplyFailed
 from gatehouse.service.trust import acme, keyring
 from gatehouse.service.trust.acme import AcmeTools, AcmeTrouble, StandingOrder
 from gatehouse.service.trust.acme_challenges import Means
+from gatehouse.store.people_values import AuditFilter
+from gatehouse.store.revision_values import NewRevision, RevisionKind
 from gatehouse.store.sqlite.store import SqliteStore
 from gatehouse.tls import facets
 from gatehouse.tls.certificates import CertifiedKey, pem_of_key
@@ -47,9 +52,21 @@ class Site:
 
     async def apply(self, revision: int, operator: str, comment: str) -> None:
         if self.refuses:
-            raise RuntimeError("the receivers do not start")
+            raise ApplyFailed("the receivers do not start.")
         assert keyring.get(self.store, "mx") == certified(NEW)
+        assert trials.awaiting(self.store) is None
+        trial = self.store.trials.current()
+        assert trial is not None and trial.revision == revision
         self.applied.append(revision)
+
+    def installer(self, operator: str = "system") -> trials.Renewals:
+        clock = Clock(wall=lambda: self.now, monotonic=lambda: self.now)
+        return trials.Renewals(self.store, clock, self.apply, operator)
+
+    def audited(self) -> list[tuple[str, str, int | None]]:
+        """Operator, action and revision, the oldest first."""
+        found = self.store.audit.list(AuditFilter(), 10)
+        return [(one.operator, one.action, one.revision) for one in reversed(found)]
 
     def tools(self) -> AcmeTools:
         return AcmeTools(
@@ -57,7 +74,7 @@ class Site:
             clock=Clock(wall=lambda: self.now, monotonic=lambda: self.now),
             means=Means(http_address="127.0.0.1", http_port=0, hook_timeout=1),
             in_use=frozenset({"mx"}),
-            apply=self.apply,
+            installer=self.installer(),
             committing=asyncio.Lock(),
         )
 
@@ -122,6 +139,19 @@ def test_a_renewed_certificate_runs_as_a_new_revision_with_the_same_text(site: S
     assert site.applied == [after.number] == [before.number + 1]
     assert after.text == before.text
     assert after.comment == "certificate mx renewed by ACME"
+    assert after.kind is RevisionKind.RENEWAL
+    assert site.store.trials.current() is None
+    assert site.store.secrets.get(trials.UNDO) is None
+    assert site.audited() == [("system", "certificate renew", after.number)]
+
+
+def test_what_an_operator_renews_is_in_the_audit_log_under_his_name_already(site: Site) -> None:
+    tools = replace(site.tools(), installer=site.installer("ann"))
+    asyncio.run(acme.install(tools, "mx", certified(NEW)))
+    current = site.store.revisions.current()
+    assert current is not None
+    assert current.operator == "ann"
+    assert site.audited() == []
 
 
 def test_one_that_nobody_uses_is_only_kept(site: Site) -> None:
@@ -133,9 +163,62 @@ def test_one_that_nobody_uses_is_only_kept(site: Site) -> None:
 
 def test_when_it_cannot_be_served_the_old_one_comes_back(site: Site) -> None:
     site.refuses = True
+    before = site.store.revisions.current()
     with pytest.raises(AcmeTrouble, match="the receivers do not start"):
         asyncio.run(acme.install(site.tools(), "mx", certified(NEW)))
     assert keyring.get(site.store, "mx") == certified(LEAF)
+    after = site.store.revisions.current()
+    assert before is not None and after is not None
+    assert (after.text, after.kind) == (before.text, RevisionKind.RESTORED)
+    assert site.store.trials.current() is None
+    assert site.store.candidates.get("system") is None
+    assert site.audited() == [
+        ("system", "certificate renew", after.number - 1),
+        ("system", "config restore", after.number),
+    ]
+
+
+def test_a_gateway_that_dies_before_the_renewal_was_seen_running_goes_back(site: Site) -> None:
+    async def dies(revision: int, operator: str, comment: str) -> None:
+        raise SystemExit
+
+    async def start(revision: int, tried: bool) -> None:
+        if tried:
+            raise ApplyFailed("it cannot.")
+
+    async def tell(alarm: Alarm) -> None:
+        pass
+
+    clock = Clock(wall=lambda: site.now, monotonic=lambda: site.now)
+    tools = replace(site.tools(), installer=trials.Renewals(site.store, clock, dies))
+    with pytest.raises(SystemExit):
+        asyncio.run(acme.install(tools, "mx", certified(NEW)))
+    assert keyring.get(site.store, "mx") == certified(NEW)
+    again = trials.TrialTools(
+        store=site.store,
+        clock=clock,
+        committing=asyncio.Lock(),
+        start=start,
+        apply=site.apply,
+        tell=tell,
+    )
+    asyncio.run(trials.Trials(again).start())
+    assert keyring.get(site.store, "mx") == certified(LEAF)
+    assert [what for _, what, _ in site.audited()] == ["certificate renew", "config restore"]
+
+
+def test_nothing_is_ordered_while_a_configuration_waits_for_its_confirmation(site: Site) -> None:
+    current = site.store.revisions.current()
+    assert current is not None
+    new = NewRevision(text="new", operator="ann", comment="", committed_at=site.now)
+    number = trials.begin(site.store, new, current, None)
+    trials.ran(site.store, site.now, 600)
+    with pytest.raises(AcmeTrouble, match=f"revision {number} waits for its confirmation"):
+        asyncio.run(acme.obtain(site.tools(), ORDER))
+    with pytest.raises(AcmeTrouble, match="waits for its confirmation"):
+        asyncio.run(acme.install(site.tools(), "mx", certified(NEW)))
+    assert keyring.get(site.store, "mx") == certified(LEAF)
+    assert acme.order_of(site.store, "mx") is None  # and it is not counted as a failure
 
 
 def test_a_change_that_waits_for_its_commit_is_not_run_over(site: Site) -> None:

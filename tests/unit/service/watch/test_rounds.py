@@ -15,6 +15,7 @@ from gatehouse.config.running import CrlSettings, CrlSource, DeliverySettings, R
 from gatehouse.journal.facts import AlarmRaised, Fact
 from gatehouse.service.base import secure_dns
 from gatehouse.service.base.clock import Clock
+from gatehouse.service.commit.trials import Renewals
 from gatehouse.service.trust import acme, anchors, keyring
 from gatehouse.service.trust.web_fetch import FetchFailed
 from gatehouse.service.watch.alarms import AlarmDesk
@@ -62,7 +63,7 @@ class Site:
                 alarms=self.desk,
                 running=lambda: self.running,
                 fetch=fetch,
-                apply=apply,
+                installer=Renewals(self.store, self.clock, apply),
                 committing=asyncio.Lock(),
             )
         )
