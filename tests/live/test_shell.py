@@ -1,23 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recorded sessions of the shell, replayed on a gateway that runs, and what clients meet then."""
 
-import smtplib
-import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 
+from tests.live.edge import assert_tls_is_demanded
 from tests.live.gateway import Gateway, address
 from tests.live.shell import recording
 
 pytestmark = pytest.mark.slow
 
 SESSIONS = Path(__file__).parent / "shell"
-EDGE_PORT = 2526
 TEXT = """\
 format = 1
 
@@ -77,17 +74,7 @@ def test_tls_is_required_on_a_new_listener_as_the_guide_of_the_appliance_does_it
     assert (done.returncode, done.stderr) == (0, "")
     assert recording.difference(session, done.stdout) == "", done.stdout
 
-    with smtplib.SMTP(gateway.address, EDGE_PORT, timeout=10) as client:  # type: ignore[attr-defined]
-        client.ehlo("client.example")
-        code, said = client.mail("a@client.example")
-        assert (code, b"STARTTLS" in said) == (530, True)
-        trusting = ssl.create_default_context()
-        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-        assert client.starttls(context=trusting)[0] == 220
-        assert isinstance(client.sock, ssl.SSLSocket)
-        shown = x509.load_der_x509_certificate(client.sock.getpeercert(True) or b"")
-        assert shown.subject.rfc4514_string() == "CN=mx.example.com"
-        assert client.sendmail("a@client.example", ["b@example.com"], b"Subject: x\r\n\r\nx") == {}
+    assert_tls_is_demanded(gateway.address, subject="CN=mx.example.com")  # type: ignore[attr-defined]
     assert "# The first listener stays as it is." in gateway.command("config", "show").decode()
     gateway.assert_sound()
 
