@@ -11,7 +11,7 @@ process and changes its rules in place.
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from gatehouse.config.running import Running
@@ -25,9 +25,9 @@ from gatehouse.service.base.log_files import LogWriter
 from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.revision import NotOfThisMachine, RevisionUnusable, load_running
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
-from gatehouse.service.commit import sockets as listening
 from gatehouse.service.commit.entrances import CannotStart, Change, Entrances, wanted
-from gatehouse.service.commit.sockets import Endpoint
+from gatehouse.service.commit.ports import Ports
+from gatehouse.service.commit.sockets import CannotListen, Endpoint, endpoints
 from gatehouse.service.trust import keyring
 from gatehouse.store.directory import DirectoryLock
 from gatehouse.store.errors import StoreError
@@ -36,8 +36,7 @@ from gatehouse.store.sqlite.store import SqliteStore
 RECEIVER = "receiver"
 DELIVERER = "deliverer"
 
-# A process that does not serve after this long will not.
-START_SECONDS = 20.0
+START_SECONDS = 20.0  # a process that does not serve after this long will not
 LOOK_SECONDS = 0.01
 MAX_DEATHS = 2
 # A receiver for each processor, up to here: more of them want a decision (processes.receivers).
@@ -51,6 +50,8 @@ STATUS_SECONDS = 60.0  # the appliance writes its Status line every minute
 ANSWER_SECONDS = 5.0
 # Old receivers close their doors at once; one that is stuck does not hold the commit up for longer.
 CLOSE_LOOKS, CLOSE_PAUSE = 40, 0.05
+
+Answer = tuple[str, int, line.Value]  # role, process id, what it said
 
 
 class ApplyFailed(Exception):
@@ -85,7 +86,7 @@ class Conductor:
 
     def __init__(self, tools: ConductorTools) -> None:
         self._tools = tools
-        self._sockets: dict[Endpoint, socket.socket] = {}
+        self._ports = Ports(lambda: [one.listener for one in tools.store.suspensions.listeners()])
         self._children = Children(
             tools.command,
             Callbacks(self._message, self._started, self._died),
@@ -123,7 +124,7 @@ class Conductor:
             entrances = await self._entrance(running, Rules(revision, packed, {}), wait=tried)
         except ApplyFailed:
             self._children.give_up(revision)
-            self._close_unused({})
+            self._ports.keep(())
             raise
         self._entrances.finish(entrances)
         self._runs(running, revision)
@@ -131,7 +132,7 @@ class Conductor:
     async def _entrance(self, running: Running, rules: Rules, *, wait: bool = True) -> Change:
         """What people come in by: begun, and not in force yet; raises ApplyFailed."""
         try:
-            return await self._entrances.begin(running, rules, self._sockets, wait=wait)
+            return await self._entrances.begin(running, rules, self._ports.open_now, wait=wait)
         except CannotStart as error:
             raise ApplyFailed(str(error)) from None
 
@@ -155,9 +156,7 @@ class Conductor:
 
     async def stop(self) -> None:
         """Stop accepting, let what is in flight end, stop all processes."""
-        for sock in self._sockets.values():
-            sock.close()
-        self._sockets.clear()
+        self._ports.keep(())
         await self._children.stop(STOP_SECONDS)
         self._record(facts.GatewayStopped(at=self._tools.clock.wall()))
         self._tools.recorder.flush()
@@ -172,43 +171,11 @@ class Conductor:
             raise ApplyFailed(str(error)) from None
 
     def _bind(self, running: Running) -> dict[str, socket.socket]:
-        """A listening socket for each listener; what is open already is kept as it is."""
-        by_name: dict[str, socket.socket] = {}
-        for listener in running.listeners:
-            where = listening.endpoint(listener)
-            by_name[listener.name] = self._open(where, f"Listener {listener.name}")
-        for entrance in wanted(running):
-            self._open(entrance.endpoint, f"The process for {entrance.role}")
-        self._hold(running)
-        return by_name
-
-    def _open(self, where: Endpoint, who: str) -> socket.socket:
-        sock = self._sockets.get(where)
-        if sock is None:
-            try:
-                sock = self._sockets[where] = listening.listen(where)
-            except listening.CannotListen as error:
-                address, port = where
-                raise ApplyFailed(
-                    f"{who} cannot listen on {address} port {port}: {error}"
-                ) from None
-        return sock
-
-    def _hold(self, running: Running) -> frozenset[str]:
-        """Suspended listeners refuse at the kernel's door, the others listen; who is suspended."""
-        shut = frozenset(one.listener for one in self._tools.store.suspensions.listeners())
-        for listener in running.listeners:
-            sock = self._sockets[listening.endpoint(listener)]
-            if listener.name in shut:
-                listening.rest(sock)
-                continue
-            try:
-                listening.wake(sock)
-            except listening.CannotListen as error:
-                raise ApplyFailed(
-                    f"Listener {listener.name} cannot listen again: {error}"
-                ) from None
-        return shut
+        others = [(one.endpoint, f"The process for {one.role}") for one in wanted(running)]
+        try:
+            return self._ports.bind(running, others)
+        except CannotListen as error:
+            raise ApplyFailed(str(error)) from None
 
     async def _receivers(self, running: Running, rules: Rules) -> None:
         """Start receivers for a revision and wait until all serve; raises ApplyFailed."""
@@ -246,7 +213,7 @@ class Conductor:
         async with self._turn:
             if running is None:
                 running = await asyncio.to_thread(self._load, revision)
-            before = dict(self._sockets)
+            before = frozenset(self._ports.open_now)
             try:
                 sockets = self._bind(running)
                 packed = handover.pack(running)
@@ -266,8 +233,7 @@ class Conductor:
             old = self._children.dismiss(RECEIVER, revision, DRAIN_SECONDS, but=True)
             await self._closed(old)
             self._runs(running, revision)
-            kept = listening.endpoints(running)
-            self._close_unused({e: s for e, s in self._sockets.items() if e in kept})
+            self._ports.keep(endpoints(running))
             self._record(
                 facts.ConfigurationCommitted(
                     at=self._tools.clock.wall(),
@@ -277,21 +243,24 @@ class Conductor:
                 )
             )
 
-    def _stay(self, sockets: Mapping[Endpoint, socket.socket]) -> None:
+    def _stay(self, before: Collection[Endpoint]) -> None:
         """What was tried does not run: the sockets are as they were."""
-        self._close_unused(sockets)
+        self._ports.keep(before)
         if self.running is not None:
             self._hold(self.running)
 
-    async def listeners_changed(self, within: float) -> None:
-        """An operator suspended or resumed listeners; done when all receivers have heard it.
+    def _hold(self, running: Running) -> tuple[str, ...]:
+        try:
+            return self._ports.hold(running)
+        except CannotListen as error:
+            raise ApplyFailed(str(error)) from None
 
-        Who is connected to a suspended one may finish within so many seconds. Raises ApplyFailed.
-        """
+    async def listeners_changed(self, within: float) -> None:
+        """Listeners were suspended (who is inside has so many seconds) or resumed; may fail."""
         async with self._turn:
             if self.running is not None:
-                shut = tuple(self._hold(self.running))
-                await self._tell(lambda number: line.Doors(number, shut, within), RECEIVER)
+                shut = self._hold(self.running)
+                await self._tell(lambda n: line.Doors(n, shut, within), RECEIVER)
 
     async def _closed(self, old: Sequence[Child]) -> None:
         """The old receivers take no more clients: the next handshake is under the new rules."""
@@ -301,10 +270,6 @@ class Conductor:
             if not any(pid in left and value.get("listening") for _, pid, value in told):
                 return
             await asyncio.sleep(CLOSE_PAUSE)
-
-    def _close_unused(self, kept: Mapping[Endpoint, socket.socket]) -> None:
-        for endpoint in [e for e in self._sockets if e not in kept]:
-            self._sockets.pop(endpoint).close()
 
     async def _apply_deliverer(self, revision: int, packed: bytes) -> None:
         rules = Rules(revision, packed, {})
@@ -381,13 +346,11 @@ class Conductor:
         for deliverer in self._children.of(DELIVERER):
             deliverer.send(line.QueueChanged())
 
-    async def ask(self, what: str) -> list[tuple[str, int, line.Value]]:
+    async def ask(self, what: str) -> list[Answer]:
         """Ask every process; (role, process id, answer) of those that answer in time."""
         return await self._tell(lambda number: line.Ask(number, what))
 
-    async def _tell(
-        self, message: Callable[[int], line.Message], role: str = ""
-    ) -> list[tuple[str, int, line.Value]]:
+    async def _tell(self, message: Callable[[int], line.Message], role: str = "") -> list[Answer]:
         """Say something to every process (of a role) that is answered with its number."""
         asked: list[tuple[Child, asyncio.Future[line.Value]]] = []
         for child in list(self._children.all):
