@@ -663,10 +663,7 @@ class TlsProfile(Section):
 
 
 class Ssl(Section):
-    """[ssl]: how TLS is spoken where a listener names no profile of its own.
-
-    For deliveries that is `tls_profile` of `[destination_controls.default]`.
-    """
+    """[ssl]: TLS of listeners; that of deliveries is `destination_controls.default.tls_profile`."""
 
     inbound_profile: Name | None = Field(
         default=None, description="Name of the TLS profile of all listeners. Not set: our own rule."

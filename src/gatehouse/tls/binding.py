@@ -130,7 +130,9 @@ def cipher_suite(connection: SSL.Connection, code: bytes) -> tuple[str, str, int
         return None
     bits = int(_lib.SSL_CIPHER_get_bits(found, _ffi.NULL))
     if not bits:
-        return None  # a signal among the suites (RFC 5746 §3.3), or no encryption
+        return (
+            None  # a signal among the suites (TLS_EMPTY_RENEGOTIATION_INFO_SCSV), or no encryption
+        )
     name, version = _lib.SSL_CIPHER_get_name(found), _lib.SSL_CIPHER_get_version(found)
     return _text(name), _text(version), bits
 
