@@ -16,6 +16,7 @@ from gatehouse.config import (
     document,
     findings,
     inbound_tls_checks,
+    level_changes,
     levels,
     listener_checks,
     member_checks,
@@ -26,7 +27,9 @@ from gatehouse.config import (
     upgrade,
 )
 from gatehouse.config.findings import Finding
+from gatehouse.config.places import CLUSTER, Level
 
+_ENOUGH = 500  # findings, with an error among them, after which nothing more is looked at; our own
 DEMO_ONLY = frozenset({schema.DEFAULT_CERTIFICATE})
 
 
@@ -127,6 +130,19 @@ def _for_one(
     )
 
 
+def at_level(loaded: Loaded, level: Level, *, certificates: frozenset[str]) -> Loaded | Refused:
+    """What holds at another level than that of one machine, if it can be built by itself."""
+    if level == CLUSTER and loaded.here is None:
+        return loaded
+    here = level_changes.holding(loaded.whole, level)
+    if isinstance(here, level_changes.Refused):
+        return Refused(here.findings)
+    found = check(here, certificates=certificates)
+    if findings.has_errors(found):
+        return Refused(found)
+    return Loaded(document=here, whole=loaded.whole, running=build.build(here), warnings=found)
+
+
 def check(
     wanted: schema.Document, *, certificates: frozenset[str] = DEMO_ONLY
 ) -> tuple[Finding, ...]:
@@ -134,19 +150,24 @@ def check(
     return _bounded(_all(wanted, certificates))
 
 
-def _all(wanted: schema.Document, certificates: frozenset[str]) -> list[Finding]:
-    return [
-        *listener_checks.check(wanted, certificates),
-        *auth_checks.check(wanted),
-        *delivery_checks.check(wanted, certificates),
-        *ssh_checks.check(wanted),
-        *inbound_tls_checks.check(wanted),
-        *alert_checks.check(wanted),
-    ]
+def _all(wanted: schema.Document, certificates: frozenset[str]) -> Iterator[Finding]:
+    yield from listener_checks.check(wanted, certificates)
+    yield from auth_checks.check(wanted)
+    yield from delivery_checks.check(wanted, certificates)
+    yield from ssh_checks.check(wanted)
+    yield from inbound_tls_checks.check(wanted)
+    yield from alert_checks.check(wanted)
 
 
 def _bounded(every: Iterable[Finding]) -> tuple[Finding, ...]:
-    found = list(every)
+    """Errors first, and no more than anybody reads; where there are errors not all is looked at."""
+    found: list[Finding] = []
+    errors = False
+    for one in every:
+        found.append(one)
+        errors = errors or one.severity is findings.Severity.ERROR
+        if errors and len(found) >= _ENOUGH:
+            break
     found.sort(key=lambda one: one.severity is not findings.Severity.ERROR)
     if len(found) > findings.MAX_FINDINGS:
         rest = len(found) - findings.MAX_FINDINGS

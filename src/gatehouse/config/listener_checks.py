@@ -134,6 +134,8 @@ def _sender_groups(
     found: list[Finding] = []
     seen: set[str] = set()
     for index, group in enumerate(groups):
+        if len(found) >= findings.MAX_FINDINGS and has_errors(found[-findings.MAX_FINDINGS :]):
+            break  # a file of many groups that are all wrong: nobody reads more
         here = (*path, index)
         if group.name is not None:
             if group.name in seen:

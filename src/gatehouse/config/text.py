@@ -10,7 +10,7 @@ line of a path; it is tolerant, runs only when there is something to report, and
 import codecs
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,9 @@ MAX_KEYS = 100_000  # our own: two for each of 50,000 recipients
 MAX_VALUES = 200_000  # our own: commas, which is elements of lists
 MAX_SECTIONS = 20_000  # our own: headers of sections
 MAX_DOTS = 40_000  # our own: dots outside of strings, which is parts of keys
+MAX_LINES = 250_000  # our own: lines of 16 characters in the largest file
+MAX_BRACKETS = 200_000  # our own: opening ones outside of strings; as many as values
+MAX_ESCAPES = 100_000  # our own: backslashes, each of which the parser looks at by itself
 MAX_DEPTH = 16  # our own: the schema is five deep
 MAX_DIGITS = 40  # our own: a 64-bit number has 20 digits, with underscores twice that
 MAX_KEY_PARTS = 12  # our own: a dotted key of the schema has five parts
@@ -117,6 +120,11 @@ def _at(data: bytes, offset: int, what: str, hint: str) -> findings.Finding:
 
 def _bounds(text: str) -> findings.Finding | None:
     """Refuse what would make the parser slow or deep, before it runs."""
+    found = _too_many(
+        (text.count("\n"), MAX_LINES, "lines"), (text.count("\\"), MAX_ESCAPES, "backslashes")
+    )
+    if found:
+        return found
     # Blotting out each string to its length takes as long as half of the parser: the short form
     # counts the same, and what it finds is looked at again where lines are in their places.
     found = _beyond(_OPAQUE.sub("x", text))
@@ -125,14 +133,15 @@ def _bounds(text: str) -> findings.Finding | None:
 
 def _beyond(plain: str) -> findings.Finding | None:
     """What goes beyond a bound, in a text without strings and comments."""
-    for many, limit, what in (
+    found = _too_many(
         (plain.count("="), MAX_KEYS, "keys"),
         (plain.count(","), MAX_VALUES, "values"),
         (plain.count("\n["), MAX_SECTIONS, "sections"),
         (plain.count("."), MAX_DOTS, "parts of dotted keys"),
-    ):
-        if many > limit:
-            return findings.error((), f"the file has {many} {what}", hint=f"at most {limit}")
+        (plain.count("[") + plain.count("{"), MAX_BRACKETS, "brackets"),
+    )
+    if found:
+        return found
     long_key = _LONG_KEY.search(plain)
     if long_key:
         line = plain.count("\n", 0, long_key.start()) + 1
@@ -143,6 +152,13 @@ def _beyond(plain: str) -> findings.Finding | None:
         line = plain.count("\n", 0, huge.start()) + 1
         return replace(findings.error((), f"a number has more than {MAX_DIGITS} digits"), line=line)
     return _depth(plain)
+
+
+def _too_many(*counted: tuple[int, int, str]) -> findings.Finding | None:
+    for many, limit, what in counted:
+        if many > limit:
+            return findings.error((), f"the file has {many} {what}", hint=f"at most {limit}")
+    return None
 
 
 def _depth(plain: str) -> findings.Finding | None:
@@ -182,11 +198,13 @@ def _syntax(message: str, text: str) -> findings.Finding:
 class _Lines:
     """Path → line, by a tolerant scan of a text that tomllib has accepted.
 
-    Values in which nothing is looked for are passed over: a list may have 10,000 elements.
+    Values in which nothing is looked for are passed over: a list may have 10,000 elements. It ends
+    where everything that is looked for was found.
     """
 
-    def __init__(self, text: str, wanted: Iterable[findings.Path]) -> None:
+    def __init__(self, text: str, wanted: Sequence[findings.Path]) -> None:
         self._above = {path[:length] for path in wanted for length in range(1, len(path))}
+        self._missing = {path for path in wanted if path}
         self._known: dict[findings.Path, int] = {}
         self._text = text
         self._arrays: dict[findings.Path, int] = {}
@@ -205,7 +223,7 @@ class _Lines:
         offset = 0
         line = 1
         size = len(plain)
-        while (found := _SOMETHING.search(plain, offset)) is not None:
+        while self._missing and (found := _SOMETHING.search(plain, offset)) is not None:
             line += plain.count("\n", offset, found.start())
             offset = plain.rfind("\n", 0, found.start()) + 1
             end = plain.find("\n", offset)
@@ -223,10 +241,14 @@ class _Lines:
         if header.startswith("[["):
             number = self._arrays.get(path, -1) + 1
             self._arrays[path] = number
-            self._known.setdefault(path, line)
+            self._note(path, line)
             path = (*path, number)
         self._section = path
+        self._note(path, line)
+
+    def _note(self, path: findings.Path, line: int) -> None:
         self._known.setdefault(path, line)
+        self._missing.discard(path)
 
     def _resolve(self, names: list[str]) -> findings.Path:
         """A header below an array of tables means its latest element."""
@@ -252,11 +274,11 @@ class _Lines:
                     return token.start()
                 continue
             if expecting and text != "]":
-                self._known.setdefault((*base, index), line)
+                self._note((*base, index), line)
                 path, expecting = (*base, index), False
             if text == "=":
                 path = (*base, *key_parts(self._text[key_start : token.start()]))
-                self._known.setdefault(path, line)
+                self._note(path, line)
                 if path not in self._above and len(stack) == 1:
                     return _end_of_value(plain, token.end())
             elif text in "[{":

@@ -37,8 +37,12 @@ def fault(data: bytes) -> findings.Finding:
         (b"x = [" + b"1," * MANY + b"]", None, "values"),
         (b"x = " + b"9" * 5000, 1, "digits"),
         (b"x = 0x" + b"f" * 5000, 1, "digits"),
-        (b'x = "' + b'\\"' * MANY, 1, "not valid TOML"),
-        (b'x = """' + b"\\" * MANY, 1, "not valid TOML"),
+        (b'x = "' + b'\\"' * MANY, None, "backslashes"),
+        (b'x = """' + b"\\" * MANY, None, "backslashes"),
+        (b'x = "' + b'\\"' * 90_000, 1, "not valid TOML"),
+        (b"\n" * MANY, None, "lines"),
+        (b"#\n" * MANY, None, "lines"),
+        (b"x = [" + b"[]," * 199_999 + b"[]]", None, "brackets"),
     ],
 )
 @pytest.mark.timeout(20)

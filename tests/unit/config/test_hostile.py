@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hostile files cost work in proportion to their size at most: counted in calls, not in seconds.
+
+`python -m bench.hostile_files` measures the seconds.
+"""
+
+import sys
+import tomllib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gatehouse.config import checks, findings, saved, text
+
+HEAD = b'format = 1\n[system]\nhostname = "gw1.example.com"\n'
+LISTENER = (
+    b'[interfaces.Net]\naddress = "127.0.0.1"\n'
+    b'[listeners.In]\ntype = "public"\ninterface = "Net"\nport = 2525\n'
+)
+GROUP = b'[[listeners.In.sender_groups]]\nname = "G%d"\nmembers = ["10.0.0.%d"]\npolicy = "NO%d"\n'
+
+GROWING: dict[str, Callable[[int], bytes]] = {
+    "unknown keys": lambda n: HEAD + b"".join(b"k%d = 1\n" % k for k in range(n)),
+    "unknown sections": lambda n: HEAD + b"".join(b"[s%d]\n" % k for k in range(n)),
+    "dotted keys": lambda n: HEAD + b"".join(b"a%d.b.c = 1\n" % k for k in range(n)),
+    "a list of numbers": lambda n: HEAD + b"x = [" + b"1," * n + b"]",
+    "empty tables": lambda n: HEAD + b"x = [" + b"{}," * n + b"]",
+    "groups without a policy": lambda n: (
+        HEAD + LISTENER + b'[[listeners.In.sender_groups]]\nname = "G"\n' * n
+    ),
+    "groups of policies that are none": lambda n: (
+        HEAD + LISTENER + b"".join(GROUP % (k, k % 256, k) for k in range(n))
+    ),
+    "listeners on one port": lambda n: (
+        HEAD
+        + b'[interfaces.N]\naddress = "127.0.0.1"\n'
+        + b"".join(
+            b'[listeners.L%d]\ntype = "public"\ninterface = "N"\nport = 25\n' % k for k in range(n)
+        )
+    ),
+    "routes to nowhere": lambda n: (
+        HEAD + b"[smtp_routes]\n" + b"".join(b'"d%d" = ["smarthost:x"]\n' % k for k in range(n))
+    ),
+    "one table again and again": lambda n: HEAD + b"[a]\n" * n,
+    "marks of saved files": lambda n: HEAD + (b"\n" + saved.MARK + b"\n") * n,
+}
+
+
+def calls(work: Callable[[], Any]) -> int:
+    """How many functions are called, Python's and those in C."""
+    seen = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal seen
+        seen += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return seen
+
+
+def refuse(data: bytes) -> None:
+    file = saved.read(data)
+    if isinstance(file, saved.File):
+        found = checks.load(file.text)
+        assert isinstance(found, checks.Refused)
+        assert 1 <= len(found.findings) <= findings.MAX_FINDINGS + 1
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_twice_the_file_is_at_most_twice_the_work(name: str) -> None:
+    small, large = (GROWING[name](n) for n in (150, 300))
+    refuse(small)  # whatever is made once is made now
+    first, second = (calls(lambda data=data: refuse(data)) for data in (small, large))
+    assert second <= 2.3 * first + 2_000, (first, second)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * text.MAX_BYTES,
+        b"\n" * text.MAX_BYTES,
+        b"#\n" * (text.MAX_BYTES // 2),
+        b'x = "' + b"\\" * (text.MAX_BYTES - 5),
+        b'x = "' + b"\\u0041" * (text.MAX_BYTES // 6 - 5) + b'"',
+        b"x = [" + (b"[" * 15 + b"]" * 15 + b",") * 130_000 + b"]",
+        b"a." * (text.MAX_BYTES // 2),
+        b"x = " + b"9" * (text.MAX_BYTES - 4),
+        b"\xff" * text.MAX_BYTES,
+        b"\0" * text.MAX_BYTES,
+        b"k = 1\n" * 200_000,
+        b"[t]\n" * 200_000,
+    ],
+    ids=lambda data: f"{data[:12]!r}",
+)
+def test_what_is_beyond_the_bounds_never_reaches_the_parser(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse(_: str) -> dict[str, Any]:
+        raise AssertionError("it was parsed")
+
+    monkeypatch.setattr(tomllib, "loads", parse)
+    found: list[Any] = []
+    assert calls(lambda: found.append(text.parse(data))) < 1_500_000
+    assert isinstance(found[0], text.Unreadable)
+    assert len(found[0].findings) == 1
+
+
+def test_after_enough_errors_nothing_more_is_looked_at() -> None:
+    looked = 0
+
+    def endless() -> Any:
+        nonlocal looked
+        while True:
+            looked += 1
+            yield findings.error(("x",), f"fault {looked}")
+
+    assert len(checks._bounded(endless())) == findings.MAX_FINDINGS + 1
+    assert looked < 1_000
+
+
+def test_an_error_behind_many_warnings_is_found() -> None:
+    many = [findings.warning(("x",), f"odd {n}") for n in range(5_000)]
+    found = checks._bounded([*many, findings.error(("y",), "wrong")])
+    assert found[0].severity is findings.Severity.ERROR
