@@ -60,17 +60,19 @@ WAYS: Mapping[str, Mapping[str, Way]] = {
         "https_certificate": Way(command=_SHOWS),
     },
     "listeners.NAME": {
-        **_by(Way("listenerconfig > new"), "type", "tls_mode"),
-        **_by(Way(f"{_LISTENER} > interface"), "interface", "port"),
-        "certificate": Way(f"{_LISTENER} > certificate", _SHOWS),
-        "certificates": Way(command=_SHOWS),
+        "type": Way("listenerconfig > new"),
+        **_by(Way(f"{_LISTENER} > interface"), "interface", "port", "tls_mode"),
+        **_by(Way(f"{_LISTENER} > certificate", _SHOWS), "certificate", "certificates"),
         "tls_profile": _SET,
+        "bounce_profile": Way(f"{_LISTENER} > bounceconfig"),
         "max_concurrency": Way(f"{_LISTENER} > limits"),
         "recipient_access": Way(f"{_RAT} > new", "rat import"),
         "sender_groups": Way(f"{_HAT} > new", "hat import"),
-        **_by(_SET, "proxy_protocol_from", "xclient_from", "smtp_auth_profile"),
-        **_by(Way(f"{_LISTENER} > setup"), "default_domain", "delayed_reject"),
-        **_by(Way(f"{_LISTENER} > setup"), "idle_timeout", "connection_timeout"),
+        **_by(
+            Way(f"{_LISTENER} > setup"),
+            *("default_domain", "proxy_protocol_from", "xclient_from", "smtp_auth_profile"),
+            *("delayed_reject", "idle_timeout", "connection_timeout"),
+        ),
     },
     "listeners.NAME.recipient_access": {
         "recipient": Way(f"{_RAT} > new", "rat import"),
@@ -122,10 +124,11 @@ WAYS: Mapping[str, Mapping[str, Way]] = {
         ),
     },
     "sender_tls_overrides": _by(_SET, "sender", "destination", "tls", "may_lower"),
-    "tls_profiles.NAME": _by(
-        _SET, "min_version", "max_version", "ciphers", "groups", "security_level"
-    ),
-    "ssl": _by(_SET, "inbound_profile"),
+    "tls_profiles.NAME": {
+        **_by(Way("sslconfig > outbound"), "min_version", "max_version", "ciphers"),
+        **_by(_SET, "groups", "security_level"),
+    },
+    "ssl": {"inbound_profile": Way("sslconfig > inbound")},
     "bounce_profiles.NAME": {
         **_by(
             Way("bounceconfig > edit"),
@@ -149,19 +152,28 @@ WAYS: Mapping[str, Mapping[str, Way]] = {
         *("enabled", "from_address", "organization", "contact", "spread", "internal"),
         "receive_at",
     ),
-    "alerts": _by(
-        _SET, "from_address", "initial_interval", "maximum_interval", "smart_host", "recipients"
-    ),
-    'alerts.recipients."ADDRESS"': _by(_SET, "severities", "classes"),
+    "alerts": {
+        "from_address": Way("alertconfig > from > edit"),
+        **_by(Way("alertconfig > setup"), "initial_interval", "maximum_interval", "smart_host"),
+        "recipients": Way("alertconfig > new"),
+    },
+    'alerts.recipients."ADDRESS"': _by(Way("alertconfig > edit"), "severities", "classes"),
     "ssh": _by(
         _SET,
         *("enabled", "interface", "address", "port", "password_login", "idle_timeout"),
         *("max_sessions", "banner"),
     ),
-    "logs": _by(_SET, "rollover_size", "keep"),
-    "queue": _by(_SET, "disk_reserve", "max_received_hops"),
+    "logs": _by(Way("logconfig > edit"), "rollover_size", "keep"),
+    "queue": {"disk_reserve": _SET, "max_received_hops": Way("listenerconfig > setup")},
     "processes": _by(_SET, "receivers"),
-    "cluster": _by(_SET, "name"),
-    "groups.NAME": _by(_SET, "comment", "without", "settings"),
-    "machines.NAME": _by(_SET, "group", "member", "comment", "without", "settings"),
+    "cluster": {"name": Way("clusterconfig > setname", "cluster name")},
+    "groups.NAME": {
+        "comment": Way("clusterconfig > addgroup", "cluster group add"),
+        **_by(_SET, "without", "settings"),
+    },
+    "machines.NAME": {
+        "group": Way("clusterconfig > join", "cluster group set"),
+        "member": Way(command="cluster leave"),
+        **_by(_SET, "comment", "without", "settings"),
+    },
 }

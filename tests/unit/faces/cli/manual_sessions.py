@@ -26,6 +26,7 @@ address = "127.0.0.2"
 type = "public"
 interface = "PublicNet"
 port = 2525
+certificate = "Demo"
 recipient_access = [
   { recipient = "example.com", access = "accept" },
   { recipient = "old.example", access = "reject", code = 550, text = "it is gone" },
@@ -54,6 +55,7 @@ relay = true
 
 [destination_controls.default]
 tls = "preferred"
+tls_profile = "old"
 
 [destination_controls."bank.example"]
 tls = "required"
@@ -67,7 +69,7 @@ sender = "ceo@example.com"
 tls = "required"
 
 [tls_profiles.old]
-min_version = "1.2"
+groups = ["X25519"]
 
 [bounce_profiles.quick]
 max_retries = 5
@@ -117,9 +119,8 @@ _RECIPIENTS = "listeners.InboundMail.recipient_access"
 _OLD = f"{_RECIPIENTS}.'old.example'"
 _GROUPS = "listeners.InboundMail.sender_groups"
 
-ELSEWHERE: Mapping[tuple[str, str], tuple[str, str]] = {
+ELSEWHERE: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("listeners.NAME", "type"): ("listeners.EdgeIn.type", "listeners.EdgeIn"),
-    ("listeners.NAME", "tls_mode"): ("listeners.EdgeIn.tls_mode", "listeners.EdgeIn"),
     ("listeners.NAME.recipient_access", "recipient"): (
         f"{_RECIPIENTS}.'new.example'.recipient",
         f"{_RECIPIENTS}.'new.example'",
@@ -127,6 +128,8 @@ ELSEWHERE: Mapping[tuple[str, str], tuple[str, str]] = {
     ("listeners.NAME.recipient_access", "code"): (f"{_OLD}.code", f"{_OLD}.code"),
     ("listeners.NAME.recipient_access", "text"): (f"{_OLD}.text", f"{_OLD}.text"),
     ("listeners.NAME.sender_groups", "name"): (f"{_GROUPS}.FRIENDS.name", _GROUPS),
+    ("groups.NAME", "comment"): ("groups.FR.comment", "groups.FR"),
+    ("ssl", "inbound_profile"): ("ssl.inbound_profile", "ssl", "tls_profiles.inbound"),
     ("mail_flow_policies.NAME", "behavior"): (
         "mail_flow_policies.PARTNER.behavior",
         "mail_flow_policies.PARTNER.behavior",
@@ -155,17 +158,18 @@ SESSIONS: Mapping[str, Mapping[str, Answers]] = {
         "type": _NEW_LISTENER | {"Type": "Public"},
         "interface": {"Interface": "2"},
         "port": {"TCP port": "2600"},
-        "tls_mode": _NEW_LISTENER | {"Protocol": "2"},
+        "tls_mode": {"Protocol": "2"},
         "certificate": {"Which certificate?": "2"},
-        "certificates": CERTIFICATE,
+        "certificates": {"More certificates": CERTIFICATE},
+        "bounce_profile": {"Bounce profile": "quick"},
         "tls_profile": "old",
         "max_concurrency": {"Connections at the same time": "7"},
         "recipient_access": {"Recipients": "new.example"},
         "sender_groups": {"Name": "FRIENDS", "Members": "192.0.2.7"},
         "default_domain": {"Domain behind": "example.org"},
-        "proxy_protocol_from": "10.0.0.1",
-        "xclient_from": "10.0.0.1",
-        "smtp_auth_profile": "offices",
+        "proxy_protocol_from": {"Load balancers": "10.0.0.1"},
+        "xclient_from": {"Clients that may": "10.0.0.1"},
+        "smtp_auth_profile": {"SMTP AUTH profile": "offices"},
         "delayed_reject": {"Refuse rejected clients": "Y"},
         "idle_timeout": {"Seconds of silence": "60"},
         "connection_timeout": {"Seconds that one connection": "600"},
@@ -264,13 +268,13 @@ SESSIONS: Mapping[str, Mapping[str, Answers]] = {
         "may_lower": '[{ sender = "ceo@example.com", tls = "none", may_lower = true }]',
     },
     "tls_profiles.NAME": {
-        "min_version": "1.3",
-        "max_version": "1.2",
-        "ciphers": "ECDHE+AESGCM",
-        "groups": "X25519",
+        "min_version": {"The lowest TLS version": "TLS v1.3"},
+        "max_version": {"The highest TLS version": "TLS v1.2"},
+        "ciphers": {"The cipher string": "ECDHE+AESGCM"},
+        "groups": "P-256",
         "security_level": "1",
     },
-    "ssl": {"inbound_profile": "old"},
+    "ssl": {"inbound_profile": {"The cipher string": "ECDHE+AESGCM"}},
     "bounce_profiles.NAME": {
         "max_retries": _PROFILE | {"Tries after": "7"},
         "max_time": _PROFILE | {"Longest time in the queue": "2d"},
@@ -328,13 +332,16 @@ SESSIONS: Mapping[str, Mapping[str, Answers]] = {
         "receive_at": "tlsrpt@example.com",
     },
     "alerts": {
-        "from_address": "alert@example.com",
-        "initial_interval": "10m",
-        "maximum_interval": "2h",
-        "smart_host": "relay",
-        "recipients": '{ "ann@example.com" = { severities = ["critical"] } }',
+        "from_address": {"From address": "alert@example.com"},
+        "initial_interval": {"Seconds to wait": "600"},
+        "maximum_interval": {"The longest wait": "7200"},
+        "smart_host": {"The way of alert mail": "relay"},
+        "recipients": {"A new mail address": "ann@example.com"},
     },
-    'alerts.recipients."ADDRESS"': {"severities": "warning", "classes": "system"},
+    'alerts.recipients."ADDRESS"': {
+        "severities": {"The severities": "2,3"},
+        "classes": {"The alert classes": "2"},
+    },
     "ssh": {
         "enabled": "true",
         "interface": "Inside",
@@ -345,17 +352,20 @@ SESSIONS: Mapping[str, Mapping[str, Answers]] = {
         "max_sessions": "5",
         "banner": "Keep out",
     },
-    "logs": {"rollover_size": "20M", "keep": "7"},
-    "queue": {"disk_reserve": "512M", "max_received_hops": "50"},
+    "logs": {
+        "rollover_size": {"Size at which": "20M"},
+        "keep": {"Files kept": "7"},
+    },
+    "queue": {"disk_reserve": "512M", "max_received_hops": {"Received fields": "50"}},
     "processes": {"receivers": "2"},
-    "cluster": {"name": "Mail"},
+    "cluster": {"name": {"Name of the cluster": "Mail"}},
     "groups.NAME": {
-        "comment": "Paris",
+        "comment": {"Name of the group": "FR", "What is it for?": "Paris"},
         "without": "listeners.Legacy",
         "settings": "{ delivery = { max_connections = 7 } }",
     },
     "machines.NAME": {
-        "group": "EU",
+        "group": {"Machine": "gw1", "Which group?": "EU"},
         "member": "false",
         "comment": "spare",
         "without": "listeners.Legacy",
