@@ -103,6 +103,7 @@ ACTIONS: tuple[Action, ...] = (
     access.ADD_MEMBER,
     access.REMOVE_MEMBER,
     trust.LIST,
+    trust.EXPORT,
     trust.ADD,
     trust.REMOVE,
     trust.COLLECT,

@@ -52,6 +52,19 @@ class CollectInput(msgspec.Struct, frozen=True, kw_only=True):
     commit: Commit = None
 
 
+class ExportInput(msgspec.Struct, frozen=True, kw_only=True):
+    """Which list."""
+
+    system: Annotated[bool, Arg(help="the system's list, not the custom one")] = False
+
+
+class TrustText(msgspec.Struct, frozen=True, kw_only=True):
+    """A list as PEM, each certificate with its name above it."""
+
+    entries: int
+    text: str
+
+
 class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     """One certificate as a trust list sees it."""
 
@@ -141,6 +154,20 @@ another way.""",
     changes=True,
     needs=Needs.STORE,
     work=f"{_WORK}:add",
+)
+
+EXPORT = Action(
+    name="trust export",
+    summary="Write the custom list as PEM.",
+    help="""Write the certificates of the custom list, those that wait for the commit too, or of the
+system's list, as PEM with the name above each. `gatehouse trust add` reads the file.""",
+    example="gatehouse trust export > partners.pem",
+    role=Role.READ_ONLY,
+    input=ExportInput,
+    output=TrustText,
+    changes=False,
+    needs=Needs.STORE,
+    work=f"{_WORK}:export",
 )
 
 REMOVE = Action(

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from gatehouse.config.running import TrustSettings
 from gatehouse.faces.actions.certificates_shelf import (
@@ -27,10 +28,12 @@ from gatehouse.faces.actions.trust import (
     Added,
     AddInput,
     EntryView,
+    ExportInput,
     ListInput,
     Removed,
     RemoveInput,
     TrustList,
+    TrustText,
 )
 from gatehouse.journal.escape import clean
 from gatehouse.service.trust import anchors
@@ -64,6 +67,26 @@ def _list(house: House, given: ListInput) -> TrustList:
         system_count=len(roots),
         remarks=remarks,
     )
+
+
+async def export(house: House, given: ExportInput) -> TrustText:
+    """A list as PEM."""
+    return await asyncio.to_thread(_export, house, given)
+
+
+def _export(house: House, given: ExportInput) -> TrustText:
+    if given.system:
+        roots, remarks = system_list(settings_of(house))
+        if remarks:
+            raise OperatorError("no-system-list", remarks[0])
+        named = [(tls.describe(one), one) for one in roots]
+    else:
+        named = sorted(anchors.custom_to_be(house.store, house.operator).items())
+    parts = [
+        f"# {clean(name)}\n{one.public_bytes(serialization.Encoding.PEM).decode('ascii')}"
+        for name, one in named
+    ]
+    return TrustText(entries=len(parts), text="\n".join(parts))
 
 
 async def add(house: House, given: AddInput) -> Added:

@@ -184,6 +184,10 @@ def _entry(one: trust.EntryView, to: Screen) -> list[str]:
     return lines
 
 
+def _trust_text(one: trust.TrustText, to: Screen) -> str:
+    return one.text.removesuffix("\n")  # names are clean, the rest is PEM of ours
+
+
 def _added(one: trust.Added, to: Screen) -> str:
     lines = [text for each in one.added for text in _entry(each, to)]
     for each in one.refused:
@@ -224,6 +228,7 @@ RENDERERS: dict[type[msgspec.Struct], Callable[[Any, Screen], str]] = {
     certificates_look.CertificateView: _view,
     certificates_look.Exported: _exported,
     trust.TrustList: _trust,
+    trust.TrustText: _trust_text,
     trust.Added: _added,
     trust.Removed: _removed,
     trust.Collected: _collected,

@@ -12,7 +12,7 @@ from gatehouse.faces.actions import trust_work
 from gatehouse.faces.actions.configuration import CommitInput
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
-from gatehouse.faces.actions.trust import Added, AddInput, ListInput, RemoveInput
+from gatehouse.faces.actions.trust import Added, AddInput, ExportInput, ListInput, RemoveInput
 from gatehouse.service.trust import anchors, pending
 from tests.unit.faces.conftest import NOW
 
@@ -72,3 +72,14 @@ def test_a_private_key_has_no_business_here(house: House) -> None:
 def test_a_name_that_is_not_there_is_said(house: House) -> None:
     with pytest.raises(OperatorError, match="no such entry"):
         asyncio.run(trust_work.remove(house, RemoveInput(name="nobody\x1b")))
+
+
+def test_what_is_exported_can_be_added_elsewhere(house: House) -> None:
+    one, two = trustme.CA().cert_pem.bytes(), trustme.CA().cert_pem.bytes()
+    add(house, one, two)
+    text = asyncio.run(trust_work.export(house, ExportInput())).text
+    assert "# partner\n" in text and "# partner-2\n" in text
+    for name in ("partner", "partner-2"):
+        asyncio.run(trust_work.remove(house, RemoveInput(name=name)))
+    assert asyncio.run(trust_work.export(house, ExportInput())).entries == 0
+    assert len(add(house, text.encode(), name="again").added) == 2

@@ -4,6 +4,7 @@
 from gatehouse.faces.actions import certificates, certificates_look
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import PASSWORD_NEEDED, OperatorError
+from gatehouse.faces.cli.shell.authorities import authorities
 from gatehouse.faces.cli.shell.candidate_edit import attempt, choose_name
 from gatehouse.faces.cli.shell.dialogue import (
     Talk,
@@ -21,6 +22,7 @@ from gatehouse.faces.cli.shell.dialogue import (
     words_of,
     write_file,
 )
+from gatehouse.faces.cli.shell.revocation import revocation_lists
 
 _KEYS = ("p-256", "p-384", "rsa-2048", "rsa-3072", "rsa-4096")
 _LARGEST = 1024 * 1024  # as faces.actions.certificates
@@ -39,6 +41,8 @@ def certificate_config() -> Talk[None]:
             ("EXPORT", "Write one with its key into a file."),
             ("DELETE", "Remove one with its key."),
             ("PRINT", "Show who uses which."),
+            ("CERTAUTHORITY", "Set whose certificates are believed."),
+            ("CRL", "Set revocation lists."),
         )
         if word is None:
             return
@@ -160,6 +164,8 @@ _OPERATIONS = {
     "EXPORT": _export,
     "DELETE": _delete,
     "PRINT": _print,
+    "CERTAUTHORITY": authorities,
+    "CRL": revocation_lists,
 }
 
 

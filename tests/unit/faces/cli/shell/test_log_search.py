@@ -49,7 +49,7 @@ def test_tail_shows_the_end_and_goes_on_only_for_somebody_who_watches() -> None:
         lines = (f"line {len(asked)}",) if len(asked) != 3 else ()
         return logs.LogLines(path="mail.current", lines=lines, position=f"7:{len(asked)}")
 
-    source = Script(["tail", "2", "5", "who", "quit"], person=True)
+    source = Script(["tail", "2", "5", "help", "quit"], person=True)
     source.pauses = 3
     Session(source, carry, who="ops", host="gw").run()
     assert [one.after for one in asked] == [None, "7:1", "7:2", "7:3"]
