@@ -31,12 +31,15 @@ def endpoints(running: Running) -> frozenset[Endpoint]:
 
 
 def listen(where: Endpoint) -> socket.socket:
-    """A listening socket, for processes to inherit; raises CannotListen."""
+    """A listening socket; raises CannotListen.
+
+    A process inherits those that it is given, and no other: one that nobody serves any more would
+    stay open in it, and the kernel would go on to take clients there.
+    """
     sock = _bound(where)
     try:
         sock.listen(BACKLOG)
         sock.setblocking(False)
-        sock.set_inheritable(True)
     except OSError as error:
         sock.close()
         raise CannotListen(error.strerror or str(error)) from None

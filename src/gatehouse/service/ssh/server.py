@@ -226,6 +226,9 @@ class SshServer:
         for server in self._servers:
             server.close()
         self._servers.clear()
+        # Whoever keeps a listening socket open has the kernel take clients that nobody serves.
+        for sock in self._sockets.values():
+            sock.close()
 
 
 def _options(private: bytes, tools: LoginTools) -> asyncssh.SSHServerConnectionOptions:
