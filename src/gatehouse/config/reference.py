@@ -65,6 +65,8 @@ _NOTES = {
         " most as long as the longest `max_time` of all profiles said when it was accepted."
     ),
     'alerts.recipients."ADDRESS"': "ADDRESS is a mail address, in quotes.",
+    "groups.NAME": "How the levels work together: [levels.md](levels.md).",
+    "machines.NAME": "How the levels work together: [levels.md](levels.md).",
     "smtp_configuration": "Optional. There is no field for the password on purpose.",
 }
 

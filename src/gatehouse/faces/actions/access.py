@@ -23,11 +23,22 @@ Commit = Annotated[
 ]
 
 
+AtLevel = Annotated[
+    str | None,
+    Arg(help="what holds there: cluster, group:NAME or machine:NAME", metavar="LEVEL"),
+]
+ForLevel = Annotated[
+    str | None,
+    Arg(help="for whom: cluster (else), group:NAME or machine:NAME", metavar="LEVEL"),
+]
+
+
 class TableInput(msgspec.Struct, frozen=True, kw_only=True):
     """Whose table, and of which configuration."""
 
     listener: ListenerName
     candidate: OfCandidate = False
+    level: AtLevel = None
 
 
 class ImportInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +46,7 @@ class ImportInput(msgspec.Struct, frozen=True, kw_only=True):
 
     listener: ListenerName
     file: File
+    level: ForLevel = None
     commit: Commit = None
 
 
@@ -42,6 +54,7 @@ class PoliciesInput(msgspec.Struct, frozen=True, kw_only=True):
     """Of which configuration."""
 
     candidate: OfCandidate = False
+    level: AtLevel = None
 
 
 class PolicyInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +62,7 @@ class PolicyInput(msgspec.Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Arg(help="name of the policy", positional=True)]
     candidate: OfCandidate = False
+    level: AtLevel = None
 
 
 class MemberInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +71,7 @@ class MemberInput(msgspec.Struct, frozen=True, kw_only=True):
     listener: ListenerName
     group: Group
     member: Member
+    level: ForLevel = None
     commit: Commit = None
 
 

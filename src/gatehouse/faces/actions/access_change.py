@@ -5,20 +5,25 @@ from collections.abc import Callable, Iterable
 
 from gatehouse.config import (
     builtin,
+    changes,
     edit_tables,
     findings,
     format,
     hat_exchange,
     hat_text,
+    level_changes,
     rat_text,
     schema,
 )
+from gatehouse.config.places import CLUSTER
 from gatehouse.faces.actions import access
 from gatehouse.faces.actions.access_work import named, no_such, public, read_document
 from gatehouse.faces.actions.candidate import Candidate
 from gatehouse.faces.actions.certificates_shelf import finish
 from gatehouse.faces.actions.configuration import ShowInput
+from gatehouse.faces.actions.configuration_change import agreed, level_of, written
 from gatehouse.faces.actions.configuration_examine import examine, view
+from gatehouse.faces.actions.configuration_levels_work import at
 from gatehouse.faces.actions.configuration_work import show
 from gatehouse.faces.actions.errors import FindingView, OperatorError
 from gatehouse.faces.actions.house import House
@@ -43,13 +48,13 @@ async def import_hat(house: House, given: access.ImportInput) -> access.Imported
         if not isinstance(adopted, hat_exchange.Adopted):
             raise _refused(adopted)
         found.append(adopted)
-        changes: Changes = [_groups(given.listener, adopted.groups)]
+        edits: Changes = [_groups(given.listener, adopted.groups)]
         for name, policy in adopted.policies.items():
             path = ("mail_flow_policies", name)
-            changes.append(edit_tables.Tables(path, format.format_tables(path, policy)))
-        return hat_exchange.put(document, given.listener, adopted), changes
+            edits.append(edit_tables.Tables(path, format.format_tables(path, policy)))
+        return hat_exchange.put(document, given.listener, adopted), edits
 
-    warnings = await _change(house, change)
+    warnings = await _change(house, change, given.level)
     adopted = found[0]
     return access.Imported(
         listener=given.listener,
@@ -86,7 +91,7 @@ async def import_rat(house: House, given: access.ImportInput) -> access.Imported
         policies=(),
         kept=(),
         remarks=(),
-        warnings=await _change(house, change),
+        warnings=await _change(house, change, given.level),
         commit=await finish(house, given.commit),
     )
 
@@ -148,15 +153,15 @@ async def _member(
         counted.append(len(texts))
         groups[index] = groups[index].model_copy(update={"members": texts})
         written = len(listener.sender_groups)
-        changes: Changes = [_groups(given.listener, groups)]
+        edits: Changes = [_groups(given.listener, groups)]
         if index < written:
             groups = groups[:written]
             line = format.format_field("members", texts)
             path = ("listeners", given.listener, "sender_groups")
-            changes = [edit_tables.Statement(path, "members", line, index)]
-        return _put(document, given.listener, {"sender_groups": groups}), changes
+            edits = [edit_tables.Statement(path, "members", line, index)]
+        return _put(document, given.listener, {"sender_groups": groups}), edits
 
-    warnings = await _change(house, change)
+    warnings = await _change(house, change, given.level)
     return access.MemberChanged(
         listener=given.listener,
         group=given.group,
@@ -168,7 +173,7 @@ async def _member(
     )
 
 
-async def _change(house: House, change: Change) -> tuple[FindingView, ...]:
+async def _change(house: House, change: Change, level_text: str | None) -> tuple[FindingView, ...]:
     """Change the candidate; where there is none, it is made from what is in force."""
     async with house.committing:
         source = "candidate"
@@ -176,8 +181,15 @@ async def _change(house: House, change: Change) -> tuple[FindingView, ...]:
         if text is None:
             shown = await show(house, ShowInput())
             source, text = shown.source, shown.text.encode()
-        wanted, changes = change(read_document(text, source))
-        edited = edit_tables.rewrite(text, wanted, changes)
+        whole = read_document(text, source)
+        level = level_of(whole, level_text)
+        here = at(whole, level)
+        wanted, tables = change(here)
+        if level == CLUSTER:
+            edited = edit_tables.rewrite(text, wanted, tables)
+        else:
+            made = changes.diff(here, wanted)
+            edited = written(text, agreed(level_changes.at_level(whole, level, made)))
         warnings = await examine(house, edited, "candidate")
         Candidate(house).write(edited)
         return warnings

@@ -9,6 +9,7 @@ from gatehouse.config import build, builtin, hat_exchange, origin, rat_text, sch
 from gatehouse.config import document as forms
 from gatehouse.faces.actions import access
 from gatehouse.faces.actions.configuration import ShowInput
+from gatehouse.faces.actions.configuration_levels_work import held
 from gatehouse.faces.actions.configuration_work import show
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
@@ -21,7 +22,7 @@ _VERIFIES = "_verify"
 
 async def show_hat(house: House, given: access.TableInput) -> access.Hat:
     """The groups of a listener in their order."""
-    source, document = await _read(house, given.candidate)
+    source, document = await _read(house, given.candidate, given.level)
     listener = named(document.listeners, given.listener, "listener")
     hidden = build.access_table(document, listener).hidden_members()
     written = len(listener.sender_groups)  # what is implied stands behind them
@@ -48,7 +49,7 @@ async def show_hat(house: House, given: access.TableInput) -> access.Hat:
 
 async def export_hat(house: House, given: access.TableInput) -> access.Exported:
     """The table in the appliance's text form."""
-    source, document = await _read(house, given.candidate)
+    source, document = await _read(house, given.candidate, given.level)
     named(document.listeners, given.listener, "listener")
     exported = hat_exchange.export(document, given.listener)
     return access.Exported(source=source, listener=given.listener, text=exported)
@@ -56,7 +57,7 @@ async def export_hat(house: House, given: access.TableInput) -> access.Exported:
 
 async def show_rat(house: House, given: access.TableInput) -> access.Rat:
     """The entries of a listener in their order."""
-    source, document = await _read(house, given.candidate)
+    source, document = await _read(house, given.candidate, given.level)
     section = public(document, given.listener)
     entries = [
         _entry(place, one, implied=False) for place, one in enumerate(section.recipient_access, 1)
@@ -69,14 +70,14 @@ async def show_rat(house: House, given: access.TableInput) -> access.Rat:
 
 async def export_rat(house: House, given: access.TableInput) -> access.Exported:
     """The table as text, one entry in a line."""
-    source, document = await _read(house, given.candidate)
+    source, document = await _read(house, given.candidate, given.level)
     exported = rat_text.format_entries(public(document, given.listener).recipient_access)
     return access.Exported(source=source, listener=given.listener, text=exported)
 
 
 async def list_policies(house: House, given: access.PoliciesInput) -> access.PolicyList:
     """All policies, the written ones first."""
-    source, document = await _read(house, given.candidate)
+    source, document = await _read(house, given.candidate, given.level)
     uses = _uses(document)
     lines = []
     for name in builtin.policy_names(document):
@@ -97,7 +98,7 @@ async def list_policies(house: House, given: access.PoliciesInput) -> access.Pol
 
 async def show_policy(house: House, given: access.PolicyInput) -> access.PolicyView:
     """One policy, each field with its origin."""
-    source, document = await _read(house, given.candidate)
+    source, document = await _read(house, given.candidate, given.level)
     name = given.name.removeprefix("$")
     try:
         resolved = origin.policy_fields(document, name)
@@ -162,9 +163,10 @@ def no_such(kind: str, name: str, known: Iterable[str]) -> OperatorError:
     return OperatorError(reference, message, clean(name[:80]), f"There are: {names or 'none'}.")
 
 
-async def _read(house: House, candidate: bool) -> tuple[str, schema.Document]:
+async def _read(house: House, candidate: bool, level: str | None) -> tuple[str, schema.Document]:
     shown = await show(house, ShowInput(candidate=candidate))
-    return shown.source, read_document(shown.text.encode(), shown.source)
+    whole = read_document(shown.text.encode(), shown.source)
+    return shown.source, held(house, whole, level)
 
 
 def _uses(document: schema.Document) -> dict[str, tuple[str, ...]]:

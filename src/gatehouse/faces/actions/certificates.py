@@ -146,6 +146,10 @@ class AssignInput(msgspec.Struct, frozen=True, kw_only=True):
     also: Annotated[
         bool, Arg(help="beside the listener's own, for clients that ask for its name (SNI)")
     ] = False
+    level: Annotated[
+        str | None,
+        Arg(help="for whom: cluster (else), group:NAME or machine:NAME", metavar="LEVEL"),
+    ] = None
     commit: Commit = None
 
 

@@ -3,17 +3,21 @@
 
 from collections.abc import Sequence
 
-from gatehouse.config import edit
-from gatehouse.config.running import Running
+from gatehouse.config import edit, level_changes, schema
+from gatehouse.config.changes import Change as FieldChange
+from gatehouse.config.changes import Mark
+from gatehouse.config.places import CLUSTER, Level
 from gatehouse.faces.actions.candidate import Candidate
 from gatehouse.faces.actions.certificates import Assigned, AssignInput
-from gatehouse.faces.actions.certificates_shelf import candidate_running, finish, to_be
+from gatehouse.faces.actions.certificates_shelf import finish, to_be
 from gatehouse.faces.actions.configuration import ShowInput
-from gatehouse.faces.actions.configuration_examine import examine
+from gatehouse.faces.actions.configuration_change import agreed, level_of, refused, written
+from gatehouse.faces.actions.configuration_examine import examine, read
+from gatehouse.faces.actions.configuration_levels_work import at
 from gatehouse.faces.actions.configuration_work import show
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
-from gatehouse.faces.actions.status_work import DEMO_NOTE, running_now
+from gatehouse.faces.actions.status_work import DEMO_NOTE
 from gatehouse.service.trust import keyring
 
 Change = tuple[tuple[str, ...], str, edit.Value]  # section, field, value
@@ -26,16 +30,10 @@ async def assign(house: House, given: AssignInput) -> Assigned:
         text = Candidate(house).read()
         if text is None:
             text = (await show(house, ShowInput())).text.encode()
-        changes = _changes(given, candidate_running(house) or running_now(house))
-        for section, field, value in changes:
-            edited = edit.set_field(text, section, field, value)
-            if not isinstance(edited, bytes):
-                raise OperatorError(
-                    "candidate-unreadable",
-                    "The candidate has errors, so nothing can be assigned in it.",
-                    hint="`gatehouse config check` names them.",
-                )
-            text = edited
+        whole = read(text, "candidate")
+        level = level_of(whole, given.level)
+        changes = _changes(given, at(whole, level))
+        text = _at_top(text, changes) if level == CLUSTER else _below(text, whole, level, changes)
         await examine(house, text, "candidate")
         Candidate(house).write(text)
     return Assigned(
@@ -46,11 +44,27 @@ async def assign(house: House, given: AssignInput) -> Assigned:
     )
 
 
-def _changes(given: AssignInput, running: Running | None) -> Sequence[Change]:
+def _at_top(text: bytes, changes: Sequence[Change]) -> bytes:
+    for section, field, value in changes:
+        edited = edit.set_field(text, section, field, value)
+        if not isinstance(edited, bytes):
+            raise refused(edited)
+        text = edited
+    return text
+
+
+def _below(text: bytes, whole: schema.Document, level: Level, changes: Sequence[Change]) -> bytes:
+    """For a group or a machine alone. The certificate itself lies where all machines find it."""
+    made = [FieldChange((*section, field), Mark.ABSENT, value) for section, field, value in changes]
+    sections = [FieldChange(section, Mark.ABSENT, Mark.PRESENT) for section, _, _ in changes]
+    return written(text, agreed(level_changes.at_level(whole, level, [*sections, *made])))
+
+
+def _changes(given: AssignInput, here: schema.Document) -> Sequence[Change]:
     name = given.name
     changes: list[Change] = []
     for listener in given.listener:
-        held = _held(running, listener)
+        held = _held(here, listener)
         if given.also:
             more = [one for one in dict.fromkeys((*held[1:], name)) if one != held[0]]
             changes.append((("listeners", listener), "certificates", more))
@@ -60,8 +74,8 @@ def _changes(given: AssignInput, running: Running | None) -> Sequence[Change]:
                 rest = [one for one in held[1:] if one != name]
                 changes.append((("listeners", listener), "certificates", rest))
     for interface in given.https:
-        if running is not None and interface not in running.interfaces:
-            raise _no_such("interface", interface, running.interfaces)
+        if interface not in here.interfaces:
+            raise _no_such("interface", interface, here.interfaces)
         changes.append((("interfaces", interface), "https_certificate", name))
     if given.outbound:
         changes.append((("delivery",), "certificate", name))
@@ -78,12 +92,12 @@ def _changes(given: AssignInput, running: Running | None) -> Sequence[Change]:
     return changes
 
 
-def _held(running: Running | None, listener: str) -> tuple[str, ...]:
+def _held(here: schema.Document, listener: str) -> tuple[str, ...]:
     """The certificates that a listener has now."""
-    listeners = {one.name: one for one in (() if running is None else running.listeners)}
-    if listener not in listeners:
-        raise _no_such("listener", listener, listeners)
-    return listeners[listener].certificates
+    if listener not in here.listeners:
+        raise _no_such("listener", listener, here.listeners)
+    section = here.listeners[listener]
+    return tuple(dict.fromkeys((section.certificate, *section.certificates)))
 
 
 def _no_such(kind: str, name: str, known: object) -> OperatorError:

@@ -8,12 +8,15 @@ wrong, so that no question is ever answered from a configuration that will not b
 import asyncio
 from dataclasses import dataclass
 
-from gatehouse.config import checks
+from gatehouse.config import checks, saved
 from gatehouse.config.running import Listener
 from gatehouse.faces.actions.candidate import Candidate
-from gatehouse.faces.actions.configuration_examine import certificates_of, examine
+from gatehouse.faces.actions.configuration_change import level_of
+from gatehouse.faces.actions.configuration_examine import certificates_of, examine, view
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
+
+INCOMPLETE = "level-incomplete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,17 @@ class Asked:
         )
 
 
-async def asked(house: House, *, candidate: bool = False, file: bytes | None = None) -> Asked:
-    """Find it, check it, build it."""
+async def asked(
+    house: House,
+    *,
+    candidate: bool = False,
+    file: bytes | None = None,
+    level: str | None = None,
+) -> Asked:
+    """Find it, check it, build it: what holds for this machine, or at a level."""
     source, text = _text(house, candidate=candidate, file=file)
     known = certificates_of(house, source)
-    loaded = await asyncio.to_thread(checks.load, text, certificates=known, machine=house.machine)
+    loaded = await asyncio.to_thread(_load, house, text, known, level)
     if isinstance(loaded, checks.Refused):
         if loaded.stranger:
             why = loaded.findings[0]
@@ -57,9 +66,30 @@ async def asked(house: House, *, candidate: bool = False, file: bytes | None = N
     return Asked(source, loaded)
 
 
+def _load(
+    house: House, text: bytes, known: frozenset[str], level: str | None
+) -> checks.Loaded | checks.Refused:
+    if level is None:
+        return checks.load(text, certificates=known, machine=house.machine)
+    loaded = checks.load(text, certificates=known, elsewhere=True)
+    if isinstance(loaded, checks.Refused):
+        return loaded
+    at = level_of(loaded.whole, level)
+    found = checks.at_level(loaded, at, certificates=known)
+    if isinstance(found, checks.Loaded):
+        return found
+    # Other levels may say what is missing here, so that every machine can run.
+    raise OperatorError(
+        INCOMPLETE,
+        f"What holds at {at.words()} does not make a configuration by itself.",
+        hint="Look at one of the machines.",
+        findings=tuple(map(view, found.findings)),
+    )
+
+
 def _text(house: House, *, candidate: bool, file: bytes | None) -> tuple[str, bytes]:
     if file is not None:
-        return "file", file
+        return "file", saved.text_of(file)
     if candidate:
         wanted = Candidate(house).read()
         if wanted is None:

@@ -19,7 +19,6 @@ from gatehouse.faces.actions.configuration_change import (
     change,
     level_of,
     named_path,
-    refused,
     written,
 )
 from gatehouse.faces.actions.configuration_commit_work import no_candidate
@@ -33,6 +32,7 @@ from gatehouse.faces.actions.configuration_edit import (
     UnsetInput,
 )
 from gatehouse.faces.actions.configuration_examine import in_force, read, revision, view
+from gatehouse.faces.actions.configuration_levels_work import at
 from gatehouse.faces.actions.configuration_merge import (
     conflict,
     documents,
@@ -50,7 +50,7 @@ async def set_field(house: House, given: SetInput) -> Edited:
 
     def edit(content: bytes, before: schema.Document) -> bytes:
         level = level_of(before, given.level)
-        here = _holding(before, level)
+        here = at(before, level)
         path = named_path(given.path, changes.parts(here))
         return _set(content, _Place(before, level, here, path), given.value)
 
@@ -63,7 +63,7 @@ async def unset_field(house: House, given: UnsetInput) -> Edited:
     def edit(content: bytes, before: schema.Document) -> bytes:
         level = level_of(before, given.level)
         if given.without:
-            path = named_path(given.path, changes.parts(_holding(before, level)))
+            path = named_path(given.path, changes.parts(at(before, level)))
             return written(content, agreed(level_changes.take_away(before, level, path)))
         pieces = changes.parts(before)
         return _unset(content, pieces, level, named_path(given.path, pieces))
@@ -79,13 +79,6 @@ class _Place:
     level: Level
     here: schema.Document  # what holds at the level
     path: Path
-
-
-def _holding(whole: schema.Document, level: Level) -> schema.Document:
-    here = level_changes.holding(whole, level)
-    if isinstance(here, level_changes.Refused):
-        raise refused(here.findings)
-    return here
 
 
 def _set(content: bytes, place: _Place, value: str) -> bytes:

@@ -11,6 +11,7 @@ from gatehouse.config import (
     places,
     schema,
 )
+from gatehouse.config.places import Level
 from gatehouse.faces.actions.configuration import LevelledValue, ShowInput, Text
 from gatehouse.faces.actions.configuration_change import (
     agreed,
@@ -60,6 +61,21 @@ async def delete(house: House, given: DropInput) -> Edited:
     return await change(house, edit, given.commit)
 
 
+def held(house: House, whole: schema.Document, level: str | None) -> schema.Document:
+    """What holds at a level; nothing said means for this machine, or for all where it is alone."""
+    if level is None and house.machine in whole.machines:
+        level = f"machine:{house.machine}"
+    return at(whole, level_of(whole, level))
+
+
+def at(whole: schema.Document, level: Level) -> schema.Document:
+    """What holds at a level; OperatorError where that is no configuration."""
+    here = level_changes.holding(whole, level)
+    if isinstance(here, level_changes.Refused):
+        raise refused(here.findings)
+    return here
+
+
 def holding(text: Text, given: ShowInput, own: str | None) -> Text:
     """A text as it holds for one machine, or at one level; nothing said means this machine."""
     if given.machine is not None and given.level is not None:
@@ -68,8 +84,8 @@ def holding(text: Text, given: ShowInput, own: str | None) -> Text:
     machine = given.machine
     if machine is None and given.level is None and own in whole.machines:
         machine = own
-    at = level_of(whole, given.level if machine is None else f"machine:{machine}")
-    found = levels.effective(format.plain(whole), at)
+    level = level_of(whole, given.level if machine is None else f"machine:{machine}")
+    found = levels.effective(format.plain(whole), level)
     here = document.read(found.values)
     if not isinstance(here, schema.Document):
         raise refused([findings.moved(one, found.where(one.path)) for one in here])
@@ -86,5 +102,5 @@ def holding(text: Text, given: ShowInput, own: str | None) -> Text:
         else ()
     )
     return Text(
-        source=f"{text.source}, {at.words()}", revision=text.revision, text=shown, values=values
+        source=f"{text.source}, {level.words()}", revision=text.revision, text=shown, values=values
     )

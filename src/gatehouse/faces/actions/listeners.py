@@ -15,6 +15,10 @@ class ListenersInput(msgspec.Struct, frozen=True, kw_only=True):
     """Which configuration."""
 
     candidate: Annotated[bool, Arg(help="of the candidate, not of what is in force")] = False
+    level: Annotated[
+        str | None,
+        Arg(help="what holds there: cluster, group:NAME or machine:NAME", metavar="LEVEL"),
+    ] = None
 
 
 class ListenerInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +26,10 @@ class ListenerInput(msgspec.Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Arg(help="the listener", positional=True)]
     candidate: Annotated[bool, Arg(help="of the candidate, not of what is in force")] = False
+    level: Annotated[
+        str | None,
+        Arg(help="what holds there: cluster, group:NAME or machine:NAME", metavar="LEVEL"),
+    ] = None
 
 
 class ListenerLine(msgspec.Struct, frozen=True, kw_only=True):

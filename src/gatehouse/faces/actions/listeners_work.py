@@ -26,7 +26,7 @@ _CLOSING = "ALL"
 
 async def list_listeners(house: House, given: ListenersInput) -> ListenerList:
     """One summary for each."""
-    found = await asked(house, candidate=given.candidate)
+    found = await asked(house, candidate=given.candidate, level=given.level)
     suspended = await _suspended(house)
     lines = (_line(one, suspended) for one in found.loaded.running.listeners)
     return ListenerList(source=found.source, listeners=tuple(lines))
@@ -34,7 +34,7 @@ async def list_listeners(house: House, given: ListenersInput) -> ListenerList:
 
 async def show(house: House, given: ListenerInput) -> ListenerView:
     """One of them, whole."""
-    found = await asked(house, candidate=given.candidate)
+    found = await asked(house, candidate=given.candidate, level=given.level)
     one = found.listener(given.name)
     section = found.loaded.document.listeners[one.name]
     table = one.recipients

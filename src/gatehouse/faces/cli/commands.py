@@ -21,11 +21,11 @@ from gatehouse.config.text import MAX_BYTES
 from gatehouse.faces.actions.action import Action, Arg, arguments
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli import files
-from gatehouse.service.base.machine import VARIABLE as MACHINE_VARIABLE
 
 DATA_VARIABLE = "GATEHOUSE_DATA"
 DEFAULT_DATA = "gatehouse-data"
 OPERATOR_VARIABLE = "GATEHOUSE_OPERATOR"
+MACHINE_VARIABLE = "GATEHOUSE_MACHINE"
 _DATA = "gatehouse.data"
 _AS = "gatehouse.as"
 _MACHINE = "gatehouse.machine"

@@ -5,6 +5,9 @@ A dialogue works on a draft: the plain values of the candidate, or of what is in
 is none. What it changed is found field by field and made to the candidate's text as it is then, so
 that comments stay and what was loaded meanwhile is not overwritten. The candidate is checked as any
 file is; what is refused leaves candidate and draft as they were.
+
+In the mode of a group or of a machine the draft is what holds there, and what was changed is said
+there: no dialogue has to know of levels.
 """
 
 import copy
@@ -12,11 +15,31 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from gatehouse.config import changes, document, edit_changes, schema, text, upgrade
+from gatehouse.config import (
+    changes,
+    document,
+    edit_changes,
+    format,
+    level_changes,
+    schema,
+    text,
+    upgrade,
+)
 from gatehouse.config.findings import Finding
+from gatehouse.config.places import CLUSTER, Level
 from gatehouse.faces.actions import configuration
 from gatehouse.faces.actions.errors import OperatorError
-from gatehouse.faces.cli.shell.dialogue import NOTHING, Check, Talk, anything, ask, choose, do, say
+from gatehouse.faces.cli.shell.dialogue import (
+    NOTHING,
+    Check,
+    Talk,
+    anything,
+    ask,
+    choose,
+    do,
+    mode,
+    say,
+)
 from gatehouse.journal.escape import clean
 
 Values = dict[str, Any]
@@ -27,8 +50,16 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")  # as config.schema.Name
 class Draft:
     """Plain values, as in the text form, and the document that they were."""
 
-    def __init__(self, document: schema.Document, values: Values, *, candidate: bool) -> None:
+    def __init__(
+        self,
+        document: schema.Document,
+        values: Values,
+        *,
+        candidate: bool,
+        level: Level = CLUSTER,
+    ) -> None:
         self.document = document
+        self.level = level  # of which this is what holds there
         self.candidate = candidate  # it is one; else it is what is in force
         self.values = copy.deepcopy(values)
         self._before = values
@@ -68,14 +99,16 @@ class Draft:
     def take(self, other: "Draft") -> None:
         """Be that one."""
         self.document, self.candidate = other.document, other.candidate
+        self.level = other.level
         self._before = other._before
         self.revert()
 
 
 def open_draft() -> Talk[Draft]:
     """The candidate as it is now, or what is in force."""
+    level = yield from mode()
     text, candidate = yield from _text()
-    return _read(text, candidate=candidate)
+    return _at(level, _read(text, candidate=candidate))
 
 
 def reload(draft: Draft) -> Talk[None]:
@@ -93,7 +126,7 @@ def keep(draft: Draft) -> Talk[bool]:
     if not made:
         return True
     now, _ = yield from _text()
-    edited = edit_changes.apply(now, made)
+    edited = _edited(now, draft.level, made)
     if not isinstance(edited, bytes):
         yield from _refused(draft, edited)
         return False
@@ -108,6 +141,33 @@ def keep(draft: Draft) -> Talk[bool]:
         return False
     yield from reload(draft)
     return True
+
+
+def _edited(
+    now: bytes, level: Level, made: Sequence[changes.Change]
+) -> bytes | tuple[Finding, ...]:
+    if level == CLUSTER:
+        return edit_changes.apply(now, made)
+    whole = _read(now, candidate=True).document
+    outcome = level_changes.at_level(whole, level, made)
+    if isinstance(outcome, level_changes.Refused):
+        return outcome.findings
+    return edit_changes.apply(now, outcome.changes)
+
+
+def _at(level: Level, whole: Draft) -> Draft:
+    """What holds at the level of the session."""
+    if level == CLUSTER:
+        return whole
+    here = level_changes.holding(whole.document, level)
+    if isinstance(here, level_changes.Refused):
+        raise OperatorError(
+            "no-such-level",
+            f"Nothing can be edited for {level.words()}.",
+            str(here.findings[0]),
+            "Choose another mode with `clustermode`.",
+        )
+    return Draft(here, format.plain(here), candidate=whole.candidate, level=level)
 
 
 def attempt(talk: Talk[None]) -> Talk[None]:

@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
+from gatehouse.config.places import Level
 from gatehouse.faces.actions.action import Action
 
 T = TypeVar("T")
@@ -140,8 +141,15 @@ class Pause:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """The level that the edits of this session go to; it comes back."""
+
+    to: Level | None = None  # from now on this one
+
+
 Question = Ask | Choose | Confirm | Menu | Secret
-Prompt = Question | Say | Do | Show | ReadFile | WriteFile | Pause
+Prompt = Question | Say | Do | Show | ReadFile | WriteFile | Pause | Mode
 Talk = Generator[Prompt, object, T]
 
 
@@ -224,6 +232,11 @@ def write_file(path: str, content: bytes) -> Talk[None]:
 def pause(seconds: float) -> Talk[bool]:
     """Whether somebody sits there; then the time has passed."""
     return cast(bool, (yield Pause(seconds=seconds)))
+
+
+def mode(to: Level | None = None) -> Talk[Level]:
+    """The level that edits go to, after it was changed."""
+    return cast(Level, (yield Mode(to=to)))
 
 
 def whole_number(least: int, most: int) -> Check:

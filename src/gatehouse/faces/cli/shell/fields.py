@@ -4,8 +4,12 @@
 What a path may be comes from the schema, so every field that the file can have can be set here.
 """
 
+import msgspec
+
 from gatehouse.config import changes, field_paths, format, text
+from gatehouse.config.places import CLUSTER
 from gatehouse.faces.actions import configuration_edit
+from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell.candidate_edit import Draft, open_draft
 from gatehouse.faces.cli.shell.dialogue import Talk, ask, say, show, something
 from gatehouse.journal.escape import clean
@@ -41,7 +45,14 @@ def unset_field() -> Talk[None]:
     path = yield from ask(
         "Field or section", check=something, words=field_paths.written(draft.document), help=_PATHS
     )
-    yield from show(configuration_edit.UNSET, configuration_edit.UnsetInput(path=path))
+    given = configuration_edit.UnsetInput(path=path)
+    try:
+        yield from show(configuration_edit.UNSET, given)
+    except OperatorError as error:
+        if draft.level == CLUSTER or error.fault.reference != "no-such-field":
+            raise
+        # A higher level has it: this one is without it.
+        yield from show(configuration_edit.UNSET, msgspec.structs.replace(given, without=True))
     yield from say(clean(f"{path} has its default now, or inherits."))
 
 

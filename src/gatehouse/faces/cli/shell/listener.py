@@ -3,6 +3,7 @@
 
 from gatehouse.config import builtin, format, schema
 from gatehouse.faces.actions import listeners
+from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell import candidate_edit, listener_parts, policy_questions
 from gatehouse.faces.cli.shell.candidate_edit import (
     Draft,
@@ -29,6 +30,7 @@ from gatehouse.faces.cli.shell.recipient_access import recipient_access
 from gatehouse.journal.escape import clean
 
 _SECTION = "listeners"
+_INCOMPLETE = "level-incomplete"
 _TYPES = ("private", "public")
 _TLS_PORT = 465  # RFC 8314 §7.3
 
@@ -159,12 +161,35 @@ _PARTS = {
 
 
 def _lines(draft: Draft) -> Talk[tuple[listeners.ListenerLine, ...]]:
-    found = yield from do(
-        listeners.LIST,
-        listeners.ListenersInput(candidate=draft.candidate),
-        listeners.ListenerList,
+    given = listeners.ListenersInput(candidate=draft.candidate)
+    try:
+        return (yield from do(listeners.LIST, given, listeners.ListenerList)).listeners
+    except OperatorError as error:
+        if error.fault.reference != _INCOMPLETE:
+            raise
+        return tuple(_outline(draft, name) for name in draft.document.listeners)
+
+
+def _outline(draft: Draft, name: str) -> listeners.ListenerLine:
+    """A listener of a level that says only a part of it: machines say the rest."""
+    section = draft.document.listeners[name]
+    interface = draft.document.interfaces.get(section.interface)
+    return listeners.ListenerLine(
+        name=name,
+        type=section.type.capitalize(),
+        interface=section.interface,
+        address="-" if interface is None else interface.address,
+        port=section.port,
+        protocol="SMTP",
+        default_domain=section.default_domain or "",
+        max_concurrency=section.max_concurrency,
+        tcp_queue=0,
+        domain_map="disabled",
+        tls="-",
+        tls_mode=section.tls_mode,
+        suspended_since=None,
+        suspended_by="",
     )
-    return found.listeners
 
 
 def _summary(draft: Draft, name: str) -> Talk[None]:

@@ -13,7 +13,8 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from gatehouse.faces.actions import configuration, configuration_commit, status
+from gatehouse.config import places
+from gatehouse.faces.actions import configuration, configuration_commit, destinations, status
 from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.errors import LOGIN_OVER, OperatorError
 from gatehouse.faces.cli import files
@@ -26,6 +27,9 @@ T = TypeVar("T")
 _WRONG_ANSWERS = 3  # to one question, of a recorded session; ours
 _HELP = ("?", "help")
 _COMMITS = (configuration.COMMIT, configuration_commit.ROLLBACK)
+
+# They change the candidate, for all machines.
+_OF_THE_WHOLE = (destinations.IMPORT,)
 
 Carry = Callable[[Action, msgspec.Struct], msgspec.Struct]
 
@@ -82,6 +86,7 @@ class Player:
         self._ready: deque[str] = deque()
         self.commit_refused = False
         self.unconfirmed: int | None = None  # a revision of this session that may go back
+        self.level = places.CLUSTER  # what the edits of this session are for
 
     def play(self, talk: Talk[T], answers: Iterable[str] = ()) -> T:
         """What the dialogue returns.
@@ -127,7 +132,10 @@ class Player:
             case dialogue.Show(output=output):
                 self._source.show(output)
             case dialogue.Do(action=action, given=given):
-                return self._do(action, given)
+                return self._do(action, self._at_level(action, given))
+            case dialogue.Mode(to=to):
+                self.level = self.level if to is None else to
+                return self.level
             case dialogue.ReadFile(path=path, most=most):
                 return self._place.read(path, most)
             case dialogue.WriteFile(path=path, content=content):
@@ -137,6 +145,22 @@ class Player:
             case _:
                 return self._ask(prompt)
         return None
+
+    def _at_level(self, action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        """Every action that can be told a level is told the one of this session.
+
+        One that only knows the whole is not done for a part of it without anybody noticing.
+        """
+        if self.level != places.CLUSTER and action in _OF_THE_WHOLE:
+            raise OperatorError(
+                "at-cluster-level",
+                "This is done at the cluster level only.",
+                self.level.words(),
+                "Go there with `clustermode cluster`.",
+            )
+        if action is configuration.SHOW or getattr(given, "level", "") is not None:
+            return given
+        return msgspec.structs.replace(given, level=str(self.level))
 
     def _do(self, action: Action, given: msgspec.Struct) -> msgspec.Struct:
         try:

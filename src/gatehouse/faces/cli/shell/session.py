@@ -9,6 +9,7 @@ import difflib
 import shlex
 from collections.abc import Mapping
 
+from gatehouse.config.places import CLUSTER
 from gatehouse.faces.actions import configuration, who
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import Fault, OperatorError
@@ -68,7 +69,7 @@ class Session:
         while True:
             try:
                 self._remind()
-                line = self._source.read(f"{clean(self._host)}> ", self._names, Kind.COMMAND)
+                line = self._source.read(self._beginning(), self._names, Kind.COMMAND)
                 if line is None or not self._command(line):
                     break
             except KeyboardInterrupt:
@@ -99,6 +100,12 @@ class Session:
             self._player.play(_what_is_not_committed())
         except (OperatorError, SessionEnded, KeyboardInterrupt):
             return
+
+    def _beginning(self) -> str:
+        """Which machine this is; and whom edits are for, where that is not everybody."""
+        level = self._player.level
+        part = "" if level == CLUSTER else f" ({level.kind.value.capitalize()} {level.name})"
+        return f"{clean(self._host)}{part}> "
 
     def _remind(self) -> None:
         """A commit of this session goes back by itself: whether it still may, and until when."""
