@@ -124,7 +124,7 @@ def set_groups(context: SSL.Context, groups: str) -> bool:
 
 
 def cipher_suite(connection: SSL.Connection, code: bytes) -> tuple[str, str, int] | None:
-    """Name, protocol and bits of a suite by its two octets on the wire; None: it encrypts nothing."""
+    """Name, protocol and bits of a suite by its octets on the wire; None: it encrypts nothing."""
     found = _lib.SSL_CIPHER_find(connection._ssl, code)
     if found == _ffi.NULL:
         return None

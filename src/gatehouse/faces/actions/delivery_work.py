@@ -164,7 +164,10 @@ async def _ask(house: House, domain: str) -> Value | None:
 
 
 def _level(running: Running | None, domain: str) -> str:
-    return "" if running is None else running.destinations.lookup(domain).tls.value
+    if running is None:
+        return ""
+    smart = running.smart_hosts.get(smart_host_of(domain) or "")
+    return (running.destinations.lookup(domain).tls if smart is None else smart.level).value
 
 
 def _none(domain: str) -> DestinationCount:

@@ -12,7 +12,7 @@ from gatehouse.faces.cli.terminal import Column, Screen, pairs, span, table
 from gatehouse.journal.escape import clean
 
 _ALL_SEVERITIES = 3
-_COMMIT = "Make it run with `gatehouse config commit`."
+_COMMIT = "It is in the candidate; `gatehouse config commit COMMENT` makes it run."
 
 
 def recipients(one: alerts.AlertRecipients, to: Screen) -> str:
@@ -71,7 +71,9 @@ def sent(one: alerts.AlertSent, to: Screen) -> str:
 
 def changed(one: alerts.RecipientChanged, to: Screen) -> str:
     """What was changed, and what is odd now."""
-    lines = [clean(f"{one.address} is {one.change}: {one.recipients} addresses get alarms now.")]
+    left = one.recipients
+    who = "nobody gets" if not left else "1 address gets" if left == 1 else f"{left} addresses get"
+    lines = [clean(f"{one.address} is {one.change}: {who} alarms by mail now.")]
     if one.commit is not None:
         return "\n".join([*lines, committed(one.commit, to)])
     return "\n".join([*lines, *findings(one.warnings, to), _COMMIT])

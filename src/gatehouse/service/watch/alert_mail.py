@@ -18,7 +18,7 @@ from gatehouse.mail import alert
 from gatehouse.mail.address import Address
 from gatehouse.policy.alarm_advice import advice
 from gatehouse.policy.alarms import AlarmSeverity, Subscriber, withheld
-from gatehouse.policy.route_table import smart_destination
+from gatehouse.policy.route_table import smart_destination, smart_host_of
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.watch.alarms import KeptAlarm
 from gatehouse.service.watch.own_mail import OwnMail, announce, queue_mails
@@ -179,7 +179,7 @@ def _routed(running: Running, address: Address) -> Address:
 def _details(tools: AlertTools, running: Running, alarm: KeptAlarm) -> tuple[tuple[str, str], ...]:
     told = advice(alarm.name)
     where = f"{running.hostname}, mail for {alarm.stuck}" if alarm.stuck else running.hostname
-    rows = [("What", told.what), ("Where", where), ("What to do", told.to_do)]
+    rows = [("What", told.what), ("Where", where), ("What to do", _named(told.to_do, alarm.stuck))]
     if alarm.suppressed:
         count = f"{alarm.suppressed} equal alarms came since the last mail about it."
         rows.append(("Repeated", count))
@@ -189,3 +189,11 @@ def _details(tools: AlertTools, running: Running, alarm: KeptAlarm) -> tuple[tup
         ("Machine", f"{running.hostname}, serial number {tools.serial}"),
     ]
     return tuple((name, value) for name, value in rows if value)
+
+
+def _named(to_do: str, stuck: str) -> str:
+    """The advice with the destination or relay that it is about, where there is one."""
+    smart = smart_host_of(stuck)
+    if smart is not None:
+        return to_do.replace("NAME", smart)
+    return to_do.replace("DOMAIN", stuck) if stuck else to_do

@@ -219,3 +219,17 @@ def test_a_hostile_text_stays_in_its_place(site: Site) -> None:
     head = content.partition(b"\r\n\r\n")[0]
     assert not any(line.startswith(b"Bcc") for line in head.split(b"\r\n"))
     assert b"\x1b" not in content
+
+
+def test_the_advice_names_what_it_is_about(site: Site) -> None:
+    for stuck, said in (
+        ("bank.example", b"explain outbound bank.example --live"),
+        ("smarthost:other", b"smart-host password other"),
+    ):
+        name = "required-tls-failed" if stuck == "bank.example" else "smart-host-login-failed"
+        alarm = Alarm(
+            name=name, severity=AlarmSeverity.WARNING, text="Odd.", key=stuck, stuck=stuck
+        )
+        asyncio.run(site.desk.tell(alarm))
+        content = site.store.spool.read_small(site.queued()[-1].body)
+        assert said in b" ".join(content.split())
