@@ -6,14 +6,13 @@ dots in them, elements of named lists by their name (`findings.place_text`).
 """
 
 import enum
-import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic.fields import FieldInfo
 
-from gatehouse.config import changes, findings, schema, text
+from gatehouse.config import annotations, changes, findings, schema, text
 
 MOST_NAMES = 500  # of one section that are offered; ours: nobody completes his way through more
 MOST_PATHS = 50_000  # that are offered altogether
@@ -88,19 +87,16 @@ def _below(
 
 def _section(annotation: object) -> tuple[type[schema.Section] | None, bool]:
     """The section behind a field, and whether names of the operator's own lead into it."""
-    annotation = _bare(annotation)
-    if (origin := typing.get_origin(annotation)) in (list, dict):
-        inner = _section(typing.get_args(annotation)[-1])[0]
-        return inner, inner is not None or origin is dict
-    if isinstance(annotation, type) and issubclass(annotation, schema.Section):
-        return annotation, False
-    return None, False
+    found = annotations.section_of(annotation)
+    if found is not None:
+        return found[0], found[1] is not annotations.Many.NO
+    return None, typing.get_origin(annotations.unwrapped(annotation)[0]) is dict
 
 
 def _words(field: FieldInfo) -> tuple[str, ...]:
-    kind = _bare(field.annotation)
+    kind, _ = annotations.unwrapped(field.annotation)
     if typing.get_origin(kind) is list:
-        kind = _bare(typing.get_args(kind)[0])
+        kind, _ = annotations.unwrapped(typing.get_args(kind)[0])
     if kind is bool:
         return _SWITCH
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
@@ -108,16 +104,3 @@ def _words(field: FieldInfo) -> tuple[str, ...]:
     if typing.get_origin(kind) is typing.Literal:
         return tuple(map(str, typing.get_args(kind)))
     return ()
-
-
-def _bare(annotation: object) -> object:
-    """The type without `Annotated` and without "or None"."""
-    while True:
-        if typing.get_origin(annotation) is typing.Annotated:
-            annotation = typing.get_args(annotation)[0]
-        elif isinstance(annotation, types.UnionType) or (
-            typing.get_origin(annotation) is typing.Union
-        ):
-            annotation = next(one for one in typing.get_args(annotation) if one is not type(None))
-        else:
-            return annotation

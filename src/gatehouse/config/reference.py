@@ -7,7 +7,6 @@ is set is not known here: that is told by the faces, one cell for each field.
 """
 
 import enum
-import types
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from gatehouse.config import builtin, schema, units
+from gatehouse.config import annotations, builtin, schema, units
 from gatehouse.policy import alarms, destinations, mail_flow, retry
 
 _INTRODUCTION = """\
@@ -107,7 +106,7 @@ def reference(set_by: Cell) -> str:
 def fields() -> Iterator[tuple[str, str, FieldInfo]]:
     """Section, name and declaration of every field, in the order of the page."""
     for name, field in schema.Document.model_fields.items():
-        if _model_of(field.annotation) is None:
+        if annotations.section_of(field.annotation) is None:
             yield "", name, field
     for part in _parts(schema.Document, ""):
         for name, field in part.model.model_fields.items():
@@ -119,7 +118,7 @@ def _top(set_by: Cell) -> Iterator[str]:
     yield "## Top of the file\n"
     yield _HEAD
     for name, field in schema.Document.model_fields.items():
-        if _model_of(field.annotation) is None:
+        if annotations.section_of(field.annotation) is None:
             label = f"[{name}]" if name == "smtp_routes" else name
             yield _row(label, field, set_by("", name))
     yield ""
@@ -132,14 +131,14 @@ _NAMED = {"destination_controls": '."DOMAIN"', "recipients": '."ADDRESS"'}
 def _parts(model: type[schema.Section], place: str) -> Iterator[_Part]:
     """Every section below a model, each before those inside it."""
     for name, field in model.model_fields.items():
-        found = _model_of(field.annotation)
+        found = annotations.section_of(field.annotation)
         if found is None:
             continue
-        below, named = found
+        below, many = found
         if below is schema.Section:
             continue  # the sections at the top again, each field optional
         here = f"{place}.{name}" if place else name
-        if named:
+        if many is annotations.Many.BY_NAME:
             here += _NAMED.get(name, ".NAME")
         yield _Part(here, below)
         yield from _parts(below, here)
@@ -192,7 +191,7 @@ _KNOWN = (
 
 def _kind(annotation: object, metadata: tuple[object, ...]) -> str:
     """What may be written, with its bounds."""
-    annotation, more = _unwrapped(annotation)
+    annotation, more = annotations.unwrapped(annotation)
     metadata = (*metadata, *more)
     for alias, word in _KNOWN:
         if typing.get_args(alias)[-1] in metadata:
@@ -232,21 +231,6 @@ def _plain(annotation: object, metadata: tuple[object, ...]) -> str:
     return f"{word}, {_amount(least, unit)} to {_amount(most, unit)}"
 
 
-def _unwrapped(annotation: object) -> tuple[object, tuple[object, ...]]:
-    """The type without `Annotated` and without "or None"; what was said beside it."""
-    said: tuple[object, ...] = ()
-    while True:
-        if typing.get_origin(annotation) is typing.Annotated:
-            annotation, *more = typing.get_args(annotation)
-            said += tuple(more)
-        elif isinstance(annotation, types.UnionType) or (
-            typing.get_origin(annotation) is typing.Union
-        ):
-            annotation = next(one for one in typing.get_args(annotation) if one is not type(None))
-        else:
-            return annotation, said
-
-
 def _bound(metadata: tuple[object, ...], side: str) -> int | None:
     """The bound "ge" or "le", if there is one."""
     for one in metadata:
@@ -264,19 +248,6 @@ def _amount(number: int, unit: str) -> str:
     if unit == "duration":
         return str(units.format_duration(number))
     return f"{number:,}"
-
-
-def _model_of(annotation: object) -> tuple[type[schema.Section], bool] | None:
-    """The section behind a field, and whether it stands under names of the operator's own."""
-    annotation, _ = _unwrapped(annotation)
-    origin = typing.get_origin(annotation)
-    if origin in (list, dict):
-        inner, _ = _unwrapped(typing.get_args(annotation)[-1])
-        found = _model_of(inner)
-        return None if found is None else (found[0], origin is dict)
-    if isinstance(annotation, type) and issubclass(annotation, schema.Section):
-        return annotation, False
-    return None
 
 
 # --- defaults ---------------------------------------------------------------------------------
@@ -362,7 +333,7 @@ def _values(model: type[schema.Section], values: typing.Mapping[str, object]) ->
         if value is None or value in ("", ()):
             continue
         field = model.model_fields[name]
-        _, said = _unwrapped(field.annotation)
+        _, said = annotations.unwrapped(field.annotation)
         unit = next((word for word in ("size", "duration") if word in (*said, *field.metadata)), "")
         text = (
             _amount(int(value), unit) if unit and isinstance(value, int | float) else _shown(value)
