@@ -25,11 +25,12 @@ from gatehouse.faces.actions.configuration_merge import prepared, refuse_overtak
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.journal.escape import clean
+from gatehouse.policy.people import Role
 from gatehouse.service.commit import trials
 from gatehouse.service.commit.conductor import ApplyFailed
-from gatehouse.service.trust import keyring, pending, served
+from gatehouse.service.trust import keyring, pending, people_waiting, served
 from gatehouse.store.errors import StoreMoved
-from gatehouse.store.revision_values import NewRevision, Revision, RevisionKind
+from gatehouse.store.revision_values import Arriving, NewRevision, Revision, RevisionKind
 
 _LONGEST_COMMENT = 500  # characters; the history shows one line for each
 _LONGEST_WAIT = 7 * 86_400  # seconds; whoever needs more than a week needs no confirmation
@@ -58,6 +59,7 @@ async def commit(house: House, given: CommitInput) -> Committed:
             committed_at=house.clock.wall(),
             secrets=await asyncio.to_thread(pending.promotion, house.store, house.operator),
             candidate=house.operator,
+            arriving=await asyncio.to_thread(_arriving, house, waiting),
         )
         number, confirm_by = await _run(house, _Step(new, before, approved.running), wait)
         return Committed(
@@ -117,6 +119,15 @@ async def confirm(house: House, given: Nothing) -> Confirmed:
             )
         await asyncio.to_thread(trials.confirm, house.store, trial, house.clock.wall())
         return Confirmed(revision=trial.revision)
+
+
+def _arriving(house: House, waiting: tuple[str, ...]) -> Arriving | None:
+    """The people of a loaded file; almost always there are none."""
+    if not any(name.startswith(people_waiting.PREFIX) for name in waiting):
+        return None
+    accounts, users = people_waiting.arriving(house.store, house.operator, house.clock.wall())
+    keep = Role.ADMINISTRATOR.value
+    return Arriving(accounts=accounts, smtp_users=users, keep_role=keep)
 
 
 def no_candidate() -> OperatorError:

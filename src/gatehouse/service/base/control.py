@@ -23,8 +23,8 @@ import msgspec
 from gatehouse.service.base.supervisor import TaskSupervisor
 from gatehouse.store.directory import DirectoryLock
 
-# A configuration file of 4 MiB (config.text.MAX_BYTES) as base64, and room for the rest.
-MAX_REQUEST = 6 * 1024 * 1024
+# A saved configuration of 12 MiB (config.saved_fields.MAX_FILE) as base64, and room for the rest.
+MAX_REQUEST = 17 * 1024 * 1024
 MAX_ANSWER = 64 * 1024 * 1024  # our own: a listing of 100,000 messages is about 40 MB
 REQUEST_SECONDS = 10.0  # a command writes its line at once
 MAX_CONNECTIONS = 64  # our own: people and scripts; more than that is a loop gone wild
