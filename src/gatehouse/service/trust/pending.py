@@ -20,6 +20,7 @@ from gatehouse.store.interface import Store
 _PREFIX = "pending/"
 # These come into tables of their own with the commit (`people_waiting`), and not into the vault.
 ELSEWHERE = "people/"
+OPERATOR, SMTP_USER = f"{ELSEWHERE}operator/", f"{ELSEWHERE}smtp-user/"
 # How changes were kept when all operators shared one candidate.
 _SHARED = re.compile(r"pending/(?P<name>(?:certificate|trust)/[^/]+)")
 
@@ -155,7 +156,18 @@ def _kept(store: Store, operator: str, name: str) -> _Change | None:
 
 
 def _digest(store: Store, name: str) -> str:
+    if name.startswith(ELSEWHERE):
+        return _state_of_person(store, name)
     return _digest_of(store.secrets.get(name))
+
+
+def _state_of_person(store: Store, name: str) -> str:
+    """What changes whenever somebody changes the account or the user; "": there is none."""
+    if name.startswith(OPERATOR):
+        account = store.people.get(name.removeprefix(OPERATOR))
+        return "" if account is None else f"version {account.version}"
+    user = store.smtp_users.get(name.removeprefix(SMTP_USER))
+    return "" if user is None else f"changed {user.changed_at}"
 
 
 def _digest_of(content: bytes | None) -> str:

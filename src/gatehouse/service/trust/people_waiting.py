@@ -16,7 +16,7 @@ from gatehouse.store.interface import Store
 from gatehouse.store.people_values import Account
 
 PREFIX = pending.ELSEWHERE
-ACCOUNT, USER = f"{PREFIX}operator/", f"{PREFIX}smtp-user/"
+ACCOUNT, USER = pending.OPERATOR, pending.SMTP_USER
 
 
 class SavedAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -20,6 +20,7 @@ from gatehouse.config import saved
 from gatehouse.config.defaults import DEFAULT_TEXT
 from gatehouse.config.saved import File
 from gatehouse.faces.actions import configuration_commit_work as commits
+from gatehouse.faces.actions import configuration_edit_work as edits
 from gatehouse.faces.actions import configuration_files_work as files
 from gatehouse.faces.actions import configuration_work as work
 from gatehouse.faces.actions import people_work, smtp_users_work
@@ -32,11 +33,14 @@ from gatehouse.faces.actions.configuration import (
     Loaded,
     LoadInput,
 )
+from gatehouse.faces.actions.configuration_edit import RebaseInput
 from gatehouse.faces.actions.configuration_files import MailInput, SavedFile, SaveInput
 from gatehouse.faces.actions.errors import PASSWORD_NEEDED, OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.people import AddInput as NewAccount
+from gatehouse.faces.actions.people import PasswordInput as NewPassword
 from gatehouse.faces.actions.smtp_users import AddInput as NewUser
+from gatehouse.faces.actions.smtp_users import PasswordInput as UserPassword
 from gatehouse.service.base import passwords
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.trust import anchors, keyring, pending, sealing
@@ -354,6 +358,33 @@ def test_a_section_that_is_not_there_is_refused(full: House, section: str) -> No
     assert fault(files.save(full, SaveInput(file="x", section=(section,)))).fault.reference == (
         "no-such-section"
     )
+
+
+# --- others ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["people/operator/bob", "people/smtp-user/printer"])
+def test_a_person_whom_others_changed_meanwhile_is_a_conflict(full: House, name: str) -> None:
+    content = save(full, passphrase=PASSPHRASE, with_people=True)
+    new = "another passphrase"
+    if "operator" in name:
+        change = people_work.set_password(full, NewPassword(name="bob", password=new))
+        again = people_work.set_password(full, NewPassword(name="bob", password=new + "!"))
+    else:
+        change = smtp_users_work.set_password(full, UserPassword(name="printer", password=new))
+        again = smtp_users_work.set_password(full, UserPassword(name="printer", password=new + "!"))
+    run(change)
+    assert load(full, content, passphrase=PASSPHRASE).secrets == (name,)
+    run(again)
+    error = fault(commits.commit(full, CommitInput(comment="back")))
+    assert error.fault.reference == "conflict"
+    assert [one.place for one in error.fault.findings] == [name.replace("/", ".")]
+    run(edits.rebase(full, RebaseInput(take="mine")))
+    run(commits.commit(full, CommitInput(comment="back")))
+    saved_again = sealing.unseal(
+        apart(save(full, passphrase=PASSPHRASE, with_people=True)), PASSPHRASE
+    )
+    assert saved_again == sealing.unseal(apart(content), PASSPHRASE)
 
 
 # --- check ----------------------------------------------------------------------------------------
