@@ -185,7 +185,10 @@ def _entry(one: trust.EntryView, to: Screen) -> list[str]:
 
 
 def _trust_text(one: trust.TrustText, to: Screen) -> str:
-    return one.text.removesuffix("\n")  # names are clean, the rest is PEM of ours
+    text = one.text.removesuffix("\n")
+    if to.width is None:
+        return text
+    return "\n".join(map(clean, text.split("\n")))
 
 
 def _added(one: trust.Added, to: Screen) -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """deliveryconfig, smtproutes and bounceconfig: how mail goes out, where to, and for how long."""
 
-from gatehouse.config import schema, units
+from gatehouse.config import build, hat_text, route_text, schema, units
 from gatehouse.faces.cli.shell.candidate_edit import (
     Draft,
     ask_field,
@@ -18,9 +18,11 @@ from gatehouse.faces.cli.shell.dialogue import (
     choose,
     confirm,
     menu,
+    read_file,
     say,
     something,
     words_of,
+    write_file,
 )
 from gatehouse.faces.cli.terminal import pairs
 from gatehouse.journal.escape import clean
@@ -63,6 +65,8 @@ def smtp_routes() -> Talk[None]:
             ("EDIT", "Change one."),
             ("DELETE", "Remove one."),
             ("PRINT", "Show all."),
+            ("IMPORT", "Replace all routes from a file."),
+            ("EXPORT", "Write all routes into a file."),
             ("CLEAR", "Remove all."),
         )
         if word is None:
@@ -101,6 +105,24 @@ def _print_routes(draft: Draft) -> Talk[None]:
     yield from say(pairs(rows) if rows else "There is no route.")
 
 
+def _import_routes(draft: Draft) -> Talk[None]:
+    path = yield from ask("File to import (it replaces all routes)", check=something)
+    read = route_text.parse((yield from read_file(path, hat_text.MAX_BYTES)))
+    if not isinstance(read, dict):
+        yield from say(*(clean(str(one)) for one in read), "Nothing was changed.")
+        return
+    draft.put((_ROUTES,), read or None)
+    if (yield from keep(draft)):
+        yield from say(f"There are {len(read)} routes.")
+
+
+def _export_routes(draft: Draft) -> Talk[None]:
+    path = yield from ask("File to write (it must not exist)", check=something)
+    text = route_text.format_routes(draft.get(_ROUTES) or {})
+    yield from write_file(path, text.encode())
+    yield from say(clean(f"{len(draft.names(_ROUTES))} routes are in {path}."))
+
+
 def _clear_routes(draft: Draft) -> Talk[None]:
     if (yield from confirm("Remove all routes, so that all mail goes by MX?")):
         draft.put((_ROUTES,), None)
@@ -112,6 +134,8 @@ _ROUTE_OPERATIONS = {
     "EDIT": _edit_route,
     "DELETE": _delete_route,
     "PRINT": _print_routes,
+    "IMPORT": _import_routes,
+    "EXPORT": _export_routes,
     "CLEAR": _clear_routes,
 }
 
@@ -177,7 +201,7 @@ def _all_profiles(draft: Draft) -> list[str]:
 
 def _ask_profile(draft: Draft, name: str) -> Talk[None]:
     """Each value may be left to the default profile."""
-    yield from _ask_retries(draft, name)
+    yield from _ask_count(draft, (_PROFILES, name, "max_retries"), "Tries after the first")
     for field, question in (
         ("max_time", "Longest time in the queue"),
         ("initial_wait", "Wait after the first failure"),
@@ -191,12 +215,35 @@ def _ask_profile(draft: Draft, name: str) -> Talk[None]:
     warn = yield from confirm("Tell the sender when a message is late?", bool(now))
     if warn != bool(now):
         draft.put((_PROFILES, name, "delay_warnings"), warn)
+    if warn:
+        yield from ask_field(
+            draft,
+            (_PROFILES, name, "delay_warning_interval"),
+            "Wait between two of these warnings",
+            check=_duration,
+            help=units.DURATION_FORM,
+        )
+        yield from _ask_count(draft, (_PROFILES, name, "max_delay_warnings"), "Warnings at most")
+    yield from _ask_bounces(draft, name)
     yield from keep(draft)
 
 
-def _ask_retries(draft: Draft, name: str) -> Talk[None]:
-    path = (_PROFILES, name, "max_retries")
-    yield from ask_field(draft, path, "Tries after the first", check=_count)
+def _ask_bounces(draft: Draft, name: str) -> Talk[None]:
+    now = build.bounce_profile(draft.document, name).send_bounces
+    told = yield from confirm("Tell the sender when a message cannot be delivered?", now)
+    if told != now:
+        draft.put((_PROFILES, name, "send_bounces"), told)
+    yield from ask_field(
+        draft,
+        (_PROFILES, name, "max_bounce_copy"),
+        "Largest original that goes back whole",
+        check=_size,
+        help=units.SIZE_FORM,
+    )
+
+
+def _ask_count(draft: Draft, path: tuple[str, ...], question: str) -> Talk[None]:
+    yield from ask_field(draft, path, question, check=_count)
     if isinstance(draft.get(*path), str):
         draft.put(path, int(draft.get(*path)))
 
@@ -209,6 +256,14 @@ def _count(answer: str) -> str | None:
 def _duration(answer: str) -> str | None:
     try:
         units.parse_duration(answer)
+    except ValueError as error:
+        return f"What is needed: {error}."
+    return None
+
+
+def _size(answer: str) -> str | None:
+    try:
+        units.parse_size(answer)
     except ValueError as error:
         return f"What is needed: {error}."
     return None

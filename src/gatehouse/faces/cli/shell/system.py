@@ -3,6 +3,8 @@
 
 import ipaddress
 
+from gatehouse.faces.actions import certificates
+from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.cli.shell.candidate_edit import (
     Draft,
     ask_field,
@@ -12,7 +14,7 @@ from gatehouse.faces.cli.shell.candidate_edit import (
     new_name,
     open_draft,
 )
-from gatehouse.faces.cli.shell.dialogue import Talk, ask, confirm, menu, say, something
+from gatehouse.faces.cli.shell.dialogue import Talk, ask, choose, confirm, do, menu, say, something
 from gatehouse.journal.escape import clean
 
 _SECTION = "interfaces"
@@ -85,7 +87,19 @@ def _ask(draft: Draft, name: str) -> Talk[None]:
         "Host name",
         help="Said in the greeting; it should be in the certificate of the listener.",
     )
+    yield from _https(draft, name)
     yield from keep(draft)
+
+
+def _https(draft: Draft, name: str) -> Talk[None]:
+    held = yield from do(certificates.LIST, Nothing(), certificates.CertificateList)
+    names = [one.name for one in held.certificates]
+    path = (_SECTION, name, "https_certificate")
+    old = draft.get(*path)
+    place = yield from choose(
+        "HTTPS certificate", ("Not set", *names), 1 + names.index(old) if old in names else 0
+    )
+    draft.put(path, names[place - 1] if place else None)
 
 
 def _address(answer: str) -> str | None:

@@ -71,7 +71,7 @@ def test_what_a_dialogue_removes_is_hidden_for_this_level_alone(desk: Desk) -> N
 
 def test_a_new_thing_of_one_machine_stands_there_alone(desk: Desk) -> None:
     found = desk.play(
-        "clustermode machine gw2", "interfaceconfig", "new", "Inside", "127.0.0.9", "", "", BACK
+        "clustermode machine gw2", "interfaceconfig", "new", "Inside", "127.0.0.9", "", "", "", BACK
     )
     assert "Inside" not in found.interfaces
     assert value(found, "gw2", "interfaces.Inside.address") == ("127.0.0.9", "machine:gw2")

@@ -117,7 +117,7 @@ def test_what_is_set_up_for_all_is_set_on_each_of_them(desk: Desk) -> None:
 def test_a_bounce_profile_is_chosen_where_there_are_any(desk: Desk) -> None:
     desk.play("listenerconfig", "EDIT", "1", "BOUNCECONFIG", "", "")
     assert any("make one with `bounceconfig`" in line for line in desk.said)
-    profile = ["bounceconfig", "NEW", "slow", "", "5d", "", "", "", "N", ""]
+    profile = ["bounceconfig", "NEW", "slow", "", "5d", "", "", "", "N", "", "", ""]
     made = desk.play(*profile, "listenerconfig", "EDIT", "1", "BOUNCECONFIG", "slow", "", "")
     assert made.listeners["InboundMail"].bounce_profile == "slow"
     made = desk.play("listenerconfig", "EDIT", "1", "BOUNCECONFIG", "1", "", "")

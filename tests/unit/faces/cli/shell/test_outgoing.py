@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How mail goes out, and the names of this machine: answers in, changes of the candidate out."""
 
+from pathlib import Path
+
 from tests.unit.faces.cli.shell.conftest import Desk
 
 
@@ -21,12 +23,33 @@ def test_routes(desk: Desk) -> None:
     assert desk.play("smtproutes", "CLEAR", "Y", "").smtp_routes == {}
 
 
+def test_routes_go_into_a_file_and_come_back(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "routes.txt"
+    before = desk.play(
+        "smtproutes", "NEW", ".", "mx.a.example", "EXPORT", str(path), ""
+    ).smtp_routes
+    assert path.read_text() == "ALL  mx.a.example\n"
+    path.write_text(f"# ours\n{path.read_text()}b.example [2001:db8::1]:25 mx.b.example\n")
+    made = desk.play("smtproutes", "CLEAR", "Y", "IMPORT", str(path), "")
+    assert made.smtp_routes == {**before, "b.example": ["[2001:db8::1]:25", "mx.b.example"]}
+    path.write_text("c.example\n")
+    assert desk.play("smtproutes", "IMPORT", str(path), "").smtp_routes == made.smtp_routes
+    assert any("line 1: names no host" in line for line in desk.said)
+
+
 def test_bounce_profiles_inherit_what_is_not_said(desk: Desk) -> None:
-    made = desk.play("bounceconfig", "NEW", "quick", "5", "1h", "", "", "30m", "Y", "")
+    made = desk.play(
+        "bounceconfig", "NEW", "quick", "5", "1h", "", "", "30m", "Y", "2h", "3", "N", "64K", ""
+    )
     quick = made.bounce_profiles["quick"]
-    assert quick.model_fields_set == {"max_retries", "max_time", "max_time_tls", "delay_warnings"}
+    assert quick.model_fields_set == {
+        *("max_retries", "max_time", "max_time_tls", "delay_warnings", "delay_warning_interval"),
+        *("max_delay_warnings", "send_bounces", "max_bounce_copy"),
+    }
+    assert (quick.max_delay_warnings, quick.delay_warning_interval) == (3, 7200)
+    assert (quick.send_bounces, quick.max_bounce_copy) == (False, 65_536)
     assert (quick.max_retries, quick.max_time, quick.max_time_tls) == (5, 3600, 1800)
-    made = desk.play("bounceconfig", "EDIT", "2", "none", "soon", "2h", "", "", "", "", "")
+    made = desk.play("bounceconfig", "EDIT", "2", "none", "soon", "2h", "", "", "", *[""] * 6)
     assert made.bounce_profiles["quick"].max_retries is None
     assert made.bounce_profiles["quick"].max_time == 7200
     assert "quick" not in desk.play("bounceconfig", "DELETE", "1", "Y", "").bounce_profiles
@@ -37,11 +60,14 @@ def test_the_name_of_the_machine(desk: Desk) -> None:
 
 
 def test_interfaces(desk: Desk) -> None:
-    made = desk.play("interfaceconfig", "NEW", "Inside", "10.0.0.300", "10.0.0.1", "in.example", "")
+    made = desk.play(
+        "interfaceconfig", "NEW", "Inside", "10.0.0.300", "10.0.0.1", "in.example", "2", ""
+    )
     assert made.interfaces["Inside"].address == "10.0.0.1"
+    assert made.interfaces["Inside"].https_certificate == "Demo"
     assert "An IPv4 or IPv6 address is needed." in desk.said
-    made = desk.play("interfaceconfig", "EDIT", "Inside", "", "none", "")
-    assert made.interfaces["Inside"].hostname is None
+    made = desk.play("interfaceconfig", "EDIT", "Inside", "", "none", "1", "")
+    assert made.interfaces["Inside"].model_fields_set == {"address"}
     assert set(desk.play("interfaceconfig", "DELETE", "2", "Y", "").interfaces) == {"PublicNet"}
 
 
