@@ -16,6 +16,7 @@ from gatehouse.faces.cli.shown_commit import committed, findings
 from gatehouse.faces.cli.terminal import Column, Screen, moment, size, table
 from gatehouse.journal.escape import clean
 
+_LISTED = 20  # secrets of a file that are named
 _NO_CANDIDATE = "There is no candidate."
 _COMMIT = "To make it run: gatehouse config commit COMMENT"
 
@@ -33,7 +34,9 @@ def _checked(one: configuration.Checked, to: Screen) -> str:
 
 def _loaded(one: configuration.Loaded, to: Screen) -> str:
     lines = [*findings(one.warnings, to), *map(clean, one.notes)]
-    lines += [f"From the file, with the commit: {clean(name)}" for name in one.secrets]
+    lines += [f"From the file, with the commit: {clean(name)}" for name in one.secrets[:_LISTED]]
+    if len(one.secrets) > _LISTED:
+        lines.append(f"And {len(one.secrets) - _LISTED} more: `gatehouse config diff` names all.")
     lines += [
         to.warn(f"No password is kept for {clean(name)}: `gatehouse smart-host password`.")
         for name in one.missing
@@ -45,6 +48,8 @@ def _loaded(one: configuration.Loaded, to: Screen) -> str:
         lines.append(committed(view, to))
     elif one.changed:
         lines.append("The file is your candidate now. To make it run: gatehouse config commit")
+    elif one.secrets:
+        lines.append("The text is what is in force; what came with it waits for your commit.")
     else:
         lines.append("The file is your candidate now; it does not differ from what is in force.")
     return "\n".join(lines)

@@ -367,6 +367,8 @@ def test_a_section_that_is_not_there_is_refused(full: House, section: str) -> No
 def test_a_person_whom_others_changed_meanwhile_is_a_conflict(full: House, name: str) -> None:
     content = save(full, passphrase=PASSPHRASE, with_people=True)
     new = "another passphrase"
+    change: Any
+    again: Any
     if "operator" in name:
         change = people_work.set_password(full, NewPassword(name="bob", password=new))
         again = people_work.set_password(full, NewPassword(name="bob", password=new + "!"))
