@@ -14,6 +14,7 @@ Pure: the caller remembers the series and brings the clock.
 """
 
 import enum
+from collections import deque
 from collections.abc import Container
 from dataclasses import dataclass, replace
 
@@ -39,6 +40,7 @@ ALL_CLASSES = "all"  # the word of a subscription for every class
 
 INITIAL_SECONDS = 300.0  # the appliance's defaults between duplicates
 MAXIMUM_SECONDS = 3600.0
+MOST_AN_HOUR = 100  # our own: more is read by nobody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,30 @@ class Subscriber:
     def wants(self, severity: str, alarm_class: str) -> bool:
         """Whether an alarm of this severity and class is for him."""
         return severity in self.severities and alarm_class in self.classes
+
+
+class HourlyLimit:
+    """How many alarms are mailed in an hour, whatever they are about.
+
+    Each destination has a series of its own; a relay that is down or a rule that is too strict
+    makes hundreds of them at once, and a mailbox that is flooded is not read.
+    """
+
+    def __init__(self, most: int = MOST_AN_HOUR) -> None:
+        self._most = most
+        self._at: deque[float] = deque()
+
+    def allows(self, severity: str, now: float) -> bool:
+        """Whether one more may go. Critical ones have as much room again."""
+        while self._at and not now - 3600.0 < self._at[0] <= now:
+            self._at.popleft()
+        room = self._most * (2 if severity == AlarmSeverity.CRITICAL else 1)
+        return len(self._at) < room
+
+    def count(self, now: float) -> bool:
+        """One went; True: it was the last for now."""
+        self._at.append(now)
+        return len(self._at) == self._most
 
 
 @dataclass(frozen=True, slots=True)

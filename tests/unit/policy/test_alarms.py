@@ -7,6 +7,7 @@ from gatehouse.policy.alarms import (
     Alarm,
     AlarmSeverity,
     Decision,
+    HourlyLimit,
     Pacing,
     decide,
     subject,
@@ -90,3 +91,20 @@ def test_an_alert_that_would_only_wait_is_not_mailed(
     found = withheld(mailed=mailed, stuck=stuck, way=way)
     assert ("" if found is None else found.reason).startswith(reason)
     assert (found is None) == (not reason)
+
+
+def test_a_hundred_an_hour_and_as_many_critical_ones_again() -> None:
+    limit = HourlyLimit(3)
+    assert [limit.count(BEGIN + second) for second in range(3)] == [False, False, True]
+    assert not limit.allows("Warning", BEGIN + 3)
+    assert limit.allows("Critical", BEGIN + 3)
+    for _ in range(3):
+        assert not limit.count(BEGIN + 4)
+    assert not limit.allows("Critical", BEGIN + 4)
+    assert limit.allows("Warning", BEGIN + 3600 + 4), "the hour is over"
+
+
+def test_a_clock_that_is_set_back_does_not_stop_alerts() -> None:
+    limit = HourlyLimit(1)
+    limit.count(BEGIN)
+    assert limit.allows("Warning", BEGIN - 10)

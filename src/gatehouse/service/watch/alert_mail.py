@@ -17,7 +17,13 @@ from gatehouse.journal import facts
 from gatehouse.mail import alert
 from gatehouse.mail.address import Address
 from gatehouse.policy.alarm_advice import advice
-from gatehouse.policy.alarms import AlarmSeverity, Subscriber, withheld
+from gatehouse.policy.alarms import (
+    MOST_AN_HOUR,
+    AlarmSeverity,
+    HourlyLimit,
+    Subscriber,
+    withheld,
+)
 from gatehouse.policy.route_table import smart_destination, smart_host_of
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.watch.alarms import KeptAlarm
@@ -26,6 +32,10 @@ from gatehouse.store.interface import Store
 from gatehouse.store.values import MessageKind
 
 TEST_ALARM = "test"
+_LAST = (
+    f"{MOST_AN_HOUR} alerts went out within an hour. Of those that follow only critical ones are"
+    " mailed; `gatehouse alarm list` has all of them."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +55,7 @@ class AlertPost:
 
     def __init__(self, tools: AlertTools) -> None:
         self._tools = tools
+        self._limit = HourlyLimit()
 
     async def post(self, alarm: KeptAlarm) -> bool:
         """Queue it for everybody who wants it; False: nothing runs yet. Raises StoreError."""
@@ -56,6 +67,11 @@ class AlertPost:
             for one in running.alerts.subscribers
             if one.wants(alarm.severity, alarm.alarm_class)
         ]
+        now = self._tools.clock.wall()
+        if not self._limit.allows(alarm.severity, now):
+            for one in wanted:
+                self._withheld(alarm, one, f"{MOST_AN_HOUR} alerts went out within an hour")
+            return True
         going: list[Subscriber] = []
         for one in wanted:
             held = withheld(
@@ -66,7 +82,8 @@ class AlertPost:
             else:
                 self._withheld(alarm, one, held.reason)
         if going:
-            await self._queue(running, alarm, [one.address for one in going])
+            last = self._limit.count(now)
+            await self._queue(running, alarm, [one.address for one in going], last=last)
         return True
 
     async def send(self, alarm: KeptAlarm, address: Address) -> OwnMail | None:
@@ -78,10 +95,11 @@ class AlertPost:
         return mail
 
     async def _queue(
-        self, running: Running, alarm: KeptAlarm, addresses: list[Address]
+        self, running: Running, alarm: KeptAlarm, addresses: list[Address], *, last: bool = False
     ) -> tuple[OwnMail, ...]:
         tools, now = self._tools, self._tools.clock.wall()
-        mails = await asyncio.to_thread(_write, tools, running, alarm, addresses)
+        more = (("Further", _LAST),) if last else ()
+        mails = await asyncio.to_thread(_write, tools, running, alarm, addresses, more)
         via = running.alerts.smart_host or ""
         for mail in mails:
             announce(mail, now, tools.record)
@@ -136,7 +154,11 @@ def _way(running: Running, domain: str) -> frozenset[str]:
 
 
 def _write(
-    tools: AlertTools, running: Running, alarm: KeptAlarm, addresses: list[Address]
+    tools: AlertTools,
+    running: Running,
+    alarm: KeptAlarm,
+    addresses: list[Address],
+    more: tuple[tuple[str, str], ...],
 ) -> tuple[OwnMail, ...]:
     """One message for each address, so that none depends on another; blocks for the store."""
     lifetime = float(running.bounce_profile("default").max_time)
@@ -149,7 +171,7 @@ def _write(
                 recipient=address,
                 subject=alarm.subject,
                 text=alarm.text,
-                details=_details(tools, running, alarm),
+                details=(*_details(tools, running, alarm), *more),
                 message_id=message_id,
                 date=tools.clock.wall(),
             )

@@ -11,7 +11,7 @@ from gatehouse.config.checks import Loaded, load
 from gatehouse.config.running import Running
 from gatehouse.journal.facts import AlarmRaised, AlertQueued, AlertWithheld, Fact
 from gatehouse.mail.envelope import Notify
-from gatehouse.policy.alarms import Alarm, AlarmClass, AlarmSeverity, Pacing
+from gatehouse.policy.alarms import MOST_AN_HOUR, Alarm, AlarmClass, AlarmSeverity, Pacing
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.watch.alarms import AlarmDesk
 from gatehouse.service.watch.alert_mail import AlertPost, AlertTools
@@ -91,7 +91,7 @@ class Site:
         return asyncio.run(self.desk.tell(alarm))
 
     def queued(self) -> list[QueuedMessage]:
-        mids = [one.mid for one in self.store.queue.list(QueueFilter(), 100)]
+        mids = [one.mid for one in self.store.queue.list(QueueFilter(), 500)]
         return sorted(self.store.queue.load_many(mids), key=lambda one: one.mid)
 
     def to(self) -> list[str]:
@@ -233,3 +233,19 @@ def test_the_advice_names_what_it_is_about(site: Site) -> None:
         asyncio.run(site.desk.tell(alarm))
         content = site.store.spool.read_small(site.queued()[-1].body)
         assert said in b" ".join(content.split())
+
+
+def test_a_flood_is_cut_off_and_the_last_mail_says_so(site: Site) -> None:
+    async def flood() -> None:
+        for number in range(MOST_AN_HOUR + 5):
+            key = f"rule/{number}"
+            alarm = Alarm(name="rule", severity=AlarmSeverity.WARNING, text="Odd.", key=key)
+            await site.desk.tell(alarm)
+
+    asyncio.run(flood())
+    assert len(site.of(AlarmRaised)) == MOST_AN_HOUR + 5
+    queued = site.queued()
+    assert len(queued) == MOST_AN_HOUR
+    said = [b"Further:" in site.store.spool.read_small(one.body) for one in queued]
+    assert said == [*[False] * (MOST_AN_HOUR - 1), True]
+    assert len(site.of(AlertWithheld)) == 5
