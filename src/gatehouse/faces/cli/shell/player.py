@@ -110,6 +110,43 @@ class Player:
         finally:
             talk.close()
 
+    def preview(self, talk: Talk[None], answers: Iterable[str]) -> Question | None:
+        """The first question that these answers leave open; None: it would do something before.
+
+        Nothing is printed, and only what changes nothing is carried out.
+        """
+        ready = deque(answers)
+        resume: Callable[[], dialogue.Prompt] = partial(next, talk)
+        try:
+            while True:
+                prompt = resume()
+                match prompt:
+                    case dialogue.Say() | dialogue.Show():
+                        resume = partial(talk.send, None)
+                    case dialogue.Do(action=action, given=given) if not action.changes:
+                        resume = self._looked(talk, action, self._at_level(action, given))
+                    case dialogue.Mode(to=None):
+                        resume = partial(talk.send, self.level)
+                    case dialogue.Ask() | dialogue.Choose() | dialogue.Confirm() | dialogue.Menu():
+                        found = dialogue.answered(prompt, ready.popleft()) if ready else None
+                        if not isinstance(found, dialogue.Good):
+                            return prompt
+                        resume = partial(talk.send, found.value)
+                    case _:
+                        return None
+        except (StopIteration, OperatorError):
+            return None
+        finally:
+            talk.close()
+
+    def _looked(
+        self, talk: Talk[None], action: Action, given: msgspec.Struct
+    ) -> Callable[[], dialogue.Prompt]:
+        try:
+            return partial(talk.send, self._carry(action, given))
+        except OperatorError as error:
+            return partial(talk.throw, error)
+
     def ask_status(self) -> status.Status:
         """How the gateway is; raises OperatorError."""
         now = self._carry(status.STATUS, status.StatusInput(destinations=0))

@@ -15,8 +15,16 @@ from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import Fault, OperatorError
 from gatehouse.faces.cli import files
 from gatehouse.faces.cli.shell.commands import ALIASES, COMMANDS, Command
-from gatehouse.faces.cli.shell.dialogue import Show, Talk, do, say
-from gatehouse.faces.cli.shell.player import Carry, Kind, Place, Player, SessionEnded, Source
+from gatehouse.faces.cli.shell.dialogue import Show, Talk, do, helped, say, shown
+from gatehouse.faces.cli.shell.player import (
+    Carry,
+    Kind,
+    Place,
+    Player,
+    SessionEnded,
+    Source,
+    clean_lines,
+)
 from gatehouse.faces.cli.terminal import moment
 from gatehouse.journal.escape import clean
 
@@ -76,7 +84,7 @@ class Session:
                 self._source.say("")
             except SessionEnded as ended:
                 if ended.why:
-                    self._source.say(f"The session ends here: {ended.why}.")
+                    self._source.say(clean(f"The session ends here: {ended.why}."))
                     return 1
                 self._source.say("The input ended within a dialogue; what it began is not kept.")
                 break
@@ -90,7 +98,7 @@ class Session:
             return 1
         except SessionEnded as ended:
             why = ended.why or "the input ended within a dialogue; what it began is not kept"
-            self._source.say(f"The session ends here: {why}.")
+            self._source.say(clean(f"The session ends here: {why}."))
             return 1
         return int(self._player.commit_refused or self._refused)
 
@@ -138,7 +146,7 @@ class Session:
         if first in _LEAVE:
             return False
         if first in _HELP:
-            self._source.say(self._help())
+            self._source.say(self._help_on(words[1:]) if words[1:] else self._help())
         elif first == _WHO:
             self._source.say(clean(f"{self._who}, at this shell"))
             self._player.play(_who_else())
@@ -165,13 +173,28 @@ class Session:
             self._source.say(clean(one.text))
         self._source.say(clean(fault.sentence()))
 
+    def _help_on(self, words: list[str]) -> str:
+        """What a command is for, and what it asks next behind these words."""
+        first, pair = words[0].lower(), " ".join(words[:2]).lower()
+        size, name = (2, pair) if pair in self._commands else (1, ALIASES.get(first, first))
+        command = self._commands.get(name)
+        if command is None:
+            return self._help() if first in _OWN else self._unknown(first)
+        question = self._player.preview(command.talk(), words[size:])
+        if question is None:
+            return f"{name}: {command.summary}"
+        above, beginning = shown(question)
+        asked = above.removeprefix("\n") or beginning.rstrip("> ")
+        return clean_lines("\n".join([f"{name}: {command.summary}", "", asked, helped(question)]))
+
     def _help(self) -> str:
         rows = [f"{name:<{_NAME_WIDTH}}{one.summary}" for name, one in self._commands.items()]
         return "\n".join(
             [
                 *rows,
                 f"{_WHO:<{_NAME_WIDTH}}Show who you are here, and who is logged in.",
-                f"{'help':<{_NAME_WIDTH}}Show this; `?` at a question says what is allowed.",
+                f"{'help':<{_NAME_WIDTH}}Show this, or more: help listenerconfig edit 1.",
+                f"{'':<{_NAME_WIDTH}}At a question `?` says what is allowed.",
                 f"{'quit':<{_NAME_WIDTH}}Leave; what is not committed stays for the next time.",
             ]
         )

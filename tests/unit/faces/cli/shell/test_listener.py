@@ -158,3 +158,14 @@ def test_what_the_check_refuses_is_said_and_not_kept(desk: Desk) -> None:
     same = ["NEW", "", "Two", "", "", "2525", "example.com"]
     assert "Two" not in desk.play("listenerconfig", *same, "").listeners
     assert "Nothing was changed." in desk.said
+
+
+def test_help_leads_to_the_operations_below(desk: Desk) -> None:
+    before = desk.text()
+    desk.play(
+        "help listenerconfig", "help listenerconfig edit 1", "help listenerconfig edit 1 host"
+    )
+    assert "- SETUP - Change what holds for all listeners." in desk.said
+    assert "- BOUNCECONFIG - Choose the bounce profile." in desk.said
+    assert any(line.startswith("- MOVE - ") for line in desk.said)
+    assert desk.text() == before

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from gatehouse.faces.actions import configuration, configuration_commit, status, who
-from gatehouse.faces.actions.action import Action
+from gatehouse.faces.actions.action import Action, Nothing
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell import dialogue
 from gatehouse.faces.cli.shell.commands import ALIASES, COMMANDS, Command
@@ -70,6 +70,45 @@ def test_help_lists_every_command_and_who_says_who() -> None:
     _, said = session("help", "?", "who")
     assert sum(line.startswith("greet  ") for line in said) == 2
     assert "ops, at this shell" in said
+
+
+def test_help_on_a_command_says_what_it_asks_and_does_nothing() -> None:
+    done: list[str] = []
+
+    def made() -> Talk[None]:
+        word = yield from dialogue.menu(("NEW", "Make one."), ("CLEAR", "Remove all."))
+        if word == "NEW":
+            yield from dialogue.ask("Name", help="Letters.")
+        yield from dialogue.do(configuration.CLEAR, Nothing(), configuration.Cleared)
+        done.append("cleared")
+
+    commands = {"made": Command("Make things.", made), **HERE}
+    source = Script(["help made", "help made new", "help made clear", "help greet all", "help x"])
+    one = Session(source, nothing_to_do, who="ops", host="gw", commands=commands)
+    one.run()
+    said = source.transcript
+    assert "- NEW - Make one." in said
+    assert said[said.index("gw> help made new") + 1 :][:4] == [
+        "made: Make things.",
+        "",
+        "Name",
+        "Letters. The line may be empty.",
+    ]
+    assert said[said.index("gw> help made clear") + 1] == "made: Make things."
+    assert "greet all: To all." in said
+    assert any("There is no command 'x'" in line for line in said)
+    assert done == []
+
+
+def test_help_on_every_command_changes_nothing_and_leads_to_its_operations() -> None:
+    def look(action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        assert not action.changes, action.name
+        raise OperatorError("no", "It cannot be said.")
+
+    source = Script([f"help {name}" for name in COMMANDS])
+    Session(source, look, who="ops", host="gw").run()
+    for name, one in COMMANDS.items():
+        assert f"{name}: {one.summary}" in source.transcript
 
 
 def test_a_session_that_breaks_off_within_a_dialogue_keeps_nothing_and_says_so() -> None:
