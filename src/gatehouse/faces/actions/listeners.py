@@ -77,6 +77,8 @@ class ListenerView(msgspec.Struct, frozen=True, kw_only=True):
     listener: ListenerLine
     hostname: str
     certificates: tuple[str, ...]  # the default first
+    tls_profile: str  # "default": our own rule
+    tls_versions: str  # "1.2 to 1.3"
     groups: tuple[GroupLine, ...]
     accepted_domains: tuple[str, ...]  # of the recipient access table, as far as they are whole
     recipient_entries: int  # 0 for a private listener, which has no such table

@@ -43,6 +43,8 @@ async def show(house: House, given: ListenerInput) -> ListenerView:
         listener=_line(one, await _suspended(house)),
         hostname=one.interface.hostname,
         certificates=one.certificates,
+        tls_profile=one.tls_profile.name,
+        tls_versions=f"{one.tls_profile.min_version.value} to {one.tls_profile.max_version.value}",
         groups=tuple(
             GroupLine(
                 name=group.name or _CLOSING,

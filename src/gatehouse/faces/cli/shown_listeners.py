@@ -18,6 +18,7 @@ def listener(one: listeners.ListenerView, to: Screen) -> str:
     rows = [
         ("Host name", one.hostname),
         ("TLS begins", "with the first byte" if _implicit(one) else "with STARTTLS"),
+        ("TLS versions", f"{one.tls_versions} (profile {one.tls_profile})"),
         ("Certificates", ", ".join(one.certificates)),
         ("Rejected clients", "at each recipient" if one.delayed_reject else "at the greeting"),
         ("Timeouts", f"idle {one.idle_timeout} s, connection {one.connection_timeout} s"),

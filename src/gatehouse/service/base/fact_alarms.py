@@ -18,6 +18,9 @@ QUIET_SECONDS = 60.0
 _LONGEST_DETAIL = 300
 
 
+_TOLD = frozenset({HarvestStopped, ResourcesLow})
+
+
 class FactAlarms:
     """A reader of facts; `send` reaches the supervisor."""
 
@@ -28,10 +31,11 @@ class FactAlarms:
 
     def note(self, fact: Fact) -> None:
         """Tell of it if it is one to be told."""
-        if type(fact) is HarvestStopped:
-            self._harvest(fact)
-        elif type(fact) is ResourcesLow:
-            self._resources(fact)
+        if type(fact) in _TOLD:  # one look-up for each fact: this is the way of every message
+            if isinstance(fact, HarvestStopped):
+                self._harvest(fact)
+            elif isinstance(fact, ResourcesLow):
+                self._resources(fact)
 
     def _harvest(self, fact: HarvestStopped) -> None:
         done = "its connection was ended" if fact.dropped else "its recipients are refused"
