@@ -7,8 +7,6 @@ certificate that belongs to it. Whether the new one can run or not, the next sta
 
 import asyncio
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from gatehouse.service.commit.trials import Trials, TrialTools
 from gatehouse.service.trust import keyring, pending
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.sqlite.store import SqliteStore, open_store
+from tests import warm
 from tests.store.commit_child import NEW, OLD, pair
 
 # More than a commit makes; what is never reached is noticed below.
@@ -28,15 +27,8 @@ MOST = 60
 
 def run_child(data: Path, outcome: str, fault: object) -> tuple[list[str], bool]:
     """What the child said, and whether it died."""
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.store.commit_child", str(data), outcome, json.dumps(fault)],
-        stdout=subprocess.PIPE,
-        timeout=60,
-        check=False,
-        env={"PYTHONPATH": "src:."},
-        cwd=Path(__file__).parents[2],
-    )
-    assert run.returncode in (0, 9), run.returncode
+    run = warm.run("tests.store.commit_child", str(data), outcome, json.dumps(fault))
+    assert run.returncode in (0, 9), run.stderr
     return run.stdout.decode().split("\n"), run.returncode == 9
 
 
