@@ -21,6 +21,7 @@ from gatehouse.faces.actions.certificates_shelf import (
     fault,
     finish,
     keep,
+    named_by_machines,
     to_be,
 )
 from gatehouse.faces.actions.errors import OperatorError
@@ -150,7 +151,11 @@ async def delete(house: House, given: DeleteInput) -> Changed:
     if name == keyring.DEMO:
         raise _not_the_demo("It would be made again at the next start.")
     users = dict.fromkeys(
-        (*uses(running_now(house)).get(name, ()), *uses(candidate_running(house)).get(name, ()))
+        (
+            *uses(running_now(house)).get(name, ()),
+            *uses(candidate_running(house)).get(name, ()),
+            *named_by_machines(house, name),
+        )
     )
     if users:
         raise OperatorError(

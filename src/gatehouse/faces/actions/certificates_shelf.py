@@ -9,12 +9,14 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from gatehouse.config import format, levels, places
 from gatehouse.config.checks import Loaded, load
 from gatehouse.config.running import Running
 from gatehouse.faces.actions.candidate import Candidate
 from gatehouse.faces.actions.certificates import CertificateLine, Changed, FindingOfChain
 from gatehouse.faces.actions.configuration import CommitInput, CommitView
 from gatehouse.faces.actions.configuration_commit_work import commit
+from gatehouse.faces.actions.configuration_examine import in_force, read
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.moments import moment
@@ -29,6 +31,9 @@ from gatehouse.tls.engine import ServerContext, TlsSetupError
 
 # As a section of the configuration (config.schema.Name), for it may be written there.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+
+# The fields of the configuration that name certificates.
+_NAMING = frozenset({"certificate", "certificates", "client_certificate", "https_certificate"})
 
 Chain = tuple[x509.Certificate, ...]
 
@@ -82,6 +87,20 @@ def candidate_running(house: House) -> Running | None:
     known = keyring.names_to_be(house.store, house.operator)
     loaded = load(text, certificates=known, machine=house.machine)
     return loaded.running if isinstance(loaded, Loaded) else None
+
+
+def named_by_machines(house: House, name: str) -> tuple[str, ...]:
+    """Where a configuration of several machines names it: one store serves all of them."""
+    texts = [Candidate(house).read(), in_force(house).text.encode()]
+    found: dict[str, None] = {}
+    for text in texts:
+        whole = None if text is None else read(text, "configuration")
+        if whole is None or not whole.machines:
+            continue
+        for path, value in levels.leaves(format.plain(whole)):
+            if path[-1] in _NAMING and name in (value if isinstance(value, list) else [value]):
+                found[places.text(path)] = None
+    return tuple(found)
 
 
 def line(house: House, name: str, certified: tls.CertifiedKey) -> CertificateLine:

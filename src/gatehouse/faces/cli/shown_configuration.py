@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the configuration, its candidates and its history look to a person."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from gatehouse.faces.cli.terminal import Column, Screen, moment, size, table
 from gatehouse.journal.escape import clean
 
 _LISTED = 20  # secrets of a file that are named
+_ONLY_A_LEVEL = re.compile(r"(?:groups|machines)\..+\.settings(?:\.[a-z_]+)?")
 _NO_CANDIDATE = "There is no candidate."
 _COMMIT = "To make it run: gatehouse config commit COMMENT"
 
@@ -108,6 +110,8 @@ def _changes(found: tuple[configuration.FieldChange, ...]) -> list[str]:
     lines: list[str] = []
     section = None
     for one in found:
+        if not (one.old or one.new) and _ONLY_A_LEVEL.fullmatch(one.place):
+            continue  # what is said there follows
         above, dot, name = one.place.rpartition(".")
         if one.place.endswith("'") and dot:
             above, _, name = one.place.rpartition(".'")

@@ -2,23 +2,35 @@
 """Three machines in one store: who takes part, what each says, and who differs from whom."""
 
 import asyncio
+import socket
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from gatehouse.faces.actions import cluster, configuration_commit_work
+from gatehouse.faces.actions import (
+    access,
+    access_change,
+    access_work,
+    certificates,
+    certificates_assign,
+    certificates_change,
+    cluster,
+    configuration_commit_work,
+)
 from gatehouse.faces.actions import cluster_work as work
 from gatehouse.faces.actions import configuration_edit_work as edits
 from gatehouse.faces.actions import configuration_levels_work as carries
 from gatehouse.faces.actions.candidate import Candidate
-from gatehouse.faces.actions.configuration import CommitInput, LoadInput, ShowInput
+from gatehouse.faces.actions.configuration import CheckInput, CommitInput, LoadInput, ShowInput
 from gatehouse.faces.actions.configuration_edit import Edited, SetInput, UnsetInput
 from gatehouse.faces.actions.configuration_examine import in_force
 from gatehouse.faces.actions.configuration_levels import CarryInput, DropInput
-from gatehouse.faces.actions.configuration_work import load, show
+from gatehouse.faces.actions.configuration_work import check, load, show
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
+from gatehouse.faces.actions.listeners import ListenersInput
+from gatehouse.faces.actions.listeners_work import list_listeners
 from gatehouse.faces.actions.status_work import running_now
 from gatehouse.service.base import machine as identity
 from tests.unit.config.levelled import TEXT
@@ -258,3 +270,72 @@ def test_a_value_that_cannot_be_is_told_with_its_place(three: House) -> None:
 def test_without_machines_a_level_is_still_the_cluster_s(house: House) -> None:
     set_(house, LIMIT, "9", "cluster")
     assert b"max_connections = 9" in (Candidate(house).read() or b"")
+
+
+# --- tables and certificates at levels ---------------------------------------------------------
+
+GROUPS = "listeners.InboundMail.sender_groups"
+RECIPIENTS = "listeners.InboundMail.recipient_access"
+
+
+def test_a_member_is_added_for_one_machine(three: House) -> None:
+    given = access.MemberInput(
+        listener="InboundMail", group="PARTNERS", member="198.51.100.7", level="machine:gw2"
+    )
+    done = run(access_change.add_member(three, given))
+    assert done.members == 2
+    assert "198.51.100.7" in held(three, "gw2")[GROUPS][0]
+    assert "198.51.100.7" not in held(three, "gw1")[GROUPS][0]
+
+
+def test_a_table_is_imported_for_a_group_and_shown_for_a_machine(three: House) -> None:
+    given = access.ImportInput(
+        listener="InboundMail", file=b"example.net ACCEPT\nALL REJECT\n", level="group:EU"
+    )
+    run(access_change.import_rat(three, given))
+    assert held(three, "gw1")[RECIPIENTS][1] == "group:EU"
+    assert held(three, "gw3")[RECIPIENTS][1] == "cluster"
+    for level, first in ((None, "example.net"), ("machine:gw3", "example.org")):
+        asked = access.TableInput(listener="InboundMail", candidate=True, level=level)
+        shown = run(access_work.show_rat(three, asked))
+        assert shown.entries[0].recipient == first
+
+
+def test_a_certificate_of_the_store_serves_whatever_machine_names_it(three: House) -> None:
+    new = certificates.CreateInput(name="Site", common_name="gw2.example.com")
+    run(certificates_change.create(three, new))
+    given = certificates.AssignInput(name="Site", listener=("InboundMail",), level="machine:gw2")
+    run(certificates_assign.assign(three, given))
+    commit(three)
+    shown = {}
+    for name in ("gw1", "gw2", "gw3"):
+        running = running_now(replace(three, named=name))
+        assert running is not None
+        shown[name] = running.listeners[0].certificate
+    assert shown == {"gw1": "Demo", "gw2": "Site", "gw3": "Demo"}
+    error = fault(certificates_change.delete(three, certificates.DeleteInput(name="Site")))
+    assert error.fault.reference == "certificate-in-use"
+    assert "machines.gw2.settings.listeners.InboundMail.certificate" in error.fault.context
+
+
+def test_what_only_this_machine_can_tell_stands_where_its_level_says_it(three: House) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        set_(three, "listeners.InboundMail.port", port, "machine:gw1")
+        found = run(check(three, CheckInput())).warnings
+    (told,) = [one for one in found if "cannot listen" in one.what]
+    assert told.place == "machines.gw1.settings.listeners.InboundMail.port"
+    assert told.line is not None
+
+
+def test_what_holds_at_a_level_that_is_no_configuration_by_itself_is_told(house: House) -> None:
+    split = TEXT.replace('interface = "PublicNet"\nport = 2525', 'interface = "Own"\nport = 2525')
+    for number, name in enumerate(("gw1", "gw2", "gw3"), 11):
+        split += f'[machines.{name}.settings.interfaces.Own]\naddress = "127.0.0.{number}"\n'
+    run(load(house, LoadInput(file=split.encode())))
+    given = ListenersInput(candidate=True, level="cluster")
+    assert fault(list_listeners(house, given)).fault.reference == "level-incomplete"
+    other = ListenersInput(candidate=True, level="machine:gw2")
+    assert run(list_listeners(house, other)).listeners[0].address == "127.0.0.12"
