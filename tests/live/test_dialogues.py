@@ -46,6 +46,8 @@ hostname = "mx.example.com"
 [interfaces.Net]
 address = "{address}"
 hostname = "mx.example.com"
+[processes]
+receivers = 1
 [delivery]
 suspended = true
 dns_servers = ["{dns}"]

@@ -39,6 +39,8 @@ format = 1
 [interfaces.Net]
 address = "{address}"
 hostname = "mx.shop.example"
+[processes]
+receivers = 1
 [delivery]
 suspended = true
 dns_servers = ["{dns}"]

@@ -38,6 +38,7 @@ class Scene:
 
     def __init__(self, folder: Path) -> None:
         text = DEFAULT_TEXT.replace('"127.0.0.1"', f'"{address()}"')
+        text += "\n[processes]\nreceivers = 1\n"
         self.gateway = Gateway(folder, text)
         self.password_file = folder / "bob.txt"
         self.password_file.write_text(PASSWORD + "\n")
