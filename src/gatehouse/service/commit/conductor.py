@@ -25,7 +25,7 @@ from gatehouse.service.base.log_files import LogWriter
 from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.revision import NotOfThisMachine, RevisionUnusable, load_running
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
-from gatehouse.service.commit.entrances import CannotStart, Change, Entrances, wanted
+from gatehouse.service.commit.entrances import CannotStart, Entrances, wanted
 from gatehouse.service.commit.ports import Ports
 from gatehouse.service.commit.sockets import CannotListen, Endpoint, endpoints
 from gatehouse.service.trust import keyring
@@ -121,20 +121,15 @@ class Conductor:
             packed = handover.pack(running)
             await self._receivers(running, Rules(revision, packed, sockets))
             await self._deliverer(Rules(revision, packed, {}), tried)
-            entrances = await self._entrance(running, Rules(revision, packed, {}), wait=tried)
-        except ApplyFailed:
+            entrances = await self._entrances.begin(running, revision, packed, self._ports.open_now)
+            if tried:
+                await self._entrances.serving(entrances)
+        except (ApplyFailed, CannotStart) as error:
             self._children.give_up(revision)
             self._ports.keep(())
-            raise
+            raise ApplyFailed(str(error)) from None
         self._entrances.finish(entrances)
         self._runs(running, revision)
-
-    async def _entrance(self, running: Running, rules: Rules, *, wait: bool = True) -> Change:
-        """What people come in by: begun, and not in force yet; raises ApplyFailed."""
-        try:
-            return await self._entrances.begin(running, rules, self._ports.open_now, wait=wait)
-        except CannotStart as error:
-            raise ApplyFailed(str(error)) from None
 
     async def _deliverer(self, rules: Rules, tried: bool) -> None:
         self._deaths = 0
@@ -217,11 +212,14 @@ class Conductor:
             try:
                 sockets = self._bind(running)
                 packed = handover.pack(running)
+                entrances = await self._entrances.begin(
+                    running, revision, packed, self._ports.open_now
+                )
                 await self._receivers(running, Rules(revision, packed, sockets))
-                entrances = await self._entrance(running, Rules(revision, packed, {}))
-            except ApplyFailed:
+                await self._entrances.serving(entrances)
+            except (ApplyFailed, CannotStart) as error:
                 self._stay(before)
-                raise
+                raise ApplyFailed(str(error)) from None
             try:
                 await self._apply_deliverer(revision, packed)
             except ApplyFailed:

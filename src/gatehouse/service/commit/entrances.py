@@ -64,29 +64,31 @@ class Entrances:
     async def begin(
         self,
         running: Running,
-        rules: Rules,
+        revision: int,
+        packed: bytes,
         sockets: Mapping[Endpoint, socket.socket],
-        *,
-        wait: bool = True,
     ) -> Change:
-        """Start what is new or different, and wait until it serves; raises CannotStart.
-
-        Without `wait` somebody else waits, or nobody: a process that dies is started again.
-        """
+        """Start what is new or different; `serving` waits for it. Raises CannotStart."""
         there = {one.role: one for one in wanted(running)}
         different = [role for role in self._now if there.get(role) != self._now[role]]
         old = [child for role in different for child in self._children.of(role)]
         by_role = {
-            role: Rules(rules.revision, rules.packed, {role: sockets[one.endpoint]})
+            role: Rules(revision, packed, {role: sockets[one.endpoint]})
             for role, one in there.items()
         }
-        new = []
-        for role, one in there.items():
-            if self._now.get(role) != one:
-                new.append(await self._children.start(role, by_role[role]))
-                if wait:
-                    await self._serves(role, rules.revision)
+        fresh = [role for role, one in there.items() if self._now.get(role) != one]
+        try:
+            new = [await self._children.start(role, by_role[role]) for role in fresh]
+        except OSError as error:
+            raise CannotStart(
+                f"No process for {' or '.join(fresh)} can be started: {error}"
+            ) from None
         return Change(running, by_role, tuple(old), tuple(new))
+
+    async def serving(self, change: Change) -> None:
+        """Wait until all that was started serves; raises CannotStart."""
+        for child in change.new:
+            await self._serves(child.role, child.revision)
 
     def finish(self, change: Change) -> None:
         """The revision is in force."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyotp
 import pytest
+from pyotp.totp import TOTP
 
 from gatehouse.journal import facts
 from gatehouse.policy import auth_throttle
@@ -16,9 +17,9 @@ from gatehouse.service.base import api_tokens, passwords, second_factor
 from gatehouse.service.base import people as module
 from gatehouse.service.base.first_start import ensure_administrator
 from gatehouse.service.base.login_waits import LoginWaits
-from gatehouse.service.base.people import Login, People, Person, Refused
+from gatehouse.service.base.people import KeyLogin, Login, NeedsCode, People, Person, Refused
 from gatehouse.store.directory import DataDirectory
-from gatehouse.store.people_values import Account, AccountChange, ApiToken
+from gatehouse.store.people_values import Account, AccountChange, ApiToken, SshKey
 from gatehouse.store.sqlite.store import SqliteStore, open_store
 
 PASSWORD, NOW = "canary of the mine", 1_800_000_000.0
@@ -291,3 +292,96 @@ def test_the_first_administrator_is_made_once(scene: Scene) -> None:
     assert password is not None and len(password) == 23
     assert ensure_administrator(scene.store, NOW) is None
     assert isinstance(scene.login("admin", password), Person)
+
+
+# --- keys -----------------------------------------------------------------------------------------
+
+KEY = "SHA256:canary"
+
+
+@pytest.fixture
+def keyed(scene: Scene) -> Scene:
+    """Somebody who has a key."""
+    key = SshKey(
+        account="ann",
+        fingerprint=KEY,
+        algorithm="ssh-ed25519",
+        key=b"k",
+        comment="",
+        added_at=1.0,
+    )
+    assert scene.store.people.add_ssh_key(key)
+    return scene
+
+
+def by_key(
+    scene: Scene, name: str = "ann", fingerprint: str = KEY, code: str | None = None
+) -> Person | Refused | NeedsCode:
+    login = KeyLogin(
+        name=name, fingerprint=fingerprint, code=code, way=Way.SSH, address="192.0.2.1"
+    )
+    return asyncio.run(scene.door.enter_by_key(login))
+
+
+def has_key(scene: Scene, name: str = "ann", fingerprint: str = KEY) -> bool:
+    return asyncio.run(scene.door.has_key(name, fingerprint))
+
+
+def asks(scene: Scene, name: str, chance: bytes = b"chance") -> bool:
+    return asyncio.run(scene.door.asks_for_code(name, chance))
+
+
+def test_a_key_that_was_proven_opens_and_its_use_is_noted(keyed: Scene) -> None:
+    assert has_key(keyed, "ANN")
+    found = by_key(keyed, "ANN")
+    assert isinstance(found, Person) and found.name == "ann"
+    assert keyed.store.people.ssh_keys("ann")[0].last_used_at == NOW
+    (told,) = keyed.facts
+    assert isinstance(told, facts.OperatorLogin)
+    assert (told.way, told.outcome, told.proof) == ("ssh", "succeeded", "key")
+
+
+def test_a_key_of_nobody_of_another_or_of_a_locked_account_opens_nothing(keyed: Scene) -> None:
+    for name, key in (("ann", "SHA256:other"), ("bob", KEY), ("", KEY), ("\x00", KEY)):
+        assert not has_key(keyed, name, key)
+        assert by_key(keyed, name, key) == Refused()
+    assert keyed.store.people.add(replace(keyed.account, name="boss", version=1))
+    keyed.change(enabled=False)
+    assert not has_key(keyed)
+    assert by_key(keyed) == Refused()
+
+
+def test_behind_a_key_a_second_factor_is_asked_for_and_counts_once(keyed: Scene) -> None:
+    secret = second_factor.new_secret()
+    keyed.change(totp_secret=secret)
+    assert by_key(keyed) == NeedsCode()
+    assert keyed.facts == []  # nothing is decided yet
+    code = TOTP(secret).at(int(NOW))
+    assert isinstance(by_key(keyed, code=code), Person)
+    assert by_key(keyed, code=code) == Refused()
+    for _ in range(auth_throttle.FREE_AT_BOTH):
+        by_key(keyed, code="000000")
+    waits = by_key(keyed, code="000000")
+    assert isinstance(waits, Refused) and waits.seconds > 0
+
+
+def test_failures_of_others_do_not_keep_a_key_out(keyed: Scene) -> None:
+    for _ in range(auth_throttle.FREE_AT_BOTH + 1):
+        keyed.login(password="wrong")
+    waits = keyed.login()
+    assert isinstance(waits, Refused) and waits.seconds > 0
+    assert isinstance(by_key(keyed), Person)
+
+
+def test_the_question_for_a_code_does_not_tell_who_is_somebody(scene: Scene) -> None:
+    assert not asks(scene, "ann")
+    scene.change(totp_secret=second_factor.new_secret())
+    assert asks(scene, "Ann")
+    assert scene.store.people.add(replace(scene.account, name="boss", version=1))
+    scene.change(enabled=False)
+    assert asks(scene, "ann")
+    names = [f"nobody{number}" for number in range(40)]
+    said = [asks(scene, name) for name in names]
+    assert {True, False} == set(said)
+    assert said == [asks(scene, name.upper()) for name in names]
+    assert said != [asks(scene, name, b"another gateway") for name in names]
