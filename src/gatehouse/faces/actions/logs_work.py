@@ -20,6 +20,7 @@ from gatehouse.service.base.log_files import LogFileSettings, default_settings
 
 _BLOCK = 64 * 1024
 _MOST = 4 * 1024 * 1024  # octets of one answer to `after`; ours: a second of a very busy gateway
+_NOWHERE = "0:0"  # nothing was ever written: all that comes is behind it
 _PLACE = re.compile(r"(\d{1,20}):(\d{1,18})")  # inode and offset
 _LOGS = "logs"  # made with the data directory
 POLL_SECONDS = 0.2  # files tell nobody that they grow; a person does not notice this
@@ -29,7 +30,7 @@ async def tail(house: House, given: TailInput) -> LogLines:
     """The last lines, from the file before too when the current one is short."""
     log = _log(house.directory.path, given.events)
     path = _current(log)
-    if not path.exists():
+    if not (house.directory.path / _LOGS).is_dir():
         raise no_log(path)
     if given.after is not None:
         return _behind(log, given.after)
@@ -43,7 +44,7 @@ async def tail(house: House, given: TailInput) -> LogLines:
             with stream:
                 lines = _last_lines(stream, given.lines - len(lines)) + lines
                 position = position or _position(stream)
-    return LogLines(path=str(path), lines=tuple(map(_text, lines)), position=position)
+    return LogLines(path=str(path), lines=tuple(map(_text, lines)), position=position or _NOWHERE)
 
 
 def _behind(log: LogFileSettings, place: str) -> LogLines:

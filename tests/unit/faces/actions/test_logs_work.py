@@ -117,6 +117,15 @@ def test_what_was_written_since_the_last_answer_comes_once_across_rollovers(
     assert after(tmp_path, place)[0] == ()
 
 
+def test_a_log_to_which_nothing_was_written_yet_is_empty(tmp_path: Path, mail: Path) -> None:
+    house = House(directory=DataDirectory(tmp_path), version="", operator="")
+    first = asyncio.run(work.tail(house, TailInput()))
+    assert first.lines == ()
+    assert after(tmp_path, first.position) == ((), first.position)
+    mail.write_text("a\n")
+    assert after(tmp_path, first.position)[0] == ("a",)
+
+
 def test_a_position_in_a_file_that_is_gone_goes_on_with_the_oldest_that_is_there(
     tmp_path: Path, mail: Path
 ) -> None:

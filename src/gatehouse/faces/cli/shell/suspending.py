@@ -97,8 +97,9 @@ def _chosen(word: str, choices: Sequence[str]) -> str | None:
     """A choice by its name or its number; a name goes first, for a listener may be called 2."""
     if word in choices:
         return word
-    if word.upper() == _EVERYTHING:
-        return _EVERYTHING
+    alike = [one for one in choices if one.lower() == word.lower()]
+    if len(alike) == 1:
+        return alike[0]
     place = int(word) if word.isascii() and word.isdecimal() and len(word) < 6 else 0
     return choices[place - 1] if 1 <= place <= len(choices) else None
 

@@ -24,7 +24,7 @@ def test_a_listener_is_chosen_by_number_or_name_and_is_told_how_long(desk: Desk)
     assert suspended(desk) == ["InboundMail"]
     assert "1. ALL" in desk.said and "2. InboundMail" in desk.said
     assert any(line.startswith("InboundMail  ") for line in desk.said)
-    desk.play("resumelistener InboundMail")
+    desk.play("resumelistener inboundmail")
     assert suspended(desk) == []
 
 
