@@ -16,7 +16,7 @@ import argon2
 import pytest
 
 from gatehouse.app import open_house
-from gatehouse.config import saved
+from gatehouse.config import saved, upgrade
 from gatehouse.config.defaults import DEFAULT_TEXT
 from gatehouse.config.saved import File
 from gatehouse.faces.actions import configuration_commit_work as commits
@@ -43,6 +43,7 @@ from gatehouse.faces.actions.smtp_users import AddInput as NewUser
 from gatehouse.faces.actions.smtp_users import PasswordInput as UserPassword
 from gatehouse.service.base import passwords
 from gatehouse.service.base.clock import Clock
+from gatehouse.service.base.revision import load_running
 from gatehouse.service.trust import anchors, keyring, pending, sealing
 from gatehouse.store.values import QueueFilter
 from gatehouse.tls.certificates import CertifiedKey, create_demo
@@ -217,6 +218,8 @@ def test_save_load_save_is_exact_elsewhere_text_and_secrets(full: House, elsewhe
     assert before is not None
     assert replace(printer, changed_at=0) == replace(before, changed_at=0)
     assert pending.names(elsewhere.store, "eve") == ()
+    kept = {one.name.partition("/")[0] for one in elsewhere.store.secrets.names()}
+    assert "people" not in kept, "they have tables of their own"
     second = save(elsewhere, **all_of_it)
     assert apart(second).text == apart(first).text
     again = [sealing.unseal(apart(one), PASSPHRASE) for one in (first, second)]
@@ -441,3 +444,31 @@ def test_reset_puts_the_first_configuration_into_the_candidate(full: House) -> N
     assert run(files.reset(full, Nothing())).changed
     assert candidate(full) == DEFAULT_TEXT
     assert in_force(full) == TEXT
+
+
+# --- older formats --------------------------------------------------------------------------------
+
+
+def test_an_older_text_is_loaded_as_the_newest_and_an_older_revision_runs(
+    full: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = upgrade.Step(
+        name="hosts are called names",
+        values=lambda values: {**values, "system": {"hostname": values["system"]["host"]}},
+        text=lambda written: written.replace('\nhost = "gate', '\nhostname = "gate'),
+    )
+    steps = {**(upgrade.parse.__kwdefaults__ or {}), "steps": {0: step}}
+    monkeypatch.setattr(upgrade.parse, "__kwdefaults__", steps)
+    old = TEXT.replace("format = 1", "format = 0").replace('\nhostname = "gate', '\nhost = "gate')
+    done = load(full, old.encode())
+    assert any("from format 0 to 1: hosts are called names" in one.text for one in done.warnings)
+    assert candidate(full) == TEXT
+    assert not done.changed
+    full.store.revisions.append(text=old, operator="t", comment="old", committed_at=0)
+    assert (
+        load_running(full.store, 3, keyring.names(full.store)).hostname == "gatehouse.example.com"
+    )
+    assert apart(save(full)).text == old.encode(), "a revision stays as it was committed"
+    part = save(full, section=("system",))
+    assert b"format = 1" in part
+    assert b"hostname = " in part
