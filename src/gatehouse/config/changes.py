@@ -84,6 +84,8 @@ def keyed(path: Path) -> bool:
             return True
         case ("listeners", _, "sender_groups", _, "members"):
             return True
+        case ("groups" | "machines", _, "without"):
+            return True
         case _:
             return False
 
@@ -198,7 +200,7 @@ def _build(pieces: Parts, below: Mapping[Path, Sequence[str]], path: Path) -> Va
     if not keyed(path):
         return {name: _build(pieces, below, (*path, name)) for name in below.get(path, ())}
     names = pieces.orders.get(path, [])
-    if path[-1] == "members":
+    if path[-1] in ("members", "without"):
         return names
     return [_build(pieces, below, (*path, name)) for name in names]
 

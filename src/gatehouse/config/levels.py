@@ -94,7 +94,13 @@ class Effective:
         return True
 
     def where(self, path: Parts) -> Parts:
-        """The path in the whole text of what stands here."""
+        """The path in the whole text of what stands here, or of what took it away."""
+        for number in range(len(self._chain) - 1, 0, -1):
+            if self._says(number, path):
+                break
+            for place, one in enumerate(self._gone[number]):
+                if path[: len(one)] == one:
+                    return (*self._chain[number].table, "without", place)
         return (*self.origin(path).prefix, *path)
 
     def leaves(self) -> Iterator[tuple[Path, Any, Level]]:

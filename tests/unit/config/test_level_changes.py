@@ -267,3 +267,33 @@ def test_what_does_not_hold_together_has_the_place_where_it_is_said() -> None:
     assert places.text(tuple(map(str, outcome.findings[0].path))) == (
         "machines.gw2.settings.interfaces.Inside.address"
     )
+
+
+def test_two_people_may_each_take_something_away() -> None:
+    base, both = read(TEXT), []
+    for where in ("system", "delivery.idle_timeout"):
+        both.append(read(done(level_changes.take_away(base, EU, path(where)))))
+    merged = changes.merge(base, *both)
+    assert isinstance(merged, changes.Merged)
+    assert [one.path for one in merged.changes] == [("groups", "EU", "without", "system")]
+    edited = done(Changed(merged.changes))
+    assert read(edited).groups["EU"].without == ["listeners.Legacy", "system"]
+
+
+def test_names_with_dots_are_quoted_and_found_again() -> None:
+    mail = places.machine("gw4.example.org")
+    source = TEXT + '\n[machines."gw4.example.org"]\n'
+    edited = change(mail, set_to("delivery.idle_timeout", "1m"), source=source)
+    assert '[machines."gw4.example.org".settings.delivery]' in edited
+    again = change(mail, set_to("delivery.idle_timeout", "2m"), source=edited)
+    assert lines(edited, again) == (['idle_timeout = "1m"'], ['idle_timeout = "2m"'])
+    control = Change(("destination_controls", "bank.example", "tls"), Mark.ABSENT, "required")
+    above = [Change(control.path[:size], Mark.ABSENT, Mark.PRESENT) for size in (1, 2)]
+    more = change(mail, *above, control, source=again)
+    assert 'settings.destination_controls."bank.example"]' in more
+    moved = done(level_changes.move(read(more), control.path, mail, CLUSTER), more)
+    assert '[destination_controls."bank.example"]' in moved
+    hidden = done(level_changes.take_away(read(moved), GW1, control.path[:2]), moved)
+    assert at(hidden, GW1, "destination_controls.bank") is None
+    assert levels.at(holding(hidden, GW1).values, control.path) is None
+    assert levels.at(holding(hidden, GW2).values, control.path) == "required"

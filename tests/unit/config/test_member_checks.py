@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every machine's configuration is checked, and a finding stands where its value is said."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from gatehouse.config import checks, schema
@@ -161,7 +163,7 @@ def test_machines_that_say_nothing_are_looked_at_once(monkeypatch: pytest.Monkey
     looked: list[str] = []
     real = checks._all
 
-    def counted(wanted: schema.Document, certificates: frozenset[str]) -> list[Finding]:
+    def counted(wanted: schema.Document, certificates: frozenset[str]) -> Iterable[Finding]:
         looked.append(wanted.system.hostname)
         return real(wanted, certificates)
 
@@ -169,3 +171,11 @@ def test_machines_that_say_nothing_are_looked_at_once(monkeypatch: pytest.Monkey
     many = TEXT + "".join(f'[machines.m{number}]\ngroup = "EU"\n' for number in range(50))
     loaded(many)
     assert len(looked) == 3, "gw1, the group EU, gw3"
+
+
+def test_what_is_missing_because_it_was_taken_away_stands_where_that_is_said() -> None:
+    gone = '["listeners.Legacy", "listeners.InboundMail.type"]'
+    source = TEXT.replace('["listeners.Legacy"]', gone)
+    (fault,) = refused(source)
+    assert "groups.EU.without[2]: is missing" in fault
+    assert "(machines gw1, gw2)" in fault
