@@ -6,6 +6,7 @@ what only people need. A person's command in turn does not load the gateway befo
 that is why the imports stand in the functions.
 """
 
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ def main() -> int:
     """Run the command line; the exit status."""
     arguments = sys.argv[1:]
     if arguments and arguments[0] == ROLE_COMMAND:
+        gc.disable()  # until it has loaded everything: `service/base/loaded.py`
         from gatehouse import roles
 
         return roles.run_role(arguments[1:])
@@ -34,6 +36,7 @@ def _version() -> str:
 
 
 def _run_gateway(data: Path, machine: str | None) -> int:
+    gc.disable()  # until it serves: `service/base/loaded.py`
     from gatehouse import app
 
     return app.run_gateway(data, machine)

@@ -32,6 +32,7 @@ from gatehouse.service.base.control import ControlServer, Request
 from gatehouse.service.base.fact_alarms import FactAlarms
 from gatehouse.service.base.first_start import NAME as FIRST_ADMINISTRATOR
 from gatehouse.service.base.first_start import ensure_administrator
+from gatehouse.service.base.loaded import settle
 from gatehouse.service.base.log_files import LogWriter, default_settings
 from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
@@ -311,6 +312,7 @@ class _Gateway:
         confirmation = Schedule((trials.job(),), SYSTEM_CLOCK, self._report, LOOK_SECONDS)
         self._tasks.start(confirmation.run(), "confirmation")
         _notify("READY=1")
+        settle()
         await stop.wait()
         _notify("STOPPING=1")
         await control.close()

@@ -22,6 +22,7 @@ from gatehouse.journal.counters import Counters
 from gatehouse.service.base import channel as line
 from gatehouse.service.base.clock import SYSTEM_CLOCK, Clock
 from gatehouse.service.base.group_writer import Commit, GroupWriter
+from gatehouse.service.base.loaded import settle
 from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
 from gatehouse.store.directory import DataDirectory
@@ -107,6 +108,7 @@ class Worker:
         await role.start()
         self.tasks.start(self._upkeep(role), "upkeep", vital=True)
         self.send(line.Ready(os.getpid()))
+        settle()
         within = await self._stopped
         await role.stop(within)
         self._stats(role)
