@@ -10,7 +10,7 @@ back before it. A key that was quiet for longer than `maximum` begins anew.
 An alert about mail that cannot be delivered is not mailed to where it cannot go either, and one
 about alert mail alone is mailed to nobody: it would be the next that cannot be delivered.
 
-Pure: the caller remembers the series and brings the clock.
+Pure: the caller remembers the series and brings the clock, to the hourly limit too.
 """
 
 import enum

@@ -40,8 +40,12 @@ class InboundInput(msgspec.Struct, frozen=True, kw_only=True):
     tls: Annotated[bool, Arg(help="it says STARTTLS even where that is not offered")] = False
     no_tls: Annotated[bool, Arg(help="it does not start TLS")] = False
     tls_protocol: Annotated[
-        str, Arg(help="the protocol of its handshake", choices=("TLSv1.3", "TLSv1.2"))
-    ] = "TLSv1.3"
+        str | None,
+        Arg(
+            help="the newest protocol that it speaks",
+            choices=("TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1"),
+        ),
+    ] = None
     certificate: Annotated[
         str, Arg(help="the certificate it shows", choices=("none", "valid", "invalid"))
     ] = "none"

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gatehouse.config.running import Listener, Running
+from gatehouse.config.tls_settings import VERSIONS, for_listener
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.explain_dialogue import asks_for_certificate
 from gatehouse.faces.actions.explain_inbound import LARGEST_CERTIFICATE, InboundInput
@@ -27,10 +28,14 @@ from gatehouse.policy.inbound_values import (
     SenderDomain,
 )
 from gatehouse.policy.mail_flow import MailFlowPolicy
+from gatehouse.policy.tls_profiles import TlsProfile
 from gatehouse.service.base.resolver import Found, Resolver, Temporary
 from gatehouse.service.receive import client_certificates
 from gatehouse.service.receive.sender_domain import sender_domain
 from gatehouse.smtp import saslprep
+from gatehouse.tls.ciphers import expand
+from gatehouse.tls.contexts import ClientTlsSettings, TlsSetupError
+from gatehouse.tls.profiles import TlsVersion
 
 Notes = list[str]
 
@@ -38,8 +43,7 @@ _VALID = ClientCertificate(state=CertificateState.VALID, subject="CN=client.inva
 _INVALID = ClientCertificate(
     state=CertificateState.INVALID, subject="CN=client.invalid", reason="unknown issuer"
 )
-# What our server prefers where the client leaves the choice (`tls.profiles`, OpenSSL's default).
-_CIPHERS = {"TLSv1.3": "TLS_AES_256_GCM_SHA384", "TLSv1.2": "ECDHE-RSA-AES128-GCM-SHA256"}
+_ECDSA = "-ECDSA-"  # in the names of suites that an RSA certificate, the usual one, cannot do
 
 
 async def complete(
@@ -52,6 +56,7 @@ async def complete(
         resolver = Resolver(
             running.delivery.dns_servers, house.clock.monotonic, running.delivery.dns_timeout
         )
+    protocol, cipher = _handshake(listener, given)
     situation = Situation(
         listener=listener,
         ip=given.address,
@@ -59,8 +64,8 @@ async def complete(
         host_state=NameState.NOT_ASKED,
         helo=given.helo,
         tls=True if given.tls else False if given.no_tls else None,
-        protocol=given.tls_protocol,
-        cipher=_CIPHERS[given.tls_protocol],
+        protocol=protocol,
+        cipher=cipher,
         sender=None if given.sender is None else _bare(given.sender),
         recipients=tuple(map(_bare, given.recipient)),
     )
@@ -76,6 +81,45 @@ async def complete(
         notes.append(f"Policy {policy.name} asks no client for a certificate: it is not looked at.")
     situation = _login(house, situation, given, notes)
     return await _sender(situation, policy, resolver, notes), tuple(notes)
+
+
+def _handshake(listener: Listener, given: InboundInput) -> tuple[str, str]:
+    """Protocol and suite of a handshake in which the client leaves the choice to the listener."""
+    profile = listener.tls_profile
+    spoken = tuple(
+        version
+        for name, version in VERSIONS.items()
+        if profile.min_version.rank <= name.rank <= profile.max_version.rank
+    )
+    newest = TlsVersion(given.tls_protocol) if given.tls_protocol else TlsVersion.TLS_1_3
+    common = [one for one in spoken if one.number <= newest.number]
+    if not common and not given.no_tls:
+        raise OperatorError(
+            "no-common-protocol",
+            "The handshake would fail: the listener speaks no version so old.",
+            f"{listener.name}: {', '.join(one.value for one in spoken)}",
+            f"Its TLS profile is {profile.name}.",
+        )
+    version = max(common or spoken, key=lambda one: one.number)
+    return version.value, _suite(profile, version)
+
+
+def _suite(profile: TlsProfile, version: TlsVersion) -> str:
+    """What the listener prefers at a version; "" where its string has nothing for it."""
+    settings = for_listener(profile, (), ask_clients=False)
+    try:
+        suites = expand(
+            ClientTlsSettings(
+                min_version=version,
+                max_version=version,
+                ciphers=settings.ciphers,
+                groups=settings.groups,
+                security_level=settings.security_level,
+            )
+        )
+    except TlsSetupError:
+        return ""
+    return next((one.name for one in suites if _ECDSA not in one.name), suites[0].name)
 
 
 def _bare(text: str) -> str:

@@ -333,3 +333,16 @@ def test_a_person_sees_the_walk_from_the_client_to_the_advice(house: House) -> N
     order = ["203.0.113.9", "WINS", "Mail flow policy PARTNER", "NOT MET", "S: 530", "TLS was"]
     places = [shown.index(text) for text in [*order, "Refused at MAIL", "requires TLS: the client"]]
     assert places == sorted(places)
+
+
+def test_a_handshake_is_one_that_the_listeners_profile_allows(house: House) -> None:
+    modern = CONFIGURATION + '[ssl]\ninbound_profile = "p"\n[tls_profiles.p]\nmin_version = "1.3"\n'
+    file = modern.encode()
+    view = ask(house, "203.0.113.9", sender=ANN, recipient=(BOB,), file=file)
+    assert any("TLS success protocol TLSv1.3" in line for line in view.log)
+    with pytest.raises(OperatorError) as caught:
+        ask(house, "203.0.113.9", file=file, tls_protocol="TLSv1.2")
+    assert caught.value.fault.reference == "no-common-protocol"
+    older = modern.replace("min_version", "max_version").replace("1.3", "1.2").encode()
+    view = ask(house, "203.0.113.9", sender=ANN, recipient=(BOB,), file=older)
+    assert any("TLS success protocol TLSv1.2" in line for line in view.log)
