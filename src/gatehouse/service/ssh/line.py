@@ -10,6 +10,7 @@ that sends ahead is not read any further, and a thread that prints more than is 
 import codecs
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -118,7 +119,8 @@ class Line:
         with self._changed:
             lost = self._lost
         if not lost:
-            self._channel.write(data)
+            with suppress(OSError):  # it may just be closing
+                self._channel.write(data)
         with self._changed:
             self._ahead -= len(data)
             self._changed.notify_all()

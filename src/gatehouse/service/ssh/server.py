@@ -42,11 +42,11 @@ class SshServer:
         self._settings: SshSettings = running.ssh
         self._sockets = sockets
         self._people = People(worker.store, worker.clock.wall, worker.recorder.record)
-        self._program = program
+        self.program = program
         self._servers: list[asyncio.Server] = []
         self._options: asyncssh.SSHServerConnectionOptions | None = None
         self._fingerprint = ""
-        self._strangers: set[Client] = set()
+        self.strangers: set[Client] = set()
         self._inside: dict[Client, float] = {}  # since when
         self._reasons: dict[Client, str] = {}  # why somebody's visit ended, where it is known
         self._sessions: dict[ShellSession, Client] = {}
@@ -94,7 +94,7 @@ class SshServer:
         ends = self._worker.clock.monotonic() + max(0.0, within - 1.0)
         while self._sessions and self._worker.clock.monotonic() < ends:
             await asyncio.sleep(_LOOK_SECONDS)
-        for client in (*self._strangers, *self._inside):
+        for client in (*self.strangers, *self._inside):
             self._reasons.setdefault(client, "stopped")
             if client.connection is not None:
                 client.connection.abort()
@@ -131,14 +131,14 @@ class SshServer:
         return self._worker.tasks.start(carried(), name)
 
     def _begin(self, client: Client) -> bool:
-        from_there = Counter(one.address for one in self._strangers)[client.address]
-        if len(self._strangers) >= limits.MAX_STRANGERS or from_there >= limits.MAX_STRANGERS_EACH:
+        from_there = Counter(one.address for one in self.strangers)[client.address]
+        if len(self.strangers) >= limits.MAX_STRANGERS or from_there >= limits.MAX_STRANGERS_EACH:
             return False
-        self._strangers.add(client)
+        self.strangers.add(client)
         return True
 
     def _entered(self, client: Client) -> None:
-        self._strangers.discard(client)
+        self.strangers.discard(client)
         self._inside[client] = self._worker.clock.monotonic()
         self._expect_session(client)
 
@@ -153,7 +153,7 @@ class SshServer:
             client.connection.close()
 
     def _gone(self, client: Client, error: Exception | None) -> None:
-        self._strangers.discard(client)
+        self.strangers.discard(client)
         since = self._inside.pop(client, None)
         reason = self._reasons.pop(client, "left" if error is None else "lost")
         if error is not None and not isinstance(error, _EXPECTED):
@@ -185,7 +185,7 @@ class SshServer:
             report=self._worker.report,
             ended=self._ended,
         )
-        session = ShellSession(client.person, client.address, self._program, tools)
+        session = ShellSession(client.person, client.address, self.program, tools)
         self._sessions[session] = client
         return session
 

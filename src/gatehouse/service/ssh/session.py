@@ -9,6 +9,7 @@ library and read by nobody; subsystems (sftp) are refused.
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import asyncssh
@@ -138,7 +139,8 @@ class ShellSession(asyncssh.SSHServerSession[bytes]):
     def hang_up(self, why: str) -> None:
         """Say why, and let the session come to its end when it asks for the next line."""
         if self._channel is not None and self._open:
-            self._channel.write(f"\r\n{why}\r\n".encode())
+            with suppress(OSError):  # it may just be closing
+                self._channel.write(f"\r\n{why}\r\n".encode())
         if self.line is not None:
             self.line.end()
 
@@ -160,7 +162,8 @@ class ShellSession(asyncssh.SSHServerSession[bytes]):
     def _played(self, status: int) -> None:
         self._running = False
         if self._open and self._channel is not None:
-            self._channel.exit(status)
+            with suppress(OSError):
+                self._channel.exit(status)
         else:
             self._tools.ended(self)
 

@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The SSH server alone, with a program instead of a shell and a clock that a test moves."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import asyncssh
+import pytest
+
+from gatehouse.app import open_house
+from gatehouse.config.checks import Loaded, load
+from gatehouse.journal import facts
+from gatehouse.service.base import channel as line
+from gatehouse.service.base import open_sessions, passwords, ssh_keys
+from gatehouse.service.base.clock import Clock
+from gatehouse.service.base.supervisor import TaskSupervisor
+from gatehouse.service.base.worker import Worker
+from gatehouse.service.ssh import limits
+from gatehouse.service.ssh.server import SshServer
+from gatehouse.service.ssh.session import Visit
+from gatehouse.store.people_values import Account, SshKey
+from gatehouse.store.sqlite.store import SqliteStore
+
+KEY = asyncssh.generate_private_key("ssh-ed25519")
+PASSWORD = "canary of the near mine"
+HASH = passwords.hash_password(PASSWORD)
+TEXT = """\
+format = 1
+[system]
+hostname = "gw1.example.com"
+[ssh]
+enabled = true
+idle_timeout = 100
+max_sessions = 2
+password_login = {passwords}
+"""
+
+
+class PretendWorker:
+    """What a role has around it; faults of the server are faults of the test."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.store = store
+        self.now = 1000.0
+        self.clock = Clock(wall=lambda: self.now, monotonic=lambda: self.now)
+        self.facts: list[facts.Fact] = []
+        self.recorder = self
+        self.tasks = TaskSupervisor(self.report)
+        self.left = False
+
+    def record(self, fact: facts.Fact) -> None:
+        self.facts.append(fact)
+
+    def report(self, where: str, error: BaseException) -> None:
+        raise AssertionError(where) from error
+
+    def leave(self) -> None:
+        self.left = True
+
+
+class Site:
+    """A server on a port that the kernel chose."""
+
+    def __init__(self, store: SqliteStore, passwords: bool = True) -> None:
+        self.worker = PretendWorker(store)
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.port = self.sock.getsockname()[1]
+        self.visits: list[Visit] = []
+        loaded = load(TEXT.format(passwords=str(passwords).lower()).encode())
+        assert isinstance(loaded, Loaded)
+        worker = cast(Worker, self.worker)
+        self.server = SshServer(worker, loaded.running, {"ssh": self.sock}, self.program)
+
+    def program(self, visit: Visit) -> int:
+        """Says back what it is told, until the end."""
+        self.visits.append(visit)
+        while (said := visit.line.read_line(100)) is not None:
+            visit.line.write(f"{said.strip()} {visit.terminal} {visit.command}\n")
+        return 7
+
+    @asynccontextmanager
+    async def client(self, **more: Any) -> AsyncIterator[asyncssh.SSHClientConnection]:
+        options = {"username": "ann", "client_keys": [KEY]} | more
+        async with asyncssh.connect(
+            "127.0.0.1", self.port, known_hosts=None, config=[], **options
+        ) as connection:
+            yield connection
+
+    def of(self, kind: type[facts.HappenedAt]) -> list[Any]:
+        return [one for one in self.worker.facts if type(one) is kind]
+
+
+async def until(there: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not there():
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SqliteStore:
+    _, store = open_house(tmp_path / "data")
+    ann = Account(
+        name="ann",
+        role="operator",
+        password_hash=HASH,
+        created_at=1.0,
+        changed_at=1.0,
+        credentials_at=1.0,
+    )
+    store.people.add(ann)
+    blob = KEY.public_data
+    key = SshKey(
+        account="ann",
+        fingerprint=ssh_keys.fingerprint(blob),
+        algorithm="ssh-ed25519",
+        key=blob,
+        comment="",
+        added_at=1.0,
+    )
+    store.people.add_ssh_key(key)
+    return store
+
+
+@pytest.fixture
+def play(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Plays a scene on a server."""
+    monkeypatch.setattr(limits, "SWEEP_SECONDS", 0.01)
+
+    def run(scene: Callable[[Site], Awaitable[None]], **settings: bool) -> None:
+        async def with_server() -> None:
+            site = Site(store, **settings)
+            await site.server.start()
+            try:
+                await scene(site)
+            finally:
+                await site.server.stop(2.0)
+                await site.worker.tasks.stop(1.0)
+
+        asyncio.run(with_server())
+        store.close()
+
+    return run
+
+
+Play = Callable[..., None]
+
+
+def test_a_session_has_its_lines_its_command_and_its_exit_status(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        async with site.client() as client:
+            done = await client.run("do it", input="one\ntwo\n")
+            assert (done.stdout, done.exit_status) == ("one None do it\ntwo None do it\n", 7)
+            terminal = await client.create_process(term_type="vt100", term_size=(100, 30))
+            await until(lambda: len(site.visits) == 2)
+            assert site.visits[1].line.size == (30, 100)
+            terminal.change_terminal_size(120, 40)
+            await until(lambda: site.visits[1].line.size == (40, 120))
+            terminal.stdin.write_eof()
+            assert (await terminal.wait()).exit_status == 7
+        await until(lambda: site.of(facts.OperatorLogout))
+        assert site.of(facts.OperatorLogout)[0].reason == "left"
+
+    play(scene)
+
+
+def test_a_certificate_a_foreign_key_and_sha1_prove_nothing(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        stranger = asyncssh.generate_private_key("ssh-ed25519")
+        certificate = stranger.generate_user_certificate(stranger, "ann", principals=["ann"])
+        rsa = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
+        blob = rsa.public_data
+        key = SshKey(
+            account="ann",
+            fingerprint=ssh_keys.fingerprint(blob),
+            algorithm="ssh-rsa",
+            key=blob,
+            comment="",
+            added_at=1.0,
+        )
+        site.worker.store.people.add_ssh_key(key)
+        async with site.client(client_keys=[rsa]):
+            pass
+        for shown in (
+            {"client_keys": [stranger]},
+            {"client_keys": [(stranger, certificate)]},
+            {"client_keys": [rsa], "signature_algs": ["ssh-rsa"]},
+        ):
+            with pytest.raises(asyncssh.PermissionDenied):
+                async with site.client(**shown):
+                    pass
+
+    play(scene)
+
+
+def test_tries_are_few(play: Play) -> None:
+    tried = 0
+
+    class Guesser(asyncssh.SSHClient):
+        def public_key_auth_requested(self) -> None:
+            return None
+
+        def kbdint_auth_requested(self) -> str:
+            return ""
+
+        def kbdint_challenge_received(
+            self, name: str, instructions: str, lang: str, prompts: object
+        ) -> list[str]:
+            nonlocal tried
+            tried += 1
+            return ["wrong"] * len(cast(list[object], prompts))
+
+        def password_auth_requested(self) -> str:
+            nonlocal tried
+            tried += 1
+            return f"wrong {tried}"
+
+    async def scene(site: Site) -> None:
+        with pytest.raises((asyncssh.DisconnectError, asyncssh.ConnectionLost)):
+            async with site.client(client_keys=None, client_factory=Guesser):
+                pass
+        assert tried == limits.MAX_TRIES
+
+    play(scene)
+
+
+def test_passwords_can_be_switched_off(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        with pytest.raises(asyncssh.PermissionDenied):
+            async with site.client(client_keys=None, password=PASSWORD):
+                pass
+        async with site.client():
+            pass
+        assert [one.proof for one in site.of(facts.OperatorLogin)] == ["key"]
+
+    play(scene, passwords=False)
+
+
+def test_strangers_are_few_from_one_address(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        there = [
+            await asyncio.open_connection("127.0.0.1", site.port)
+            for _ in range(limits.MAX_STRANGERS_EACH)
+        ]
+        for reader, _ in there:
+            assert (await reader.readline()).startswith(b"SSH-2.0-Gatehouse\r\n")
+        with pytest.raises((asyncssh.Error, OSError)):
+            async with site.client():
+                pass
+        for _, writer in there:
+            writer.close()
+            await writer.wait_closed()
+        await until(lambda: not site.server.strangers)
+        async with site.client():
+            pass
+
+    play(scene)
+
+
+def test_sessions_are_bounded_and_told(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        async with site.client() as one, site.client() as other:
+            await one.create_process()
+            site.worker.now += 5.0
+            await other.create_process()
+            with pytest.raises(asyncssh.ChannelOpenError):
+                await other.create_process()
+            told = open_sessions.heard(site.server.tell(open_sessions.QUESTION))
+            assert [(s.name, s.way, s.address, s.idle) for s in told] == [
+                ("ann", "ssh", "127.0.0.1", 5.0),
+                ("ann", "ssh", "127.0.0.1", 0.0),
+            ]
+        await until(lambda: not open_sessions.heard(site.server.tell(open_sessions.QUESTION)))
+
+    play(scene)
+
+
+def test_who_types_nothing_for_too_long_is_sent_away(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        async with site.client() as client:
+            process = await client.create_process()
+            await until(lambda: site.visits and site.visits[0].line.waiting)
+            site.worker.now += 99.0
+            process.stdin.write("still here\n")
+            assert await process.stdout.readline() == "still here None None\n"
+            site.worker.now += 99.0
+            await asyncio.sleep(0.05)
+            assert not process.stdout.at_eof()
+            site.worker.now += 2.0
+            assert "Nothing was typed for too long" in await process.stdout.read()
+            assert (await process.wait()).exit_status == 7
+        await until(lambda: site.of(facts.OperatorLogout))
+        assert site.of(facts.OperatorLogout)[0].reason == "idle"
+
+    play(scene)
+
+
+def test_who_waits_for_the_gateway_is_not_idle(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        goes_on = threading.Event()
+        site.server.program = lambda visit: int(goes_on.wait(10)) and 3
+        async with site.client() as client:
+            process = await client.create_process()
+            site.worker.now += 1000.0
+            await asyncio.sleep(0.05)
+            goes_on.set()
+            assert (await process.wait()).exit_status == 3
+
+    play(scene)
+
+
+def test_a_process_that_retires_takes_nobody_new_and_ends_with_its_last_session(
+    play: Play,
+) -> None:
+    async def scene(site: Site) -> None:
+        async with site.client() as client:
+            process = await client.create_process()
+            site.server.message(line.Retire())
+            with pytest.raises(ConnectionRefusedError):
+                async with site.client():
+                    pass
+            process.stdin.write("on\n")
+            assert await process.stdout.readline() == "on None None\n"
+            assert not site.worker.left
+        await until(lambda: site.worker.left)
+
+    play(scene)
+
+
+def test_at_a_stop_who_waits_at_a_prompt_hears_why(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        async with site.client() as client:
+            process = await client.create_process()
+            await until(lambda: site.visits)
+            async with asyncio.timeout(5):
+                await site.server.stop(25.0)
+            assert "The gateway stops" in await process.stdout.read()
+        assert [one.reason for one in site.of(facts.OperatorLogout)] == ["stopped"]
+
+    play(scene)
+
+
+def test_another_host_key_is_shown_from_the_next_connection_on(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        async with site.client() as client:
+            before = client.get_server_host_key()
+            assert before is not None
+            ssh_keys.renew_host_key(site.worker.store, 2.0)
+            told = site.server.tell("host key")
+            async with site.client() as again:
+                after = again.get_server_host_key()
+                assert after is not None
+                assert after.get_fingerprint() == told["fingerprint"] != before.get_fingerprint()
+            assert (await client.run("x", input="on\n")).exit_status == 7
+
+    play(scene)
+
+
+def test_a_channel_that_is_just_closing_is_no_fault(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        async with site.client() as client:
+            process = await client.create_process()
+            await until(lambda: site.visits)
+            process.close()
+            await process.wait_closed()
+            site.visits[0].line.write("nobody is there")
+            await site.server.stop(2.0)
+
+    play(scene)
