@@ -39,11 +39,12 @@ class AlarmList(msgspec.Struct, frozen=True, kw_only=True):
 LIST = Action(
     name="alarm list",
     summary="List the alarms that were raised, the newest first.",
-    help="""List what the gateway wanted somebody to know: certificates that end, mail that waits for
-TLS, logins that fail, revocation lists that cannot be had, space that runs out.
+    help="""List what the gateway wanted somebody to know: certificates that end, mail that waits
+for TLS, logins that fail, revocation lists that cannot be had, space that runs out.
 
-`gatehouse alert recipients list` shows who gets them by mail. Equal alarms are told at growing intervals; REPEATED says how many were held back in between. The
-event log has every alarm, also those that are no longer in this list.""",
+`gatehouse alert recipients list` shows who gets them by mail. Equal alarms are told at growing
+intervals; REPEATED says how many were held back in between. The event log has every alarm, also
+those that are no longer in this list.""",
     example="gatehouse alarm list -n 50",
     role=Role.READ_ONLY,
     input=AlarmsInput,
