@@ -50,6 +50,7 @@ _FIXED = Way("", "")  # it has one value only
 _LISTENER = "listenerconfig > edit"
 _HAT = f"{_LISTENER} > hostaccess"
 _RAT = f"{_LISTENER} > rcptaccess"
+_CRL = "certconfig > crl"
 _SHOWS = "certificate assign"
 
 WAYS: Mapping[str, Mapping[str, Way]] = {
@@ -57,7 +58,7 @@ WAYS: Mapping[str, Mapping[str, Way]] = {
     "system": {"hostname": Way("sethostname")},
     "interfaces.NAME": {
         **_by(Way("interfaceconfig > edit"), "address", "hostname"),
-        "https_certificate": Way(command=_SHOWS),
+        "https_certificate": Way("interfaceconfig > edit", _SHOWS),
     },
     "listeners.NAME": {
         "type": Way("listenerconfig > new"),
@@ -133,19 +134,24 @@ WAYS: Mapping[str, Mapping[str, Way]] = {
         **_by(
             Way("bounceconfig > edit"),
             *("max_retries", "max_time", "initial_wait", "max_wait", "max_time_tls"),
-            "delay_warnings",
+            *("delay_warnings", "delay_warning_interval", "max_delay_warnings"),
+            *("send_bounces", "max_bounce_copy"),
         ),
-        **_by(_SET, "send_bounces", "delay_warning_interval", "max_delay_warnings"),
-        "max_bounce_copy": _SET,
     },
     "smart_hosts.NAME": _by(_SET, "host", "port", "tls_mode", "tls", "username", "password_over"),
     "smtp_configuration": _by(_SET, "server", "port", "encryption", "from_email", "username"),
     "reputation": _by(_SET, "scores", "countries", "owners"),
-    "trust": _by(_SET, "system", "system_file"),
+    "trust": {
+        "system": Way("certconfig > certauthority > system > disable"),
+        "system_file": _SET,
+    },
     "ldap": {"client_certificate": Way(command=_SHOWS)},
     "url_filtering": {"client_certificate": Way(command=_SHOWS)},
-    "crl": _by(_SET, "check_clients", "check_servers", "on_unavailable", "sources"),
-    "crl.sources": _by(_SET, "url", "interval", "internal"),
+    "crl": {
+        **_by(Way(f"{_CRL} > setup"), "check_clients", "check_servers", "on_unavailable"),
+        "sources": Way(f"{_CRL} > new"),
+    },
+    "crl.sources": _by(Way(f"{_CRL} > edit"), "url", "interval", "internal"),
     "acme": _by(_SET, "http_address", "http_port", "hook_timeout"),
     "tls_reporting": _by(
         _SET,

@@ -119,7 +119,19 @@ _RECIPIENTS = "listeners.InboundMail.recipient_access"
 _OLD = f"{_RECIPIENTS}.'old.example'"
 _GROUPS = "listeners.InboundMail.sender_groups"
 
+_WARNS = "bounce_profiles.quick.delay_warnings"  # is on then as well
+
 ELSEWHERE: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("bounce_profiles.NAME", "delay_warning_interval"): (
+        "bounce_profiles.quick.delay_warning_interval",
+        "bounce_profiles.quick.delay_warning_interval",
+        _WARNS,
+    ),
+    ("bounce_profiles.NAME", "max_delay_warnings"): (
+        "bounce_profiles.quick.max_delay_warnings",
+        "bounce_profiles.quick.max_delay_warnings",
+        _WARNS,
+    ),
     ("listeners.NAME", "type"): ("listeners.EdgeIn.type", "listeners.EdgeIn"),
     ("listeners.NAME.recipient_access", "recipient"): (
         f"{_RECIPIENTS}.'new.example'.recipient",
@@ -152,7 +164,7 @@ SESSIONS: Mapping[str, Mapping[str, Answers]] = {
     "interfaces.NAME": {
         "address": {"Which interface?": "PublicNet", "IP address": "127.0.0.9"},
         "hostname": {"Which interface?": "PublicNet", "Host name": "mail.example.com"},
-        "https_certificate": CERTIFICATE,
+        "https_certificate": {"Which interface?": "PublicNet", "HTTPS certificate": CERTIFICATE},
     },
     "listeners.NAME": {
         "type": _NEW_LISTENER | {"Type": "Public"},
@@ -282,10 +294,11 @@ SESSIONS: Mapping[str, Mapping[str, Answers]] = {
         "max_wait": _PROFILE | {"Longest wait": "2h"},
         "max_time_tls": _PROFILE | {"Longest time in the queue while": "2h"},
         "delay_warnings": _PROFILE | {"Tell the sender when": "Y"},
-        "send_bounces": "false",
-        "delay_warning_interval": "2h",
-        "max_delay_warnings": "7",
-        "max_bounce_copy": "20K",
+        "send_bounces": _PROFILE | {"Tell the sender when a message cannot": "N"},
+        "delay_warning_interval": _PROFILE
+        | {"Tell the sender when": "Y", "Wait between two": "2h"},
+        "max_delay_warnings": _PROFILE | {"Tell the sender when": "Y", "Warnings at most": "7"},
+        "max_bounce_copy": _PROFILE | {"Largest original": "20K"},
     },
     "smart_hosts.NAME": {
         "host": "smtp.example.net",
@@ -307,19 +320,19 @@ SESSIONS: Mapping[str, Mapping[str, Answers]] = {
         "countries": '{ "192.0.2.0/24" = "KR" }',
         "owners": '{ "192.0.2.0/24" = 7 }',
     },
-    "trust": {"system": "false", "system_file": "/etc/ssl/cert.pem"},
+    "trust": {"system": {}, "system_file": "/etc/ssl/cert.pem"},
     "ldap": {"client_certificate": CERTIFICATE},
     "url_filtering": {"client_certificate": CERTIFICATE},
     "crl": {
-        "check_clients": "true",
-        "check_servers": "true",
-        "on_unavailable": "closed",
-        "sources": '[{ url = "http://crl.example.net/other.crl" }]',
+        "check_clients": {"Check certificates of clients?": "Y"},
+        "check_servers": {"Check certificates of servers?": "Y"},
+        "on_unavailable": {"Certificates whose list": "2"},
+        "sources": {"URL of the list": "http://crl.example.net/other.crl"},
     },
     "crl.sources": {
-        "url": '[{ url = "http://crl.example.net/other.crl" }]',
-        "interval": '[{ url = "http://crl.example.net/ca.crl", interval = "1h" }]',
-        "internal": '[{ url = "http://crl.example.net/ca.crl", internal = true }]',
+        "url": {"URL of the list": "http://crl.example.net/other.crl"},
+        "interval": {"Fetch it how often?": "1h"},
+        "internal": {"May its host name": "Y"},
     },
     "acme": {"http_address": "127.0.0.1", "http_port": "8080", "hook_timeout": "20s"},
     "tls_reporting": {

@@ -38,6 +38,7 @@ class Interview:
     def read(self, beginning: str, words: tuple[str, ...], kind: Kind) -> str | None:
         answer = self._answer(beginning, words, kind)
         self.transcript.append(f"{beginning}{answer}")
+        self._above = ""  # a yes-or-no question prints nothing above itself
         return answer
 
     def say(self, text: str) -> None:
