@@ -151,7 +151,7 @@ def started(house: House, data: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "gatehouse", "run", "--data", str(data)]
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-    while True:
+    while process.poll() is None:
         try:
             with socket.create_connection((ADDRESS, PORT), 1) as sock:
                 sock.recv(512)

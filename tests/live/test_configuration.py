@@ -7,6 +7,7 @@ TLS on a listener once more, as a file that is loaded (`test_shell.py` has it as
 
 import smtplib
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ from gatehouse.journal import facts
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.sqlite.store import open_store
 from tests.live.edge import assert_tls_is_demanded
-from tests.live.gateway import Gateway, address
+from tests.live.gateway import Gateway, address, until
 
 pytestmark = pytest.mark.slow
 
@@ -125,6 +126,57 @@ def test_two_operators_a_conflict_and_a_rollback(site: Site) -> None:
     assert site.greets() == "mx.example.com"
     kinds = [one["kind"] for one in site.ask("bob", "config", "history")["revisions"]]
     assert kinds[0] == "rollback"
+
+
+class Knocking:
+    """A client that comes again and again, is greeted and leaves."""
+
+    def __init__(self, where: str) -> None:
+        self.greeted, self.failed = 0, list[str]()
+        self._where, self._over = where, threading.Event()
+        self._thread = threading.Thread(target=self._knock)
+
+    def __enter__(self) -> "Knocking":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _knock(self) -> None:
+        while not self._over.is_set():
+            try:
+                with socket.create_connection((self._where, PORT), 10) as sock:
+                    banner = sock.recv(512)
+                    sock.sendall(b"QUIT\r\n")
+                    farewell = sock.recv(512)
+            except OSError as error:
+                self.failed.append(str(error))
+                continue
+            if banner[:4] == b"220 " and farewell[:4] == b"221 ":
+                self.greeted += 1
+            else:
+                self.failed.append(f"{banner!r} {farewell!r}")
+
+
+def test_a_large_commit_turns_no_client_away(site: Site) -> None:
+    # The size of `python -m bench.commit` divided by ten.
+    members = ", ".join(f'"10.{n // 250}.{n % 250}.1"' for n in range(1000))
+    group = f'[[listeners.InboundMail.sender_groups]]\nname = "MANY"\nmembers = [{members}]\n'
+    others = [f'[destination_controls."d{n}.example"]\ntls = "required"\n' for n in range(100)]
+    file = site.gateway.data.with_name("large.toml")
+    before = site.ask("cid", "status")["revision"]
+    file.write_text(site.text() + group + 'policy = "ACCEPTED"\n' + "".join(others))
+    site.ask("cid", "config", "load", str(file))
+    receivers = set(site.gateway.processes("receiver"))
+    with Knocking(site.address) as client:
+        done = site.ask("cid", "config", "commit", "a large one")
+        until(lambda: not receivers & set(site.gateway.processes("receiver")), "the old ones left")
+    assert done["running"]
+    assert client.greeted > 0
+    assert client.failed == []
+    site.ask("cid", "config", "rollback", str(before))
 
 
 def test_a_port_that_somebody_has_is_found_before_the_commit(site: Site) -> None:
