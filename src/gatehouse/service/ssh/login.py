@@ -177,12 +177,14 @@ class Client(asyncssh.SSHServer):
         return self._proven is not None and self.person is None
 
     async def _judged(self, question: Callable[[], Awaitable[_Verdict]]) -> _Verdict:
+        self.person = None  # whoever tries again begins anew
         return await self._ask(question, _REFUSED)
 
     def _is_in(self, verdict: _Verdict) -> bool:
-        if isinstance(verdict, Person):
-            self.person = verdict
-        return self.person is not None
+        if not isinstance(verdict, Person):
+            return False
+        self.person = verdict
+        return True
 
     async def _ask(self, question: Callable[[], Awaitable[T]], otherwise: T) -> T:
         """Put a question to `People`; one at a time, and never broken off."""

@@ -213,7 +213,12 @@ class SshServer:
                 self._worker.leave()
 
     def _look_at(self, session: ShellSession, client: Client) -> None:
-        if session.line is None or not session.line.waiting:
+        if session.line is None:
+            return
+        if not session.begun and session.line.idle() > limits.LOGIN_SECONDS:
+            session.cut()  # a channel on which nothing was asked for
+            return
+        if not session.line.waiting:
             return
         over = session.line.idle() - self._settings.idle_timeout
         if over > limits.LOGIN_SECONDS:

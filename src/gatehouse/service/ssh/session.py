@@ -18,6 +18,7 @@ from gatehouse.service.base.people import Person
 from gatehouse.service.ssh.line import Line
 
 _MOST_COLUMNS = 1000  # of a window; what a client claims above is not believed
+_LONGEST_TYPE = 64  # of a terminal's type; ours
 _LONGEST_COMMAND = 4096  # octets of a command line; ours
 _FAILED = 255  # what ssh(1) itself says when something went wrong on the way
 
@@ -76,7 +77,8 @@ class ShellSession(asyncssh.SSHServerSession[bytes]):
         self, term_type: str, term_size: tuple[int, int, int, int], term_modes: object
     ) -> bool:
         """There is a person at a terminal."""
-        self._terminal = term_type if term_type.isprintable() else "dumb"
+        known = term_type.isprintable() and len(term_type) <= _LONGEST_TYPE
+        self._terminal = term_type if known else "dumb"
         self._resize(term_size[0], term_size[1])
         return True
 
@@ -135,6 +137,11 @@ class ShellSession(asyncssh.SSHServerSession[bytes]):
             self.line.resume_writing()
 
     # --- ours -------------------------------------------------------------------------------
+
+    @property
+    def begun(self) -> bool:
+        """Something was asked for on the channel, and a thread plays it."""
+        return self._running
 
     def hang_up(self, why: str) -> None:
         """Say why, and let the session come to its end when it asks for the next line."""

@@ -371,3 +371,17 @@ def test_a_channel_that_is_just_closing_is_no_fault(play: Play) -> None:
             await site.server.stop(2.0)
 
     play(scene)
+
+
+def test_a_channel_on_which_nothing_is_asked_for_is_cut(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        async with site.client() as client:
+            channel: asyncssh.SSHClientChannel[str] = asyncssh.SSHClientChannel(
+                client, asyncio.get_running_loop(), "strict", "utf-8", "strict", 1000, 1000
+            )
+            await channel._open(b"session")
+            await until(lambda: open_sessions.heard(site.server.tell(open_sessions.QUESTION)))
+            site.worker.now += limits.LOGIN_SECONDS + 1.0
+            await until(lambda: not open_sessions.heard(site.server.tell(open_sessions.QUESTION)))
+
+    play(scene)
