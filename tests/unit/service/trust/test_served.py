@@ -4,11 +4,12 @@
 import asyncio
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from gatehouse.config.running import Listener, TlsMode
+from gatehouse.policy.tls_profiles import TlsProfile
 from gatehouse.service.trust import probe, served
 from gatehouse.service.trust.served import Outcome
 from gatehouse.tls.certificates import CertifiedKey, SelfSigned, Subject, create_self_signed
@@ -25,8 +26,15 @@ def certified(number: int) -> CertifiedKey:
 
 def listener(name: str, certificates: tuple[str, ...]) -> Listener:
     place = SimpleNamespace(address="127.0.0.1")
-    fields = {"name": name, "interface": place, "port": 25, "tls_mode": TlsMode.STARTTLS}
-    return cast(Listener, SimpleNamespace(certificates=certificates, **fields))
+    made = SimpleNamespace(
+        name=name,
+        interface=place,
+        port=25,
+        tls_mode=TlsMode.STARTTLS,
+        tls_profile=TlsProfile(),
+        certificates=certificates,
+    )
+    return cast(Listener, made)
 
 
 def test_few_look_at_the_same_time_and_each_certificate_is_looked_at(
@@ -35,11 +43,11 @@ def test_few_look_at_the_same_time_and_each_certificate_is_looked_at(
     """Each look is a client: many of them would take the places of others."""
     here, most, asked = 0, 0, []
 
-    async def look(host: str, port: int, *, server_name: str | None, **_: Any) -> object:
+    async def look(host: str, port: int, manner: probe.Manner) -> object:
         nonlocal here, most
         here += 1
         most = max(most, here)
-        asked.append(server_name)
+        asked.append(manner.server_name)
         for _ in range(3):
             await asyncio.sleep(0)
         here -= 1
