@@ -7,6 +7,7 @@ a recorded session. All of it blocks, in a thread of the session's own.
 """
 
 import asyncio
+import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -156,7 +157,7 @@ class _FarInput(Input):
 
     def fileno(self) -> int:
         """There is no file: the line tells when there is something."""
-        raise NotImplementedError("a line has no descriptor")
+        raise io.UnsupportedOperation("a line has no descriptor")
 
     def typeahead_hash(self) -> str:
         """Keys that were typed ahead stay with their session."""
