@@ -78,6 +78,9 @@ def load(
     read = document.read(parsed.values)
     if not isinstance(read, schema.Document):
         return Refused(text.locate((*upgrade.notices(parsed), *read), parsed.text))
+    too_much = member_checks.too_much(read, parsed.values, len(parsed.text))
+    if too_much is not None:
+        return Refused(text.locate([too_much], parsed.text))
     if read.machines or read.groups:
         found = _bounded(_check_levels(read, parsed.values, certificates))
     else:

@@ -297,3 +297,16 @@ def test_names_with_dots_are_quoted_and_found_again() -> None:
     assert at(hidden, GW1, "destination_controls.bank") is None
     assert levels.at(holding(hidden, GW1).values, control.path) is None
     assert levels.at(holding(hidden, GW2).values, control.path) == "required"
+
+
+def test_what_a_level_says_anew_goes_without_being_hidden_twice() -> None:
+    own = '\n[groups.EU.settings.listeners.Legacy]\ntype = "private"\ninterface = "PublicNet"\n'
+    source = TEXT + own + "port = 2590\n"
+    gone = Change(path("listeners.Legacy.port"), 2590, Mark.ABSENT)
+    edited = change(EU, gone, source=source)
+    assert read(edited).groups["EU"].without == ["listeners.Legacy"]
+    assert at(edited, EU, "listeners.Legacy.port") is None
+    whole = Change(path("listeners.Legacy"), Mark.PRESENT, Mark.ABSENT)
+    again = change(EU, whole, source=edited)
+    assert read(again).groups["EU"].without == ["listeners.Legacy"]
+    assert at(again, GW2, "listeners.Legacy") is None

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from gatehouse.config import checks, schema
+from gatehouse.config import checks, member_checks, schema
 from gatehouse.config.findings import Finding
 from tests.unit.config.levelled import TEXT
 
@@ -171,6 +171,22 @@ def test_machines_that_say_nothing_are_looked_at_once(monkeypatch: pytest.Monkey
     many = TEXT + "".join(f'[machines.m{number}]\ngroup = "EU"\n' for number in range(50))
     loaded(many)
     assert len(looked) == 3, "gw1, the group EU, gw3"
+
+
+def test_more_machines_than_can_be_checked_are_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(member_checks, "MAX_WORK", 2 * len(TEXT))
+    loaded(TEXT)
+    (fault,) = refused(TEXT + '[machines.gw4]\nwithout = ["listeners.Legacy"]\n')
+    assert "machines: 3 machines say something themselves" in fault
+    assert "at most 1 of them may" in fault
+
+
+def test_of_very_many_findings_of_a_machine_some_are_shown() -> None:
+    many = "".join(f'[destination_controls."a b{one}"]\ntls = "none"\n' for one in range(300))
+    found = refused(TEXT + many)
+    assert len(found) <= 101
 
 
 def test_what_is_missing_because_it_was_taken_away_stands_where_that_is_said() -> None:

@@ -13,7 +13,7 @@ from gatehouse.app import open_house
 from gatehouse.policy.alarms import Alarm
 from gatehouse.service.base.clock import Clock
 from gatehouse.service.commit import trials
-from gatehouse.service.commit.conductor import ApplyFailed
+from gatehouse.service.commit.conductor import ApplyFailed, WrongMachine
 from gatehouse.service.commit.trials import Trials, TrialTools
 from gatehouse.store.errors import StoreMoved
 from gatehouse.store.people_values import AuditFilter
@@ -102,6 +102,20 @@ def test_a_start_without_a_trial_is_just_a_start(site: Site) -> None:
     site.refuses = {"good"}
     with pytest.raises(ApplyFailed):
         asyncio.run(site.trials().start())
+
+
+def test_a_start_on_another_machine_is_no_reason_to_give_a_revision_up(site: Site) -> None:
+    number = site.begin("new")
+
+    async def elsewhere(revision: int, tried: bool) -> None:
+        raise WrongMachine("the cluster has gw1, and this machine (gw2) is none of them")
+
+    site.start = elsewhere  # type: ignore[method-assign]
+    with pytest.raises(WrongMachine):
+        asyncio.run(site.trials().start())
+    assert site.current.number == number
+    assert site.alarms == []
+    assert site.store.trials.current() is not None, "it is tried where it belongs"
 
 
 def test_a_start_tries_what_nobody_has_seen_run_and_keeps_it(site: Site) -> None:
