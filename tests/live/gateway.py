@@ -24,6 +24,7 @@ from tests import warm
 SOURCE = Path(__file__).parents[2] / "src"
 START_SECONDS = 20.0
 WAIT_SECONDS = 15.0
+IDS = ("mid", "icid", "dcid")  # what facts and lines are found by
 F = TypeVar("F", bound=facts.HappenedAt)
 T = TypeVar("T")
 
@@ -80,20 +81,23 @@ class Events:
     def __init__(self, path: Path) -> None:
         self._file = Growing(path)
         self._facts: list[facts.HappenedAt] = []
-        self._by_kind: dict[type, list[facts.HappenedAt]] = {}
+        self._found: dict[object, list[facts.HappenedAt]] = {}  # by kind, and by id
 
     def all(self) -> list[facts.HappenedAt]:
         """All facts written so far, in order."""
         for line in self._file.more():
             fact = json_lines.decode(line)
             self._facts.append(fact)
-            self._by_kind.setdefault(type(fact), []).append(fact)
+            keys = [(name, getattr(fact, name)) for name in IDS if hasattr(fact, name)]
+            for key in (type(fact), *keys, *((type(fact), *key) for key in keys)):
+                self._found.setdefault(key, []).append(fact)
         return self._facts
 
     def of(self, kind: type[F], **fields: object) -> list[F]:
         """The facts of a kind whose fields have these values."""
         self.all()
-        found: list[F] = self._by_kind.get(kind, [])  # type: ignore[assignment]
+        ids = [(kind, name, fields[name]) for name in IDS if name in fields]
+        found: list[F] = self._found.get(ids[0] if ids else kind, [])  # type: ignore[assignment]
         return [fact for fact in found if all(getattr(fact, k) == v for k, v in fields.items())]
 
     def wait(
@@ -122,9 +126,11 @@ class Events:
 
     def about(self, **ids: int) -> list[facts.HappenedAt]:
         """All facts that carry these ids, in order."""
+        self.all()
+        found = self._found.get(next(iter(ids.items())), [])
         return [
             fact
-            for fact in self.all()
+            for fact in found
             if all(getattr(fact, name, None) == value for name, value in ids.items())
         ]
 
@@ -139,6 +145,7 @@ class Gateway:
         self.mail_log = self.data / "logs" / "mail_logs" / "mail.current"
         self._log = Growing(self.mail_log)
         self._read: list[reader.LogLine] = []
+        self._read_about: dict[tuple[str, int | None], list[reader.LogLine]] = {}  # by id
         self._process: warm.Process | None = None
         directory, store = open_house(self.data)
         loaded = load(text.encode())
@@ -225,15 +232,21 @@ class Gateway:
 
     def lines(self, **ids: int) -> list[str]:
         """Texts of the mail log lines whose first ids are these."""
+        found = self.log_lines()
+        if ids:
+            found = self._read_about.get(next(iter(ids.items())), [])
         return [
             line.text
-            for line in self.log_lines()
+            for line in found
             if all(getattr(line, name) == value for name, value in ids.items())
         ]
 
     def log_lines(self) -> list[reader.LogLine]:
         """The mail log so far."""
-        self._read += map(reader.read_line, self._log.more())
+        for line in map(reader.read_line, self._log.more()):
+            self._read.append(line)
+            for name in IDS:
+                self._read_about.setdefault((name, getattr(line, name)), []).append(line)
         return self._read
 
     def wait_line(self, text: str, **ids: int) -> list[str]:

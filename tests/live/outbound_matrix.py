@@ -52,9 +52,9 @@ max_messages_per_connection = 1000
 [delivery]
 dns_servers = ["{dns}"]
 smtp_port = {smtp_port}
-dns_timeout = 4
+dns_timeout = 12
 idle_timeout = 0
-starttls_timeout = 2
+starttls_timeout = 5
 mta_sts_port = {policy_port}
 mta_sts_internal = true
 [trust]

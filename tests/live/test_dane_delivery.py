@@ -42,7 +42,7 @@ sender_groups = [{{ name = "RELAYLIST", members = ["ALL"], policy = "RELAYED" }}
 [delivery]
 dns_servers = ["{dns}"]
 smtp_port = {smtp_port}
-dns_timeout = 4
+dns_timeout = 12
 idle_timeout = 1
 [trust]
 system = false

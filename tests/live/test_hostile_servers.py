@@ -24,9 +24,7 @@ def fates(house: House, mid: int, count: int = 1) -> dict[int, str]:
 
     def known() -> dict[int, str] | None:
         found: dict[int, str] = {}
-        for fact in house.gateway.events.all():
-            if getattr(fact, "mid", None) != mid:
-                continue
+        for fact in house.gateway.events.about(mid=mid):
             match fact:
                 case facts.RecipientsDelivered(rids=rids):
                     found.update((rid, "delivered") for rid in rids)

@@ -19,7 +19,7 @@ hostname = "mx.shop.example"
 [delivery]
 suspended = true
 dns_servers = ["{dns}"]
-dns_timeout = 2
+dns_timeout = 12
 [processes]
 receivers = 2
 [mail_flow_policies.default]

@@ -66,7 +66,7 @@ max_connections_per_client = 90
 [delivery]
 suspended = true
 dns_servers = ["{dns}"]
-dns_timeout = 2
+dns_timeout = 12
 [processes]
 receivers = 3
 """

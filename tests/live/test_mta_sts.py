@@ -49,7 +49,7 @@ sender_groups = [{{ name = "RELAYLIST", members = ["ALL"], policy = "RELAYED" }}
 [delivery]
 dns_servers = ["{dns}"]
 smtp_port = {smtp_port}
-dns_timeout = 2
+dns_timeout = 12
 idle_timeout = 0
 mta_sts_port = {policy_port}
 mta_sts_internal = true

@@ -76,7 +76,7 @@ smtp_auth = "preferred"
 [delivery]
 suspended = true
 dns_servers = ["{dns}"]
-dns_timeout = 2
+dns_timeout = 12
 [processes]
 receivers = 1
 """

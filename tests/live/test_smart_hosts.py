@@ -42,7 +42,7 @@ sender_groups = [{{ name = "RELAYLIST", members = ["ALL"], policy = "RELAYED" }}
 tls = "preferred"
 [delivery]
 dns_servers = ["{dns}"]
-dns_timeout = 4
+dns_timeout = 12
 idle_timeout = 0
 [trust]
 system = false

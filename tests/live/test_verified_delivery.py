@@ -67,7 +67,7 @@ tls = "preferred"
 [delivery]
 dns_servers = ["{dns}"]
 smtp_port = {smtp_port}
-dns_timeout = 4
+dns_timeout = 12
 idle_timeout = 1
 [trust]
 system = false
