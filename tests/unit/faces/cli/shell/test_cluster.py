@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The modes of the shell: what a dialogue changes is said at the level that was chosen."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ BACK = "clustermode cluster"
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def desk(tmp_path: Path) -> Iterator[Desk]:
     """Three machines in one store."""
-    return Desk(tmp_path / "data", TEXT.replace("mx.example.org", "gw1.example.com"))
+    made = Desk(tmp_path / "data", TEXT.replace("mx.example.org", "gw1.example.com"))
+    yield made
+    made.close()
 
 
 def value(document: schema.Document, machine: str, path: str) -> tuple[object, str]:
@@ -36,6 +39,7 @@ def test_a_machine_alone_sees_nothing_of_levels(tmp_path: Path) -> None:
     assert "This machine is alone" in screen(alone)
     alone.play("clusterconfig", "")
     assert "This machine is alone" in screen(alone)
+    alone.close()
 
 
 def test_the_prompt_shows_whom_edits_are_for(desk: Desk) -> None:
