@@ -2,6 +2,8 @@
 """What an operator has suspended stays so, also over a restart: deliveries and listeners."""
 
 import json
+import os
+import signal
 import socket
 from collections.abc import Iterator
 
@@ -133,6 +135,11 @@ def test_a_suspended_listener_refuses_over_commit_and_restart_until_it_is_resume
     assert said is not None and said.code == 421
     inside.sock.close()
     gateway.command("config", "set", "logs.keep", "11", "--commit", "more logs")
+    assert refuses(site)
+    dead = gateway.processes("receiver")
+    for pid in dead:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: set(gateway.processes("receiver")) - set(dead), "another receiver")
     assert refuses(site)
     gateway.stop()
     gateway.start()
