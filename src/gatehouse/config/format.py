@@ -6,6 +6,7 @@ configurations differ. The schema has no field for a secret, so no secret can be
 """
 
 import enum
+import functools
 import re
 import typing
 from collections.abc import Iterator
@@ -63,15 +64,17 @@ def _only_sections(path: tuple[str, ...]) -> bool:
 def plain(value: object, unit: str | None = None) -> Any:  # noqa: ANN401
     """Values as the text form writes them, before it does: what was set, in the schema's order."""
     if isinstance(value, schema.Section):
+        written = value.model_fields_set
         return {
-            name: plain(one, _unit((field.annotation, *field.metadata)))
-            for name, field in type(value).model_fields.items()
-            if name in value.model_fields_set and (one := getattr(value, name)) not in (None, {})
+            name: plain(one, unit_of)
+            for name, unit_of in _units(type(value)).items()
+            if name in written and (one := getattr(value, name)) not in (None, {})
         }
     if isinstance(value, dict):
         return {name: plain(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [plain(one) for one in value]
+        # Nearly all long lists are of texts.
+        return [one if type(one) is str else plain(one) for one in value]
     if isinstance(value, enum.Enum):
         return str(value.value).lower()
     if isinstance(value, int) and not isinstance(value, bool):
@@ -181,6 +184,15 @@ def _key(name: str) -> str:
 
 def _keys(path: tuple[str, ...]) -> str:
     return ".".join(_key(name) for name in path)
+
+
+@functools.cache
+def _units(section: type[schema.Section]) -> dict[str, str | None]:
+    """The fields of a section in their order, with the unit of each."""
+    return {
+        name: _unit((field.annotation, *field.metadata))
+        for name, field in section.model_fields.items()
+    }
 
 
 def _unit(kinds: tuple[object, ...]) -> str | None:
