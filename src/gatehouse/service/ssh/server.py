@@ -27,8 +27,9 @@ from gatehouse.service.ssh.login import Client, Connection, LoginTools
 from gatehouse.service.ssh.session import Program, SessionTools, ShellSession
 
 _LOOK_SECONDS = 0.05
-# What the library found out about a client that does not keep the protocol is no fault of ours.
-_EXPECTED = (asyncssh.Error, OSError)
+# What the library found out about a client that does not keep the protocol is no fault of ours;
+# ValueError: packets and keys that do not decode.
+_EXPECTED = (asyncssh.Error, OSError, ValueError)
 
 
 class SshServer:

@@ -2,10 +2,11 @@
 """The SSH server alone, with a program instead of a shell and a clock that a test moves."""
 
 import asyncio
+import random
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,12 +53,13 @@ class PretendWorker:
         self.recorder = self
         self.tasks = TaskSupervisor(self.report)
         self.left = False
+        self.faults: list[tuple[str, BaseException]] = []
 
     def record(self, fact: facts.Fact) -> None:
         self.facts.append(fact)
 
     def report(self, where: str, error: BaseException) -> None:
-        raise AssertionError(where) from error
+        self.faults.append((where, error))
 
     def leave(self) -> None:
         self.left = True
@@ -140,6 +142,7 @@ def play(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
             finally:
                 await site.server.stop(2.0)
                 await site.worker.tasks.stop(1.0)
+            assert site.worker.faults == []
 
         asyncio.run(with_server())
         store.close()
@@ -383,5 +386,46 @@ def test_a_channel_on_which_nothing_is_asked_for_is_cut(play: Play) -> None:
             await until(lambda: open_sessions.heard(site.server.tell(open_sessions.QUESTION)))
             site.worker.now += limits.LOGIN_SECONDS + 1.0
             await until(lambda: not open_sessions.heard(site.server.tell(open_sessions.QUESTION)))
+
+    play(scene)
+
+
+def test_whatever_a_stranger_sends_is_no_fault_of_ours(play: Play) -> None:
+    dice = random.Random(4251)
+    hello = b"SSH-2.0-x\r\n"
+    sent = [
+        b"",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"SSH-1.5-old\r\n",
+        b"SSH-2.0-" + b"x" * 100_000,
+        b"\x00" * 5000,
+        hello + b"\xff\xff\xff\xff" + b"x" * 100,
+        hello + b"\x00\x00\x00\x00",
+        hello + b"\x00\x00\x00\x0c\x0a\x15" + b"\x00" * 11,
+        hello + b"\x00\x00\x00\x0c\x0a\x14" + b"\x00" * 11,
+        *(hello + dice.randbytes(dice.randrange(1, 3000)) for _ in range(30)),
+        *(
+            hello
+            + (len(body) + 5).to_bytes(4, "big")
+            + b"\x04"
+            + bytes([dice.choice((1, 2, 4, 5, 6, 7, 20, 21, 30, 50, 60, 61, 80, 90, 94, 98))])
+            + body[1:]
+            + b"\x00" * 4
+            for body in (dice.randbytes(dice.randrange(8, 600)) for _ in range(60))
+        ),
+    ]
+
+    async def scene(site: Site) -> None:
+        for octets in sent:
+            reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+            writer.write(octets)
+            with suppress(ConnectionError):
+                await reader.read(100)
+                writer.close()
+                await writer.wait_closed()
+        await until(lambda: not site.server.strangers)
+        assert site.worker.facts == []
+        async with site.client():
+            pass
 
     play(scene)
