@@ -20,6 +20,12 @@ _SECRETS_ELSEWHERE = "passwords are set with a command or a file, never written 
 
 def read(values: dict[str, Any]) -> schema.Document | tuple[findings.Finding, ...]:
     """Check form, types and bounds; all faults at once."""
+    strange = [name for name in values if name not in schema.Document.model_fields]
+    if len(strange) > findings.MAX_FINDINGS:
+        # More than anybody reads: a file of something else, or one that was made to cost time.
+        first = [_unknown((name,), values[name]) for name in strange[: findings.MAX_FINDINGS]]
+        rest = len(strange) - len(first)
+        return (*first, findings.error((), f"{rest} more unknown names are not shown"))
     try:
         return schema.Document.model_validate(values)
     except pydantic.ValidationError as refused:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gatehouse.config import checks, findings, saved, text
+from gatehouse.config import checks, document, findings, saved, text
 
 HEAD = b'format = 1\n[system]\nhostname = "gw1.example.com"\n'
 LISTENER = (
@@ -108,6 +108,14 @@ def test_what_is_beyond_the_bounds_never_reaches_the_parser(
     assert calls(lambda: found.append(text.parse(data))) < 1_500_000
     assert isinstance(found[0], text.Unreadable)
     assert len(found[0].findings) == 1
+
+
+def test_a_file_of_strange_names_is_refused_by_the_first_of_them() -> None:
+    found = document.read({f"k{n}": 1 for n in range(5_000)} | {"lisseners": 1})
+    assert isinstance(found, tuple)
+    assert len(found) == findings.MAX_FINDINGS + 1
+    assert found[0].place == "k0"
+    assert "4901 more" in str(found[-1])
 
 
 def test_after_enough_errors_nothing_more_is_looked_at() -> None:
