@@ -83,3 +83,20 @@ def test_a_refused_commit_is_the_exit_status_of_a_recorded_session(gateway: Gate
     done = replay(gateway, "commit nothing\n\n")
     assert done.returncode == 1
     assert "There is no candidate." in done.stdout
+
+
+def test_a_commit_is_confirmed_and_listeners_are_suspended_from_the_shell(gateway: Gateway) -> None:
+    done = replay(
+        gateway,
+        "set logs.keep 12\ncommit\nmore logs\n10m\nversion\ncommitconfirm\n"
+        "suspendlistener\n1\n0\nstatus\nresumelistener\nALL\ntopin\ntail 1 3\nquit\n",
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    screen = done.stdout.splitlines()
+    assert sum("goes back at" in line for line in screen) == 3  # told twice, and by the commit
+    assert any(line.endswith("is kept.") for line in screen)
+    assert any(line.startswith("Suspended listeners: ") for line in screen)
+    assert "No listener is suspended." in screen
+    assert "Nobody is connected." in screen
+    assert screen[-1] == "gw1.example.com> quit"
+    gateway.assert_sound()
