@@ -21,7 +21,7 @@ from gatehouse.policy.people import Way
 from gatehouse.service.base.people import KeyLogin, Login, NeedsCode, People, Person, Refused
 from gatehouse.service.base.ssh_keys import ALGORITHMS, fingerprint
 from gatehouse.service.ssh import limits
-from gatehouse.service.ssh.session import ShellSession
+from gatehouse.service.ssh.session import ShellChannel, ShellSession
 from gatehouse.store.errors import StoreError
 
 T = TypeVar("T")
@@ -237,6 +237,12 @@ class Connection(asyncssh.SSHServerConnection):
         if client.needs_code:
             self.send_userauth_failure(True)
         return False
+
+    def create_server_channel(
+        self, encoding: str | None = "", errors: str = "", window: int = 0, max_pktsize: int = 0
+    ) -> ShellChannel:
+        """A channel for a session; the same for everybody."""
+        return ShellChannel(self)
 
     def send_userauth_failure(self, partial_success: bool) -> None:
         """Say that it was not enough; after too many of them, nothing more."""

@@ -50,7 +50,7 @@ class SshServer:
         self.strangers: set[Client] = set()
         self._inside: dict[Client, float] = {}  # since when
         self._reasons: dict[Client, str] = {}  # why somebody's visit ended, where it is known
-        self._sessions: dict[ShellSession, Client] = {}
+        self.sessions: dict[ShellSession, Client] = {}
         self._retiring = False
         self._stopped = False
 
@@ -79,7 +79,7 @@ class SshServer:
     def tell(self, what: str) -> line.Value:
         """Who is here; or by which key this process is known, read anew."""
         if what == open_sessions.QUESTION:
-            return open_sessions.told(self._told(one) for one in self._sessions)
+            return open_sessions.told(self._told(one) for one in self.sessions)
         if what == "host key":
             self._show_host_key()
             return {"fingerprint": self._fingerprint}
@@ -89,11 +89,11 @@ class SshServer:
         """No new clients; who waits at a prompt goes now, others have so many seconds."""
         self._close()
         self._stopped = True
-        for session, client in list(self._sessions.items()):
+        for session, client in list(self.sessions.items()):
             self._reasons.setdefault(client, "stopped")
             session.hang_up("The gateway stops; this session ends.")
         ends = self._worker.clock.monotonic() + max(0.0, within - 1.0)
-        while self._sessions and self._worker.clock.monotonic() < ends:
+        while self.sessions and self._worker.clock.monotonic() < ends:
             await asyncio.sleep(_LOOK_SECONDS)
         for client in (*self.strangers, *self._inside):
             self._reasons.setdefault(client, "stopped")
@@ -149,7 +149,7 @@ class SshServer:
         loop.call_later(limits.LOGIN_SECONDS, self._close_unused, client)
 
     def _close_unused(self, client: Client) -> None:
-        if client in self._inside and client not in self._sessions.values():
+        if client in self._inside and client not in self.sessions.values():
             assert client.connection is not None
             client.connection.close()
 
@@ -175,7 +175,7 @@ class SshServer:
     # --- sessions -----------------------------------------------------------------------------
 
     def _session(self, client: Client) -> ShellSession:
-        full = len(self._sessions) >= self._settings.max_sessions
+        full = len(self.sessions) >= self._settings.max_sessions
         if client.person is None or full or self._stopped:
             raise asyncssh.ChannelOpenError(
                 asyncssh.OPEN_RESOURCE_SHORTAGE, "There are too many sessions"
@@ -187,11 +187,11 @@ class SshServer:
             ended=self._ended,
         )
         session = ShellSession(client.person, client.address, self.program, tools)
-        self._sessions[session] = client
+        self.sessions[session] = client
         return session
 
     def _ended(self, session: ShellSession) -> None:
-        client = self._sessions.pop(session, None)
+        client = self.sessions.pop(session, None)
         if client is not None and client in self._inside:
             self._expect_session(client)
 
@@ -208,9 +208,9 @@ class SshServer:
         """End sessions in which nothing happens, and this process when it is not needed."""
         while True:
             await asyncio.sleep(limits.SWEEP_SECONDS)
-            for session, client in list(self._sessions.items()):
+            for session, client in list(self.sessions.items()):
                 self._look_at(session, client)
-            if self._retiring and not self._sessions and not self._inside:
+            if self._retiring and not self.sessions and not self._inside:
                 self._worker.leave()
 
     def _look_at(self, session: ShellSession, client: Client) -> None:

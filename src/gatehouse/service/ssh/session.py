@@ -2,19 +2,20 @@
 """A session on an SSH connection (RFC 4254 §6): a shell, or one command line, and nothing else.
 
 What the session shows is a program that the roof brings; it blocks, so it runs in a thread of its
-own, and how many there are is bounded. Environment variables of the client are taken note of by the
-library and read by nobody; subsystems (sftp) are refused.
+own, and how many there are is bounded. Subsystems (sftp) and variables of the environment are
+refused.
 """
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 import asyncssh
 
 from gatehouse.service.base.people import Person
+from gatehouse.service.ssh import limits
 from gatehouse.service.ssh.line import Line
 
 _MOST_COLUMNS = 1000  # of a window; what a client claims above is not believed
@@ -36,6 +37,32 @@ class Visit:
 
 # Plays a session to its end, in a thread; the exit status.
 Program = Callable[[Visit], int]
+
+
+class ShellChannel(asyncssh.SSHServerChannel[bytes]):
+    """A channel that takes over nothing of the client's environment.
+
+    The library would keep whatever comes, without a bound. It finds its handlers by their names; if
+    another version calls this one otherwise, a test says so.
+    """
+
+    def __init__(self, connection: asyncssh.SSHServerConnection) -> None:
+        super().__init__(
+            connection,
+            asyncio.get_running_loop(),
+            allow_pty=True,
+            line_editor=False,
+            line_echo=False,
+            line_history=0,
+            max_line_length=0,
+            encoding=None,
+            errors="strict",
+            window=limits.WINDOW,
+            max_pktsize=limits.MAX_PACKET,
+        )
+
+    def _process_env_request(self, packet: object) -> bool:
+        return False
 
 
 class ShellSession(asyncssh.SSHServerSession[bytes]):
@@ -137,6 +164,11 @@ class ShellSession(asyncssh.SSHServerSession[bytes]):
             self.line.resume_writing()
 
     # --- ours -------------------------------------------------------------------------------
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What the library kept of the client's environment: nothing."""
+        return {} if self._channel is None else self._channel.get_environment()
 
     @property
     def begun(self) -> bool:

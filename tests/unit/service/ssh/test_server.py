@@ -429,3 +429,13 @@ def test_whatever_a_stranger_sends_is_no_fault_of_ours(play: Play) -> None:
             pass
 
     play(scene)
+
+
+def test_nothing_of_the_clients_environment_is_taken_over(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        async with site.client() as client:
+            await client.create_process(env={"LD_PRELOAD": "x.so"})
+            (session,) = site.server.sessions
+            assert session.environment == {}
+
+    play(scene)
