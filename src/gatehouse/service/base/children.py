@@ -232,6 +232,15 @@ class Children:
             child.stop(within)
         return leaving
 
+    def retire(self, role: str, revision: int) -> None:
+        """Let all of a role that run by another revision end with their last clients.
+
+        Those that are about to be started again will not be.
+        """
+        for child in self.all | self._to_come:
+            if child.role == role and child.revision != revision and not child.stopping:
+                child.retire()
+
     def restart_by(self, role: str, rules: Rules) -> None:
         """Those of a role that are about to be started again are started by these rules."""
         for child in self._to_come:

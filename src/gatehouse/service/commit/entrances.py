@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gatehouse.config.running import Running
-from gatehouse.service.base.children import Child, Children, Rules
+from gatehouse.service.base.children import Children, Rules
 from gatehouse.service.commit import sockets as listening
 from gatehouse.service.commit.sockets import Endpoint
 
@@ -47,9 +47,10 @@ class Change:
     """What was begun for a revision that is not in force yet."""
 
     running: Running
+    revision: int
     rules: Mapping[str, Rules]  # by role
-    old: tuple[Child, ...]  # to retire when it is
-    new: tuple[Child, ...]  # to stop when it never will be
+    old: tuple[str, ...]  # roles whose processes retire when it is
+    new: tuple[str, ...]  # roles that were started, and stop when it never will be
 
 
 class Entrances:
@@ -71,38 +72,39 @@ class Entrances:
         """Start what is new or different; `serving` waits for it. Raises CannotStart."""
         there = {one.role: one for one in wanted(running)}
         different = [role for role in self._now if there.get(role) != self._now[role]]
-        old = [child for role in different for child in self._children.of(role)]
         by_role = {
             role: Rules(revision, packed, {role: sockets[one.endpoint]})
             for role, one in there.items()
         }
         fresh = [role for role, one in there.items() if self._now.get(role) != one]
         try:
-            new = [await self._children.start(role, by_role[role]) for role in fresh]
+            for role in fresh:
+                await self._children.start(role, by_role[role])
         except OSError as error:
             raise CannotStart(
                 f"No process for {' or '.join(fresh)} can be started: {error}"
             ) from None
-        return Change(running, by_role, tuple(old), tuple(new))
+        return Change(running, revision, by_role, tuple(different), tuple(fresh))
 
     async def serving(self, change: Change) -> None:
         """Wait until all that was started serves; raises CannotStart."""
-        for child in change.new:
-            await self._serves(child.role, child.revision)
+        for role in change.new:
+            await self._serves(role, change.revision)
 
     def finish(self, change: Change) -> None:
         """The revision is in force."""
-        for child in change.old:
-            child.retire()
+        for role in change.old:
+            self._children.retire(role, change.revision)
         self._now = {one.role: one for one in wanted(change.running)}
         for role, rules in change.rules.items():
             for child in self._children.of(role):
                 child.rules = rules  # by which it is started again, if it dies
+            self._children.restart_by(role, rules)
 
     def undo(self, change: Change) -> None:
         """It never will be."""
-        for child in change.new:
-            child.stop(1.0)
+        for role in change.new:
+            self._children.dismiss(role, change.revision, 1.0)
 
     async def _serves(self, role: str, revision: int) -> None:
         before, ends = self._deaths(), self._monotonic() + START_SECONDS

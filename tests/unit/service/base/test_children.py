@@ -203,3 +203,30 @@ async def test_a_stop_during_a_restart_stops_that_one_too(machine: Machine) -> N
     await asyncio.gather(*stops)
     assert machine.living == 0
     assert not children.of("receiver")
+
+
+@played
+async def test_who_retires_lives_on_and_has_no_successor(machine: Machine) -> None:
+    told = Told()
+    children = family(told)
+    old = await children.start("ssh", rules(3))
+    new = await children.start("ssh", rules(4))
+    children.retire("ssh", 4)
+    assert children.of("ssh") == [new]
+    assert machine.living == 2
+    old.kill()
+    await settled()
+    assert children.of("ssh") == [new]
+    assert machine.living == 1
+
+
+@played
+async def test_who_has_just_died_and_is_to_retire_does_not_come_back(machine: Machine) -> None:
+    told = Told()
+    children = family(told)
+    old = await children.start("ssh", rules(3))
+    machine.meanwhile = lambda: children.retire("ssh", 4)
+    old.kill()
+    await settled()
+    assert children.of("ssh") == []
+    assert machine.living == 0

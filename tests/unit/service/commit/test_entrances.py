@@ -39,10 +39,11 @@ class Child:
 
 
 class Family:
-    """Pretend children."""
+    """Pretend children; `coming` died, and are about to be started again."""
 
     def __init__(self) -> None:
         self.all: list[Child] = []
+        self.coming: list[Child] = []
         self.broken = False
         self.given_up: list[int] = []
 
@@ -52,6 +53,20 @@ class Family:
 
     def of(self, role: str) -> list[Child]:
         return [one for one in self.all if one.role == role and not one.stopping]
+
+    def retire(self, role: str, revision: int) -> None:
+        for one in (*self.all, *self.coming):
+            if one.role == role and one.revision != revision:
+                one.retire()
+
+    def dismiss(self, role: str, revision: int, within: float) -> None:
+        for one in (*self.all, *self.coming):
+            if one.role == role and one.revision == revision:
+                one.stop(within)
+
+    def restart_by(self, role: str, rules: Rules) -> None:
+        for one in self.coming:
+            one.rules = rules
 
     def give_up(self, revision: int) -> None:
         self.given_up.append(revision)
@@ -141,3 +156,13 @@ def test_one_that_does_not_serve_is_a_commit_that_fails(site: Site) -> None:
         site.apply(2, running(port=2223))
     assert site.family.given_up == [2]
     assert not site.family.all[0].stopping
+
+
+def test_one_that_has_just_died_comes_back_by_what_is_in_force(site: Site) -> None:
+    site.apply(1, running())
+    died = site.family.all.pop()
+    site.family.coming.append(died)
+    site.apply(2, running(name="gw2.example.com"))
+    assert (died.revision, died.stopping) == (2, False)
+    site.apply(3, running(port=2223))
+    assert died.retired
