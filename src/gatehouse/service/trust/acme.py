@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Certificates from an ACME server: ordered once, renewed by the clock, put in force at once.
+"""Certificates from an ACME server: ordered once, renewed by the clock, tried as a commit is.
 
 What was ordered is kept as a standing order, sealed like the account's key. Renewal is due when the
 server says so (ARI), else when a third of the lifetime is left. A failed renewal is tried again
