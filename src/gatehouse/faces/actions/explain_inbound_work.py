@@ -5,6 +5,7 @@ The imagined client is completed first (its reverse name, what its certificate i
 sender's domain exists); then `explain_dialogue` plays it, and this puts what came of it in order.
 """
 
+import asyncio
 import dataclasses
 import enum
 import ipaddress
@@ -73,8 +74,15 @@ async def explain(house: House, given: InboundInput) -> InboundView:
         refused=tuple(played.refused),
         verdict=_verdict(situation, played),
         advice=advise(listener, played, walk),
-        notes=notes,
+        notes=notes + await _suspended(house, listener.name),
     )
+
+
+async def _suspended(house: House, listener: str) -> tuple[str, ...]:
+    kept = await asyncio.to_thread(house.store.suspensions.listeners)
+    if listener not in (one.listener for one in kept):
+        return ()
+    return ("the listener takes connections; it is suspended now, and refuses all of them",)
 
 
 # --- what is asked --------------------------------------------------------------------------------

@@ -117,6 +117,15 @@ def test_a_stranger_is_served_and_every_group_says_why_it_was_passed_over(house:
     assert view.advice == ()
 
 
+def test_a_listener_that_is_suspended_now_is_said_to_be(house: House) -> None:
+    house.store.suspensions.suspend_listener("Late", 1.0, "ann")
+    said = {
+        name: any("suspended now" in one for one in ask(house, "10.1.2.3", listener=name).notes)
+        for name in ("In", "Late")
+    }
+    assert said == {"In": False, "Late": True}
+
+
 def test_the_policy_says_where_each_value_comes_from(house: House) -> None:
     view = ask(house, "198.51.100.1")
     origins = {one.name: (one.value, one.origin) for one in view.policy.fields}
