@@ -5,6 +5,7 @@ Each loads only its own role, because every process pays for what it loads, in t
 in memory for good: that is why these imports stand in functions.
 """
 
+import os
 import socket
 from collections.abc import Callable
 from importlib import metadata
@@ -29,6 +30,8 @@ def _shell(worker: Worker) -> Callable[..., int]:
     from gatehouse.service.base import control
     from gatehouse.service.ssh.session import Visit
 
+    # The line editor would go by the terminal at which the gateway was started; nobody here has it.
+    os.environ.pop("TERM", None)
     house = House(
         directory=worker.directory,
         opened=worker.store,
