@@ -4,7 +4,8 @@
 A literal table, for people to read. It stands here because it names commands and dialogues: the
 configuration, on the ground floor, knows no face, and is given these cells when its manual is made
 (`make docs`). Rule: no row is believed. `tests/unit/faces/cli/test_manual.py` sets every field by
-its way, in a recorded session, and looks that the candidate changed there and nowhere else.
+its way, in a recorded session, and looks that the candidate changed there and nowhere else; every
+command of its own is run as well.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from gatehouse.config import reference
 
-_COMMON = "config set"
+COMMON = "config set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,12 @@ class Way:
     """How a field is set. A page of the console would be a third thing to name here."""
 
     shell: str = "set"  # as one types it: listenerconfig > edit > limits
-    command: str = _COMMON  # the one that is made for it; `config set` can set every field
+    command: str = COMMON  # the one that is made for it; `config set` can set every field
 
     def cell(self) -> str:
         """As the manual prints it: the common command is said once for all, above the tables."""
         ways = [self.shell] if self.shell else []
-        if self.command not in ("", _COMMON):
+        if self.command not in ("", COMMON):
             ways.append(f"gatehouse {self.command}")
         return ", ".join(f"`{one}`" for one in ways) or "–"
 
@@ -178,7 +179,7 @@ WAYS: Mapping[str, Mapping[str, Way]] = {
         **_by(_SET, "without", "settings"),
     },
     "machines.NAME": {
-        "group": Way("clusterconfig > join", "cluster group set"),
+        "group": Way("clusterconfig > join", "cluster join"),
         "member": Way(command="cluster leave"),
         **_by(_SET, "comment", "without", "settings"),
     },

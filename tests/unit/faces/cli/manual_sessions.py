@@ -385,3 +385,49 @@ SESSIONS: Mapping[str, Mapping[str, Answers]] = {
         "settings": "{ delivery = { max_connections = 7 } }",
     },
 }
+
+_RAT = """\
+example.com REJECT 551 "it moved"
+new.example ACCEPT
+old.example REJECT 551 "it moved"
+ALL REJECT
+"""
+_HAT = """\
+FRIENDS:
+    192.0.2.7
+        $TRUSTED
+PARTNERS:
+    .bank.example
+        $TRUSTED
+ALL
+    $ACCEPTED
+"""
+_RAT_IMPORT = ("rat import InboundMail FILE", _RAT)
+_HAT_IMPORT = ("hat import InboundMail FILE", _HAT)
+
+COMMAND_LINES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("interfaces.NAME", "https_certificate"): ("certificate assign mx --https PublicNet", ""),
+    ("listeners.NAME", "certificate"): ("certificate assign mx --listener InboundMail", ""),
+    ("listeners.NAME", "certificates"): ("certificate assign mx --listener InboundMail --also", ""),
+    ("listeners.NAME", "recipient_access"): _RAT_IMPORT,
+    ("listeners.NAME", "sender_groups"): _HAT_IMPORT,
+    ("listeners.NAME.recipient_access", "recipient"): _RAT_IMPORT,
+    ("listeners.NAME.recipient_access", "access"): _RAT_IMPORT,
+    ("listeners.NAME.recipient_access", "code"): _RAT_IMPORT,
+    ("listeners.NAME.recipient_access", "text"): _RAT_IMPORT,
+    ("listeners.NAME.sender_groups", "name"): _HAT_IMPORT,
+    ("listeners.NAME.sender_groups", "members"): (
+        "group add-member InboundMail PARTNERS 192.0.2.7",
+        "",
+    ),
+    ("listeners.NAME.sender_groups", "policy"): _HAT_IMPORT,
+    ("delivery", "certificate"): ("certificate assign mx --outbound", ""),
+    ("ldap", "client_certificate"): ("certificate assign mx --ldap", ""),
+    ("url_filtering", "client_certificate"): ("certificate assign mx --url-filtering", ""),
+    ("cluster", "name"): ("cluster name Mail", ""),
+    ("groups.NAME", "comment"): ("cluster group add FR --comment Paris", ""),
+    ("machines.NAME", "group"): ("cluster join gw1 --group EU", ""),
+    ("machines.NAME", "member"): ("cluster join gw1", "cluster leave gw1", ""),
+}
+"""Command lines for the fields that have a command of their own, which is the last of them, and the
+content of the file that it reads."""

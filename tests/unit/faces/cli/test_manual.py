@@ -3,6 +3,7 @@
 
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +12,11 @@ from gatehouse.faces.actions import configuration
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.registry import BY_NAME
 from gatehouse.faces.cli import manual
+from gatehouse.faces.cli.main import main
 from gatehouse.faces.cli.shell.commands import COMMANDS
 from tests.unit.faces.cli.manual_sessions import (
     CERTIFICATE,
+    COMMAND_LINES,
     ELSEWHERE,
     LISTS,
     PLACES,
@@ -21,6 +24,7 @@ from tests.unit.faces.cli.manual_sessions import (
     TEXT,
 )
 from tests.unit.faces.cli.shell.conftest import Desk
+from tests.unit.faces.cli.test_main import DOORS
 
 FIELDS = {(section, name): field for section, name, field in reference.fields()}
 WAYS = {(section, name): way for section, rows in manual.WAYS.items() for name, way in rows.items()}
@@ -95,3 +99,26 @@ def test_the_way_sets_the_field_and_nothing_else(desk: Desk, section: str, name:
         for one in changed
         if not any(within(one, scope) or within(scope, one) for scope in scopes)
     ] == []
+
+
+OWN = [one for one in ROWS if WAYS[one].command != manual.COMMON]
+
+
+def test_every_command_that_is_named_has_a_command_line() -> None:
+    assert sorted(set(COMMAND_LINES) ^ set(OWN)) == []
+
+
+@pytest.mark.parametrize(("section", "name"), OWN)
+def test_the_command_sets_the_field(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str], section: str, name: str
+) -> None:
+    *lines, content = COMMAND_LINES[section, name]
+    assert lines[-1].startswith(f"{WAYS[section, name].command} ")
+    file = tmp_path / "text"
+    file.write_text(content)
+    for line in lines:
+        words = [str(file) if one == "FILE" else one for one in line.split()]
+        assert main([*words, "--data", str(desk.data)], DOORS) == 0, capsys.readouterr()
+    where, *_ = ELSEWHERE.get((section, name), (place(section, name),))
+    changed = list(desk.changes())
+    assert any(within(one, where) for one in changed), changed

@@ -60,7 +60,7 @@ class Desk:
     """Where an operator sits: a data directory, and sessions on it."""
 
     def __init__(self, data: Path, text: str = TEXT) -> None:
-        self._data = data
+        self.data = data
         self.said: list[str] = []
         self._directory, self._store = app.open_house(data)
         self._store.revisions.append(
@@ -71,10 +71,10 @@ class Desk:
         self._store.close()
 
     def carry(self, action: Action, given: msgspec.Struct) -> msgspec.Struct:
-        return carry(action, given, self._data, "0", self._open)
+        return carry(action, given, self.data, "0", self._open)
 
     def _open(self, data: Path) -> tuple[DataDirectory, Store]:
-        assert data == self._data
+        assert data == self.data
         return self._directory, cast(Store, Kept(self._store))
 
     def play(self, *answers: str) -> schema.Document:
