@@ -297,6 +297,11 @@ def test_a_full_disk_refuses_mail_settles_the_rest_and_recovers(small_disk: Path
     assert not directory.space(1_000_000).enough
     # fill the last pages too, as a neighbour would
     fill(small_disk / "neighbour")
+    # whoever comes now is refused before the database is asked, and the segment ends there
+    refused = new_message(store.ids.next("mid"), write_body(writer, b"z" * 60_000))
+    (result,) = store.commit_batch(writer, [AddMessage(refused)])
+    assert isinstance(result, Failed)
+    assert isinstance(result.error, StoreFull)
     # deliveries go on draining, and their marks are written
     for mid in queued[:-1]:
         assert store.queue.write([delivered(mid)]) == (Settled(mid, True),)
