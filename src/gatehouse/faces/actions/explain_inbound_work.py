@@ -79,6 +79,8 @@ async def explain(house: House, given: InboundInput) -> InboundView:
 
 
 async def _suspended(house: House, listener: str) -> tuple[str, ...]:
+    if house.opened is None:
+        return ()  # a file alone is asked
     kept = await asyncio.to_thread(house.store.suspensions.listeners)
     if listener not in (one.listener for one in kept):
         return ()
