@@ -47,6 +47,10 @@ class Loaded:
     warnings: tuple[Finding, ...]
     here: member_checks.Holding | None = None
 
+    def is_for(self, machine: str | None) -> bool:
+        """Is it what holds for this machine? A configuration without machines is for any."""
+        return self.here is None or self.here.found.level.name == machine
+
     def placed(self, found: Iterable[Finding]) -> tuple[Finding, ...]:
         """More findings about `document`, each where its value is said."""
         return tuple(found if self.here is None else map(self.here.placed, found))

@@ -99,7 +99,7 @@ def _approve(
     if runs:
         _refuse_stranger(result, name)
     found = result.warnings if isinstance(result, checks.Loaded) else result.findings
-    if isinstance(result, checks.Loaded) and machine:
+    if isinstance(result, checks.Loaded) and machine and result.is_for(name):
         more = result.placed(configuration_machine.look(house, result))
         found = (*text.locate(more, content.decode()), *found)
     errors = sum(one.severity is findings.Severity.ERROR for one in found)

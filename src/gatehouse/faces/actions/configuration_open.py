@@ -59,7 +59,7 @@ def taken_apart(content: bytes) -> File:
     if isinstance(file, File):
         return file
     faults = list(file)
-    known = checks.load(saved.text_of(content))
+    known = checks.load(saved.text_of(content), elsewhere=True)
     if isinstance(known, checks.Refused):
         faults += known.findings
     faults.sort(key=lambda one: one.line or 0)

@@ -325,6 +325,8 @@ def test_what_only_this_machine_can_tell_stands_where_its_level_says_it(three: H
         port = str(taken.getsockname()[1])
         set_(three, "listeners.InboundMail.port", port, "machine:gw1")
         found = run(check(three, CheckInput())).warnings
+        other = run(check(replace(three, named="gw9"), CheckInput())).warnings
+    assert not any("cannot listen" in one.what for one in other), "it is none of its listeners"
     (told,) = [one for one in found if "cannot listen" in one.what]
     assert told.place == "machines.gw1.settings.listeners.InboundMail.port"
     assert told.line is not None
