@@ -267,7 +267,8 @@ AlertClass = Annotated[str, BeforeValidator(_alert_class), "alert class"]
 class Section(BaseModel):
     """What all sections have in common: no guessing of types, no unknown fields, no change."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    # Built when it is first used: a section of a document is never read by itself.
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 class System(Section):
