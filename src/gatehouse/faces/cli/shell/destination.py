@@ -110,10 +110,24 @@ def _print(draft: Draft) -> Talk[None]:
 
 def _list(draft: Draft) -> Talk[None]:
     rows = [
-        (domain, str(draft.get(_SECTION, domain, "tls") or "as the default"))
+        (domain, _summary(draft.get(_SECTION, domain)) or "as the default")
         for domain in draft.names(_SECTION)
     ]
     yield from say(pairs(rows) if rows else "There is no entry.")
+
+
+def _summary(written: dict[str, object]) -> str:
+    """What an entry sets of what the modelled appliance lists, in its order."""
+    minutes = written.get("recipient_minutes", _MINUTES)
+    shown = (
+        ("ip_preference", "{}"),
+        ("max_connections", "{} connections"),
+        ("recipient_limit", f"{{}} recipients in {minutes} minutes"),
+        ("tls", "TLS {}"),
+        ("dane", "DANE {}"),
+        ("bounce_profile", "bounce profile {}"),
+    )
+    return ", ".join(form.format(written[name]) for name, form in shown if name in written)
 
 
 def _detail(draft: Draft) -> Talk[None]:

@@ -40,6 +40,15 @@ def test_an_entry_is_changed_shown_and_removed(desk: Desk) -> None:
     assert "a.example" not in desk.play("destconfig", "DELETE", "1", "Y", "").destination_controls
 
 
+def test_the_list_says_what_each_entry_sets(desk: Desk) -> None:
+    new = ["NEW", "bank.example", "Y", "20", "Y", "30", "180", "2", "Y", "6", "3"]
+    desk.play("destconfig", *new, "PRINT", "LIST", "")
+    assert (
+        "bank.example: 20 connections, 180 recipients in 30 minutes, TLS required-verify-hosted,"
+        " DANE opportunistic"
+    ) in [" ".join(line.split()) for line in desk.said]
+
+
 def test_the_default_and_the_settings_of_all(desk: Desk) -> None:
     made = desk.play("destconfig", "DEFAULT", "N", "N", "Y", "5", "1", "SETUP", "1", "N", "")
     assert made.destination_controls["default"].tls is OutboundTlsLevel.REQUIRED_VERIFY
