@@ -171,13 +171,12 @@ class _Forks:
     def start(self, request: bytes, descriptors: Sequence[int]) -> None:
         """Fork; in the fork this does not return."""
         *streams, reply = descriptors
+        waiting = socket.socket(fileno=reply)
         pid = os.fork()
         if pid == 0:
-            _become(json.loads(request), streams)
+            _become(json.loads(request), streams, waiting)
         for one in streams:
             os.close(one)
-        waiting = socket.socket(fileno=reply)
-        _tell(waiting, pid)
         self.running[os.pidfd_open(pid)] = (pid, waiting)
 
 
@@ -186,15 +185,17 @@ def _tell(waiting: socket.socket, number: int) -> None:
         waiting.send(str(number).encode())
 
 
-def _become(request: dict[str, object], streams: Sequence[int]) -> None:
+def _become(request: dict[str, object], streams: Sequence[int], waiting: socket.socket) -> None:
     """In the fork: be the process that was asked for, and end."""
     status = 1
     try:
-        for number, stream in enumerate(streams):
-            os.dup2(stream, number)
-        os.closerange(STANDARD, LARGEST_DESCRIPTOR)
         if request["session"]:
             os.setsid()
+        _tell(waiting, os.getpid())  # not before it can be killed with all that it starts
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+        waiting.detach()
+        os.closerange(STANDARD, LARGEST_DESCRIPTOR)
         os.chdir(str(request["folder"]))
         os.environ.clear()
         os.environ.update(request["environment"])  # type: ignore[call-overload]
@@ -203,14 +204,17 @@ def _become(request: dict[str, object], streams: Sequence[int]) -> None:
         status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if not isinstance(ended.code, int | None):
+            print(ended.code, file=sys.stderr)
     except BaseException:
         traceback.print_exc()
     finally:
         for thread in threading.enumerate():
             if thread is not threading.current_thread() and not thread.daemon:
                 thread.join()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for said in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):  # nobody reads it, or it is closed
+                said.flush()
         os._exit(status)
 
 

@@ -37,14 +37,6 @@ class Wiring:
     disk_reserve: str = "8M"
 
 
-def free_port() -> int:
-    """A port of this machine that nobody uses now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 def configuration(wiring: Wiring) -> str:
     """Short waits, all destinations behind the sink."""
     return f"""\

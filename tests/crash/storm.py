@@ -17,10 +17,11 @@ from pathlib import Path
 import trustme
 
 from tests.crash import disk, ledger, verdict
-from tests.crash.gateway import ENTRY, Gateway, Wiring, free_port
+from tests.crash.gateway import ENTRY, Gateway, Wiring
 from tests.crash.load import Load
 from tests.crash.sink import Sink
 from tests.crash.volume import Volume
+from tests.live.peers.chamber import free_port
 
 # The drain is over when nothing has happened for so long; the longest retry wait is two seconds.
 DRAIN_SECONDS = 20.0

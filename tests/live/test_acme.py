@@ -13,9 +13,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.live.peers.chamber import free_port
 from tests.live.peers.packages import PeersMissing
 from tests.live.peers.pebble import Pebble, pebble
-from tests.live.test_commands import Site, free_port
+from tests.live.test_commands import Site
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers]
 

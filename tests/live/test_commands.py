@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests import warm
+from tests.live.peers.chamber import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -44,13 +45,6 @@ tls = "preferred"
 [processes]
 receivers = 1
 """
-
-
-def free_port() -> int:
-    """A port that was free just now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Site:
