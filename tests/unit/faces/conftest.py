@@ -28,6 +28,7 @@ class PretendGateway:
     running: Running | None = None
     revision: int = 1
     applied: list[tuple[int, str, str]] = field(default_factory=list)
+    compiled: list[Running | None] = field(default_factory=list)  # what came with each of them
     looked: int = 0
     doors: list[float] = field(default_factory=list)
 
@@ -37,6 +38,7 @@ class PretendGateway:
         if self.refuses:
             raise ApplyFailed(self.refuses)
         self.applied.append((revision, operator, comment))
+        self.compiled.append(running)
         self.revision = revision
 
     async def ask(self, what: str) -> list[tuple[str, int, Value]]:

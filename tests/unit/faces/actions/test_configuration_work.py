@@ -2,9 +2,11 @@
 """Load, check, commit: what is in force changes only when it should."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from gatehouse.config import checks
 from gatehouse.config.defaults import DEFAULT_TEXT
 from gatehouse.faces.actions import configuration_commit_work as commits
 from gatehouse.faces.actions import configuration_work as work
@@ -84,6 +86,25 @@ def test_a_commit_runs(running_house: House, gateway: PretendGateway) -> None:
     done = load(running_house, OTHER, "new\nname")
     assert (done.revision, done.running) == (2, True)
     assert gateway.applied == [(2, "ann", "new\\nname")]
+
+
+def test_what_runs_is_what_was_compiled_for_the_check(
+    running_house: House, gateway: PretendGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[checks.Loaded | checks.Refused] = []
+    load_once = checks.load
+
+    def counted(*given: Any, **more: Any) -> checks.Loaded | checks.Refused:
+        made.append(load_once(*given, **more))
+        return made[-1]
+
+    load(running_house, OTHER)
+    monkeypatch.setattr(checks, "load", counted)
+    asyncio.run(commits.commit(running_house, CommitInput(comment="new name")))
+    (only,) = made
+    assert isinstance(only, checks.Loaded)
+    (compiled,) = gateway.compiled
+    assert compiled is only.running
 
 
 def test_a_commit_that_cannot_run_leaves_the_old_text_in_force(
