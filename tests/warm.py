@@ -139,6 +139,11 @@ def stop() -> None:
 @functools.cache
 def _helper() -> "tuple[socket.socket, subprocess.Popen[bytes]]":
     """The line to the helper, which is started when it is first needed."""
+    return begin()
+
+
+def begin() -> "tuple[socket.socket, subprocess.Popen[bytes]]":
+    """Start a helper: the line to it, and its process."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
@@ -167,6 +172,13 @@ class _Forks:
         _, status = os.waitpid(pid, 0)
         with waiting:
             _tell(waiting, os.waitstatus_to_exitcode(status))
+
+    def end(self) -> None:
+        """Whoever asked is gone: nothing that was started for them stays behind."""
+        for pid, _ in self.running.values():
+            for kill in (os.killpg, os.kill):  # not each of them has a group of its own
+                with contextlib.suppress(ProcessLookupError):
+                    kill(pid, signal.SIGKILL)
 
     def start(self, request: bytes, descriptors: Sequence[int]) -> None:
         """Fork; in the fork this does not return."""
@@ -245,6 +257,7 @@ def main(line: int) -> None:
             if one == line:
                 request, descriptors, _, _ = socket.recv_fds(asking, LARGEST_REQUEST, STANDARD + 1)
                 if not request:
+                    forks.end()
                     return
                 forks.start(request, descriptors)
             else:

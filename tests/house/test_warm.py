@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A fork of the helper is like the process it stands for: streams, environment, status, an end."""
 
+import functools
 import os
+import select
 import signal
 import subprocess
 
@@ -58,3 +60,16 @@ def test_a_signal_ends_it_and_is_its_status():
 def test_it_is_waited_for_no_longer_than_is_said():
     with pytest.raises(subprocess.TimeoutExpired):
         warm.run("timeit", "-n", "1", "-r", "1", "import time; time.sleep(60)", timeout=0.2)
+
+
+def test_what_still_runs_ends_with_the_helper(monkeypatch):
+    monkeypatch.setattr(warm, "_helper", functools.cache(warm.begin))  # the other one has gateways
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "w"), open(os.devnull, "w") as nothing:
+        streams = (reading, nothing.fileno(), nothing.fileno())
+        process = warm.start("json.tool", [], environment={}, streams=streams, session=True)
+        ended = os.pidfd_open(process.pid)
+        warm.stop()
+        assert select.select([ended], [], [], 20)[0]
+        os.close(ended)
+        process.wait(20)

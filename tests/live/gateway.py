@@ -22,7 +22,7 @@ from gatehouse.service.base.log_files import default_settings
 from tests import warm
 
 SOURCE = Path(__file__).parents[2] / "src"
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 WAIT_SECONDS = 15.0
 IDS = ("mid", "icid", "dcid")  # what facts and lines are found by
 F = TypeVar("F", bound=facts.HappenedAt)
@@ -173,7 +173,11 @@ class Gateway:
             assert process.poll() is None, said.decode()
             return b"Mail log: " in said
 
-        until(announced, "the gateway says where it listens", START_SECONDS)
+        try:
+            until(announced, "the gateway says where it listens", START_SECONDS)
+        except BaseException:
+            self.kill()  # nobody will stop what never was there
+            raise
         return self
 
     @staticmethod
