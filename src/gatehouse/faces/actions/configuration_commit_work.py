@@ -225,11 +225,12 @@ async def look_at_listeners(house: House) -> tuple[ServedView, ...]:
     running = None if house.gateway is None else house.gateway.running
     if running is None:
         return ()
+    suspended = {one.listener for one in house.store.suspensions.listeners()}
+    offering = [one for one in running.listeners if offers_tls(one) and one.name not in suspended]
     held = {
         name: keyring.get(house.store, name)
-        for name in frozenset().union(*(one.certificates for one in running.listeners))
+        for name in frozenset().union(*(one.certificates for one in offering))
     }
-    offering = [one for one in running.listeners if offers_tls(one)]
     return tuple(map(_seen, await served.look_at(offering, held, hostname=running.hostname)))
 
 
