@@ -54,7 +54,7 @@ class Line:
         self._lost = False  # nothing more goes out
         self._waiting = False  # for the client: to type, or to take what was printed
         self._ready: Callable[[], None] | None = None
-        self._touched = monotonic()
+        self._touched = self._asked = monotonic()  # something came; the session began to wait
         self._size = (24, 80)
 
     # --- the loop ---------------------------------------------------------------------------
@@ -109,6 +109,13 @@ class Line:
         """The session waits for the client, and not the other way round."""
         with self._changed:
             return self._waiting or self._ready is not None
+
+    def waited(self) -> float:
+        """Seconds for which the session has waited for the client, who did nothing."""
+        with self._changed:
+            if not self.waiting:
+                return 0.0
+            return self._monotonic() - max(self._touched, self._asked)
 
     def _tell(self) -> None:
         self._changed.notify_all()
@@ -187,6 +194,7 @@ class Line:
         """Call `ready` from any thread when there is something to take; the result undoes it."""
         with self._changed:
             before, self._ready = self._ready, ready
+            self._asked = self._monotonic()
             if self._input or self._ended:
                 ready()
 
@@ -208,6 +216,8 @@ class Line:
 
     def _wait(self, seconds: float | None = None) -> None:
         self._waiting = True
+        if seconds is None:  # who only watches is as idle as before
+            self._asked = self._monotonic()
         try:
             self._changed.wait(seconds)
         finally:

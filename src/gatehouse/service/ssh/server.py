@@ -219,13 +219,11 @@ class SshServer:
         if not session.begun and session.line.idle() > limits.LOGIN_SECONDS:
             session.cut()  # a channel on which nothing was asked for
             return
-        if not session.line.waiting:
-            return
-        over = session.line.idle() - self._settings.idle_timeout
+        over = session.line.waited() - self._settings.idle_timeout
         if over > limits.LOGIN_SECONDS:
             session.cut()  # it was told, and does not even take that
-        elif over > 0 and self._reasons.get(client) != "idle":
-            self._reasons[client] = "idle"
+        elif over > 0:
+            self._reasons.setdefault(client, "idle")
             session.hang_up("Nothing was typed for too long; this session ends.")
 
     def _close(self) -> None:

@@ -83,6 +83,7 @@ class ShellSession(asyncssh.SSHServerSession[bytes]):
         self._loop = asyncio.get_running_loop()
         self._running = False
         self._open = True
+        self._hung_up = False
         self.line: Line | None = None
 
     # --- what asyncssh calls ----------------------------------------------------------------
@@ -176,8 +177,9 @@ class ShellSession(asyncssh.SSHServerSession[bytes]):
         return self._running
 
     def hang_up(self, why: str) -> None:
-        """Say why, and let the session come to its end when it asks for the next line."""
-        if self._channel is not None and self._open:
+        """Say why, once, and let the session come to its end when it asks for the next line."""
+        if self._channel is not None and self._open and not self._hung_up:
+            self._hung_up = True
             with suppress(OSError):  # it may just be closing
                 self._channel.write(f"\r\n{why}\r\n".encode())
         if self.line is not None:

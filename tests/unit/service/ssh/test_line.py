@@ -196,3 +196,16 @@ def test_a_closed_loop_is_no_reason_to_fail(channel: Channel) -> None:
 
     Line(channel, closed, lambda: 0.0).write("nobody hears it")
     assert channel.sent == b""
+
+
+def test_a_session_waits_from_the_moment_at_which_it_asks(loop: Loop) -> None:
+    assert loop.line.waited() == 0.0
+    loop.now = 500.0  # an action took so long
+    detach = loop.line.attach(lambda: None)
+    loop.now = 510.0
+    assert loop.line.waited() == 10.0
+    loop.line.feed(b"x")
+    assert loop.line.waited() == 0.0
+    detach()
+    loop.now = 900.0
+    assert loop.line.waited() == 0.0

@@ -439,3 +439,24 @@ def test_nothing_of_the_clients_environment_is_taken_over(play: Play) -> None:
             assert session.environment == {}
 
     play(scene)
+
+
+def test_who_only_watches_is_idle_after_a_while(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        watched: list[bool] = []
+
+        def watch(visit: Visit) -> int:
+            watched.append(visit.line.pause(1000.0))
+            return 4
+
+        site.server.program = watch
+        async with site.client() as client:
+            process = await client.create_process()
+            (session,) = site.server.sessions
+            await until(lambda: session.line is not None and session.line.waiting)
+            site.worker.now += 101.0
+            assert "Nothing was typed" in await process.stdout.read()
+            assert (await process.wait()).exit_status == 4
+        assert watched == [True]
+
+    play(scene)
