@@ -20,7 +20,7 @@ from tests.crash import messages
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = ("gatehouse",)
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 # For a process in a system call to come back from it.
 FREEZE_SECONDS = 5.0
 GONE_SECONDS = 40.0

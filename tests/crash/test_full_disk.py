@@ -94,6 +94,7 @@ class Sender:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[] if name == EVERYDAY else [pytest.mark.crash]) for name in GROUNDS],

@@ -14,6 +14,7 @@ EVERYDAY_SEED = 20260101
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_five_ways_to_die_under_load_lose_and_invent_nothing(tmp_path: Path) -> None:
     steps = (storm.GROUP, storm.DELIVERER, storm.GROUP, storm.RECEIVER, storm.GROUP)
     notes = tmp_path / "notes"

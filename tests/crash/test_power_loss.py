@@ -27,6 +27,7 @@ def outage(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_acknowledged_mail_survives_a_power_loss(make_volume: MakeVolume, tmp_path: Path) -> None:
     record = outage(make_volume, tmp_path, times=2)
 
