@@ -308,6 +308,7 @@ def test_who_waits_for_the_gateway_is_not_idle(play: Play) -> None:
         site.server.program = lambda visit: int(goes_on.wait(10)) and 3
         async with site.client() as client:
             process = await client.create_process()
+            await until(lambda: all(one.begun for one in site.server.sessions))
             site.worker.now += 1000.0
             await asyncio.sleep(0.05)
             goes_on.set()
