@@ -52,7 +52,7 @@ class OpenSsh:
             "IdentitiesOnly": "yes",
             "IdentityAgent": "none",
             "NumberOfPasswordPrompts": "1",
-            "ConnectTimeout": "10",
+            "ConnectTimeout": "25",
         }
         options = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
         options += ["-F", "none", "-p", str(self.port), "-l", user]
