@@ -303,7 +303,8 @@ def _no_such(kind: str, name: str, known: Mapping[str, object]) -> OperatorError
         f"no-such-{kind}",
         f"There is no such {kind}.",
         clean(name[:80]),
-        f"There are: {', '.join(list(known)[:20]) or 'none'}.",
+        f"There are: {', '.join(list(known)[:20]) or 'none'}. "
+        "`gatehouse cluster --help` says how one is made.",
     )
 
 

@@ -25,7 +25,7 @@ from gatehouse.service.base.log_files import LogWriter
 from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.revision import NotOfThisMachine, RevisionUnusable, load_running
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
-from gatehouse.service.commit.entrances import CannotStart, Entrances, wanted
+from gatehouse.service.commit import entrances
 from gatehouse.service.commit.ports import Ports
 from gatehouse.service.commit.sockets import CannotListen, Endpoint, endpoints
 from gatehouse.service.trust import keyring
@@ -36,9 +36,7 @@ from gatehouse.store.sqlite.store import SqliteStore
 RECEIVER = "receiver"
 DELIVERER = "deliverer"
 
-START_SECONDS = 20.0  # a process that does not serve after this long will not
 LOOK_SECONDS = 0.01
-MAX_DEATHS = 2
 # A receiver for each processor, up to here: more of them want a decision (processes.receivers).
 MOST_BY_DEFAULT = 16
 # Old receivers keep their clients this long at most after a new revision runs.
@@ -92,7 +90,9 @@ class Conductor:
             Callbacks(self._message, self._started, self._died),
             (tools.lock.fileno(),),
         )
-        self._entrances = Entrances(self._children, lambda: self._deaths, tools.clock.monotonic)
+        self._entrances = entrances.Entrances(
+            self._children, lambda: self._deaths, tools.clock.monotonic
+        )
         self._totals: dict[str, int] = {}
         self._answers: dict[int, asyncio.Future[line.Value]] = {}
         self._applied: dict[int, asyncio.Future[str | None]] = {}
@@ -121,23 +121,23 @@ class Conductor:
             packed = handover.pack(running)
             await self._receivers(running, Rules(revision, packed, sockets))
             await self._deliverer(Rules(revision, packed, {}), tried)
-            entrances = await self._entrances.begin(running, revision, packed, self._ports.open_now)
+            doors = await self._entrances.begin(running, revision, packed, self._ports.open_now)
             if tried:
-                await self._entrances.serving(entrances)
-        except (ApplyFailed, CannotStart) as error:
+                await self._entrances.serving(doors)
+        except (ApplyFailed, entrances.CannotStart) as error:
             self._children.give_up(revision)
             self._ports.keep(())
             raise ApplyFailed(str(error)) from None
-        self._entrances.finish(entrances)
+        self._entrances.finish(doors)
         self._runs(running, revision)
 
     async def _deliverer(self, rules: Rules, tried: bool) -> None:
         self._deaths = 0
         await self._children.start(DELIVERER, rules)
         try:
-            async with asyncio.timeout(START_SECONDS):
+            async with asyncio.timeout(entrances.START_SECONDS):
                 while not any(one.ready.is_set() for one in self._children.of(DELIVERER)):
-                    if tried and self._deaths > MAX_DEATHS:
+                    if tried and self._deaths > entrances.MAX_DEATHS:
                         raise ApplyFailed("The deliverer does not start; the event log says why")
                     await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
@@ -166,7 +166,9 @@ class Conductor:
             raise ApplyFailed(str(error)) from None
 
     def _bind(self, running: Running) -> dict[str, socket.socket]:
-        others = [(one.endpoint, f"The process for {one.role}") for one in wanted(running)]
+        others = [
+            (one.endpoint, f"The process for {one.role}") for one in entrances.wanted(running)
+        ]
         try:
             return self._ports.bind(running, others)
         except CannotListen as error:
@@ -183,10 +185,10 @@ class Conductor:
         except OSError as error:
             self._children.give_up(revision)
             raise ApplyFailed(f"No receiver can be started: {error}") from None
-        ends = self._tools.clock.monotonic() + START_SECONDS
+        ends = self._tools.clock.monotonic() + entrances.START_SECONDS
         while self._serving(revision) < wanted:
             # One that dies is started again; several in a row have a reason that will not go away.
-            if self._deaths > MAX_DEATHS or self._tools.clock.monotonic() > ends:
+            if self._deaths > entrances.MAX_DEATHS or self._tools.clock.monotonic() > ends:
                 self._children.give_up(revision)
                 raise ApplyFailed("The receivers do not start; the event log has the reason")
             await asyncio.sleep(LOOK_SECONDS)
@@ -212,22 +214,20 @@ class Conductor:
             try:
                 sockets = self._bind(running)
                 packed = handover.pack(running)
-                entrances = await self._entrances.begin(
-                    running, revision, packed, self._ports.open_now
-                )
+                doors = await self._entrances.begin(running, revision, packed, self._ports.open_now)
                 await self._receivers(running, Rules(revision, packed, sockets))
-                await self._entrances.serving(entrances)
-            except (ApplyFailed, CannotStart) as error:
+                await self._entrances.serving(doors)
+            except (ApplyFailed, entrances.CannotStart) as error:
                 self._stay(before)
                 raise ApplyFailed(str(error)) from None
             try:
                 await self._apply_deliverer(revision, packed)
             except ApplyFailed:
                 self._children.dismiss(RECEIVER, revision, 1.0)
-                self._entrances.undo(entrances)
+                self._entrances.undo(doors)
                 self._stay(before)
                 raise
-            self._entrances.finish(entrances)
+            self._entrances.finish(doors)
             old = self._children.dismiss(RECEIVER, revision, DRAIN_SECONDS, but=True)
             await self._closed(old)
             self._runs(running, revision)
@@ -278,7 +278,7 @@ class Conductor:
             before, child.rules = child.rules, rules
             child.send(line.Apply(revision, packed))
             try:
-                async with asyncio.timeout(START_SECONDS):
+                async with asyncio.timeout(entrances.START_SECONDS):
                     error = await future
             except TimeoutError:
                 error = "it does not answer"

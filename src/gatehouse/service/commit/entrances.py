@@ -18,8 +18,10 @@ from gatehouse.service.commit.sockets import Endpoint
 
 SSH = "ssh"
 
-START_SECONDS = 20.0  # as for receivers
-MAX_DEATHS = 2
+# A process that does not serve after this long will not. One that dies is known at once, so that
+# only a machine that is far too busy waits for as long: a commit on it is slow, and does not fail.
+START_SECONDS = 60.0
+MAX_DEATHS = 2  # one that dies is started again; several in a row have a reason
 _LOOK_SECONDS = 0.01
 
 
