@@ -8,7 +8,8 @@ from gatehouse.config.reference import fields, reference
 
 def row(name, section):
     """The cells of one field in one section of the page."""
-    part = reference(lambda place, field: f"by hand: {place} {field}").split(f"## [{section}]\n", 1)[1].split("\n## ", 1)[0]
+    page = reference(lambda place, field: f"by hand: {place} {field}")
+    part = page.split(f"## [{section}]\n", 1)[1].split("\n## ", 1)[0]
     (line,) = [line for line in part.splitlines() if line.startswith(f"| `{name}` |")]
     return [cell.strip() for cell in line.strip("|").split(" | ")]
 

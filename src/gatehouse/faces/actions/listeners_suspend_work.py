@@ -45,7 +45,7 @@ async def suspend(house: House, given: SuspendInput) -> SuspendedListeners:
 
 
 async def resume(house: House, given: ResumeInput) -> SuspendedListeners:
-    """Their ports are open again; where one cannot be had any more, its listener stays suspended."""
+    """Their ports are open again; a listener whose port is taken stays suspended."""
     kept = {one.listener: one for one in await asyncio.to_thread(house.store.suspensions.listeners)}
     names = tuple(kept) if _all(given.names, given.all) else _of(given.names, (*kept,))
     async with house.committing:

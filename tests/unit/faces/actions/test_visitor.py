@@ -22,9 +22,7 @@ LOGIN = Visit(way="ssh", address="192.0.2.7", credentials_at=1.0)
 
 
 @pytest.fixture
-def served(
-    house: House, gateway: PretendGateway, monkeypatch: pytest.MonkeyPatch
-) -> House:
+def served(house: House, gateway: PretendGateway, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house whose control socket is a function."""
     running = replace(house, gateway=gateway)
 
