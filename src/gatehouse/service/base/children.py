@@ -96,6 +96,7 @@ class Callbacks:
     message: Callable[[Child, line.Message], None]
     started: Callable[[Child], None]
     died: Callable[[Child, int], None]
+    ended: Callable[[Child], None] = lambda child: None  # each that is gone, whatever the reason
 
 
 class Children:
@@ -178,6 +179,7 @@ class Children:
         self.all.discard(child)
         self._head_count.clear(child.seat)
         child.ready.set()  # nobody waits for the dead
+        self._calls.ended(child)
         if child.stopping:
             return
         self._calls.died(child, status)

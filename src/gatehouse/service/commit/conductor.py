@@ -27,6 +27,7 @@ from gatehouse.service.base.revision import NotOfThisMachine, RevisionUnusable, 
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
 from gatehouse.service.commit import entrances
 from gatehouse.service.commit.ports import Ports
+from gatehouse.service.commit.questions import Answer, Questions
 from gatehouse.service.commit.sockets import CannotListen, Endpoint, endpoints
 from gatehouse.service.trust import keyring
 from gatehouse.store.directory import DirectoryLock
@@ -45,11 +46,8 @@ DRAIN_SECONDS = 900.0
 STOP_SECONDS = 25.0
 FLUSH_SECONDS = 0.1
 STATUS_SECONDS = 60.0  # the appliance writes its Status line every minute
-ANSWER_SECONDS = 5.0
 # Old receivers close their doors at once; one that is stuck does not hold the commit up for longer.
 CLOSE_LOOKS, CLOSE_PAUSE = 40, 0.05
-
-Answer = tuple[str, int, line.Value]  # role, process id, what it said
 
 
 class ApplyFailed(Exception):
@@ -85,18 +83,17 @@ class Conductor:
     def __init__(self, tools: ConductorTools) -> None:
         self._tools = tools
         self._ports = Ports(lambda: [one.listener for one in tools.store.suspensions.listeners()])
+        self._questions = Questions()
         self._children = Children(
             tools.command,
-            Callbacks(self._message, self._started, self._died),
+            Callbacks(self._message, self._started, self._died, self._questions.ended),
             (tools.lock.fileno(),),
         )
         self._entrances = entrances.Entrances(
             self._children, lambda: self._deaths, tools.clock.monotonic
         )
         self._totals: dict[str, int] = {}
-        self._answers: dict[int, asyncio.Future[line.Value]] = {}
         self._applied: dict[int, asyncio.Future[str | None]] = {}
-        self._questions = 0
         self._deaths = 0
         self._turn = asyncio.Lock()
         self._upkeep = False
@@ -303,9 +300,7 @@ class Conductor:
             case line.Alarmed():
                 self._tools.alarmed(message)
             case line.Told(number, value):
-                answer = self._answers.pop(number, None)
-                if answer is not None and not answer.done():
-                    answer.set_result(value)
+                self._questions.told(number, value)
             case line.Applied(revision, error):
                 waiting = self._applied.get(revision)
                 if waiting is not None and not waiting.done():
@@ -350,22 +345,8 @@ class Conductor:
 
     async def _tell(self, message: Callable[[int], line.Message], role: str = "") -> list[Answer]:
         """Say something to every process (of a role) that is answered with its number."""
-        asked: list[tuple[Child, asyncio.Future[line.Value]]] = []
-        for child in list(self._children.all):
-            if role not in ("", child.role):
-                continue
-            self._questions += 1
-            future: asyncio.Future[line.Value] = asyncio.get_running_loop().create_future()
-            self._answers[self._questions] = future
-            if child.send(message(self._questions)):
-                asked.append((child, future))
-        if asked:
-            await asyncio.wait([future for _, future in asked], timeout=ANSWER_SECONDS)
-        return [
-            (child.role, child.process.pid, future.result())
-            for child, future in asked
-            if future.done()
-        ]
+        asked = [child for child in self._children.all if role in ("", child.role)]
+        return await self._questions.ask(asked, message)
 
     def totals(self) -> dict[str, int | str]:
         """Counters since the start and gauges now, of all processes together."""
