@@ -7,7 +7,7 @@ are names that lead nowhere, and entries that never decide.
 
 import difflib
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from gatehouse.config import (
     build,
@@ -58,12 +58,12 @@ def check(document: schema.Document, certificates: frozenset[str]) -> Iterator[F
 
 
 def unknown_name(
-    path: findings.Path, name: str | None, known: Iterable[str], what: str
+    path: findings.Path, name: str | None, known: Collection[str], what: str
 ) -> Iterator[Finding]:
     """A reference that leads nowhere, with the nearest name that exists."""
-    names = list(known)
-    if name is None or name in names:
+    if name is None or name in known:
         return
+    names = list(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
         hint = f"did you mean {near[0]!r}?"
