@@ -58,14 +58,20 @@ class Doors:
         if fresh := self._shut - before:
             self._office.tasks.start(self._see_off(fresh, within), "suspended listeners")
 
-    def close(self) -> None:
-        """For good: this process takes nobody any more."""
+    async def close(self) -> None:
+        """For good: this process takes nobody any more.
+
+        Returns when whoever came in at the last moment is among the sessions: the loop takes a
+        connection from the kernel in one turn and begins its session in the next, and a process
+        that ends in between would drop a client who is about to be greeted.
+        """
         self._closed = True
         for server in self._servers.values():
             server.close()
         self._servers.clear()
         for sock in self._sockets.values():
             sock.close()
+        await asyncio.sleep(LOOK_SECONDS)
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()

@@ -191,7 +191,7 @@ class Receiver:
 
     async def stop(self, within: float) -> None:
         """No new clients; those that are there finish, or hear 421 when the time is up."""
-        self._doors.close()
+        await self._doors.close()
         ends = self._worker.clock.monotonic() + max(0.0, within - 5.0)
         while self.office.sessions and self._worker.clock.monotonic() < ends:
             await asyncio.sleep(0.05)

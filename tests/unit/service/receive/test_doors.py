@@ -86,7 +86,7 @@ async def scene(*shut: str) -> AsyncIterator[Scene]:
     try:
         yield one
     finally:
-        one.doors.close()
+        await one.doors.close()
         for sock in one.listening.values():
             sock.close()
         assert one.faults == []
@@ -164,11 +164,38 @@ def test_nobody_is_sent_away_when_it_was_opened_again_in_time(
 def test_a_receiver_that_is_replaced_opens_nothing_any_more() -> None:
     async def play() -> None:
         async with scene("Edge") as here:
-            here.doors.close()
+            await here.doors.close()
             sockets.wake(here.listening["Edge"])
             here.doors.put((), 0.0)
             for _ in range(5):
                 await asyncio.sleep(0)
             assert here.doors.open_now == 0
+
+    asyncio.run(play())
+
+
+def test_who_came_in_at_the_last_moment_is_among_the_sessions_when_the_doors_are_shut() -> None:
+    async def play() -> None:
+        sessions: list[asyncio.Protocol] = []
+        taken = asyncio.Event()
+
+        class Session(asyncio.Protocol):
+            def __init__(self) -> None:
+                taken.set()  # the loop has the connection; the session begins a turn later
+
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                sessions.append(self)
+                transport.close()
+
+        async with scene() as here:
+            here.doors._session = lambda desk: Session()
+            address, port = here.listening["Edge"].getsockname()
+            coming = asyncio.ensure_future(asyncio.open_connection(address, port))
+            await taken.wait()
+            assert sessions == []
+            await here.doors.close()
+            assert len(sessions) == 1
+            _, writer = await coming
+            writer.close()
 
     asyncio.run(play())
