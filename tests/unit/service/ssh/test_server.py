@@ -290,6 +290,7 @@ def test_who_types_nothing_for_too_long_is_sent_away(play: Play) -> None:
             site.worker.now += 99.0
             process.stdin.write("still here\n")
             assert await process.stdout.readline() == "still here None None\n"
+            await until(lambda: site.visits[0].line.waiting)  # from now on he is idle
             site.worker.now += 99.0
             await asyncio.sleep(0.05)
             assert not process.stdout.at_eof()
