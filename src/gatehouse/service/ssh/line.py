@@ -153,6 +153,7 @@ class Line:
 
     def read_line(self, most: int) -> str | None:
         """Wait for a line, with its end; a longer one comes in parts. None: at the end."""
+        again = False
         with self._changed:
             while True:
                 end = self._input.find(b"\n", 0, most)
@@ -160,7 +161,8 @@ class Line:
                     return self._taken(end + 1)
                 if len(self._input) >= most or self._ended:
                     return self._taken(min(most, len(self._input))) or None
-                self._wait()
+                self._wait(again=again)
+                again = True  # woken by something else, as by what was printed being sent
 
     def pause(self, seconds: float) -> bool:
         """Let time pass; True: Ctrl-C was typed, or nothing more comes."""
@@ -214,9 +216,9 @@ class Line:
             self._do(self._channel.resume_reading)
         return self._decoder.decode(data)
 
-    def _wait(self, seconds: float | None = None) -> None:
+    def _wait(self, seconds: float | None = None, *, again: bool = False) -> None:
         self._waiting = True
-        if seconds is None:  # who only watches is as idle as before
+        if seconds is None and not again:  # who only watches is as idle as before
             self._asked = self._monotonic()
         try:
             self._changed.wait(seconds)
