@@ -7,12 +7,12 @@ action answers is not kept, since new passwords and tokens are in there; a commi
 revision and what it changed.
 """
 
-import difflib
 import hashlib
 from dataclasses import dataclass
 
 import msgspec
 
+from gatehouse.config.line_diff import difference
 from gatehouse.faces.actions.action import Action, Arg, arguments
 from gatehouse.faces.actions.house import House
 from gatehouse.policy.people import Role
@@ -21,12 +21,9 @@ from gatehouse.store.people_values import AuditEntry
 LONGEST_TEXT = 1000  # characters of one argument; ours
 LONGEST_LIST = 100  # values of one argument; ours
 LONGEST_ARGUMENTS = 16 * 1024  # octets of all; ours
-LONGEST_DIFF = 64 * 1024  # octets of what a commit changed; ours
-LONGEST_COMPARED = 20_000  # lines that differ, before they are only counted; ours: a few seconds
 
 REFUSED = "refused"
 DONE = "done"
-_CUT = "\n[cut off]"
 
 
 def is_kept(action: Action) -> bool:
@@ -79,17 +76,6 @@ def told_arguments(action: Action, given: msgspec.Struct) -> str:
     return text.decode()
 
 
-def difference(before: str, after: str) -> str:
-    """What changed between two texts, as a unified diff, bounded."""
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    if abs(len(old) - len(new)) > LONGEST_COMPARED or _apart(old, new) > LONGEST_COMPARED:
-        return f"{len(old)} lines before, {len(new)} lines after: too many to compare"
-    lines = "".join(difflib.unified_diff(old, new, "before", "after", n=2)).encode()
-    if len(lines) <= LONGEST_DIFF:
-        return lines.decode()
-    return lines[: LONGEST_DIFF - len(_CUT)].decode(errors="ignore") + _CUT
-
-
 def _told(value: object, asked: Arg) -> object:
     if asked.secret or asked.unlogged:
         return "(secret)"
@@ -116,15 +102,3 @@ def _changed_by(house: House, number: int, began: float) -> str:
     if this is None or this.committed_at < began or this.operator != house.operator:
         return ""
     return difference("" if before is None else before.text, this.text)
-
-
-def _apart(old: list[str], new: list[str]) -> int:
-    """Lines that are left when what both begin and end with is taken away."""
-    same = 0
-    shorter = min(len(old), len(new))
-    while same < shorter and old[same] == new[same]:
-        same += 1
-    tail = 0
-    while tail < shorter - same and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
-    return max(len(old), len(new)) - same - tail

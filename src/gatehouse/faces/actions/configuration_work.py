@@ -2,10 +2,9 @@
 """The work: load, show, check and compare configurations. Committing is in its own module."""
 
 import asyncio
-import difflib
 from datetime import UTC, datetime
 
-from gatehouse.config import changes
+from gatehouse.config import changes, line_diff
 from gatehouse.config.running import Running
 from gatehouse.faces.actions import configuration_open
 from gatehouse.faces.actions.action import Nothing
@@ -151,12 +150,13 @@ async def diff(house: House, given: DiffInput) -> Difference:
             left.text,
             right.text,
             (f"revision {left.number}", f"revision {right.number}"),
+            given.text,
         )
         return Difference(
             revision=left.number,
             candidate=True,
             changes=field_changes(found),
-            diff=text if given.text else "",
+            diff=text,
             behind=False,
         )
     waiting = pending.names(house.store, house.operator)
@@ -170,26 +170,26 @@ async def diff(house: House, given: DiffInput) -> Difference:
             behind=False,
             secrets=waiting,
         )
+    names = f"revision {left.number}", "candidate"
     found, text = await asyncio.to_thread(
-        _compared, left.text, wanted.text.decode(), (f"revision {left.number}", "candidate")
+        _compared, left.text, wanted.text.decode(), names, given.text
     )
     return Difference(
         revision=left.number,
         candidate=True,
         changes=field_changes(found),
-        diff=text if given.text or not found else "",
+        diff=text,
         behind=wanted.behind,
         secrets=waiting,
     )
 
 
-def _compared(old: str, new: str, names: tuple[str, str]) -> tuple[tuple[changes.Change, ...], str]:
-    """Field by field and line by line."""
+def _compared(
+    old: str, new: str, names: tuple[str, str], text: bool
+) -> tuple[tuple[changes.Change, ...], str]:
+    """Field by field; line by line if that is asked for, or if it is comments that differ."""
     found = changes.diff(read(old.encode(), names[0]), read(new.encode(), names[1]))
-    lines = difflib.unified_diff(
-        old.splitlines(keepends=True), new.splitlines(keepends=True), *names
-    )
-    return found, "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+    return found, line_diff.unified(old, new, names) if text or not found else ""
 
 
 async def clear(house: House, given: Nothing) -> Cleared:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from gatehouse.config.line_diff import difference
 from gatehouse.policy.alarms import Alarm, AlarmSeverity
 from gatehouse.policy.people import Role, Way
 from gatehouse.service.base.clock import Clock
@@ -94,6 +95,7 @@ def go_back(store: Store, trial: Trial, kind: RevisionKind, comment: str, now: f
     good, tried = store.revisions.get(trial.good), store.revisions.get(trial.revision)
     assert good is not None, "revisions are never removed"
     assert tried is not None, "revisions are never removed"
+    told = _remembered(now, "config restore", revision=trial.revision, reason=comment)
     mended = Candidate(operator=tried.operator, base=good.number, text=tried.text, changed_at=now)
     return store.commit_revision(
         NewRevision(
@@ -105,7 +107,7 @@ def go_back(store: Store, trial: Trial, kind: RevisionKind, comment: str, now: f
             kind=kind,
             ends_trial=True,
             gives_back=mended if tried.kind is RevisionKind.COMMIT else None,
-            audit=_remembered(now, "config restore", revision=trial.revision, reason=comment),
+            audit=replace(told, diff=difference(tried.text, good.text)),
         )
     )
 
@@ -243,6 +245,10 @@ class Trials:
             except ApplyFailed as failed:
                 reason = str(failed).rstrip(".")
                 text = f"revision {number} could not be applied: {reason}"[:500]
+                told = _remembered(now, "config restore", revision=number, reason=text)
+                good = store.revisions.get(number)
+                assert good is not None, "it was kept a moment ago"
+                diff = await asyncio.to_thread(difference, good.text, kept.text)
                 store.commit_revision(
                     NewRevision(
                         text=kept.text,
@@ -251,7 +257,7 @@ class Trials:
                         committed_at=now,
                         secrets=again,
                         kind=RevisionKind.RESTORED,
-                        audit=_remembered(now, "config restore", revision=number, reason=text),
+                        audit=replace(told, diff=diff),
                     )
                 )
                 await self._tools.tell(_stuck(trial, reason))

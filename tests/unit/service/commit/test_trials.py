@@ -230,3 +230,24 @@ def test_what_nobody_confirmed_is_in_the_audit_log_with_its_revision(site: Site)
         "revision": number,
         "reason": f"revision {number} was not confirmed in time",
     }
+    assert entry.diff == "--- before\n+++ after\n@@ -1 +1 @@\n-new\n+good\n"
+
+
+def test_the_audit_log_says_what_changed_when_the_way_back_was_blocked(site: Site) -> None:
+    site.begin("new", confirm_by=200.0)
+    trials.ran(site.store, site.now, 100)
+    site.now, site.refuses = 201.0, {"good"}
+    asyncio.run(site.trials().look())
+    newest, first = site.store.audit.list(AuditFilter(), 10)
+    assert [one.revision for one in (first, newest)] == [4, 5]
+    assert first.diff.endswith("-new\n+good\n")
+    assert newest.diff.endswith("-good\n+new\n")
+
+
+def test_the_audit_log_says_what_a_start_took_back_over_two_revisions(site: Site) -> None:
+    site.begin("new")
+    site.begin("newer")
+    site.refuses = {"new", "newer"}
+    asyncio.run(site.trials().start())
+    (entry,) = site.store.audit.list(AuditFilter(), 10)
+    assert entry.diff.endswith("-newer\n+good\n")
