@@ -54,7 +54,7 @@ class Line:
         self._lost = False  # nothing more goes out
         self._waiting = False  # for the client: to type, or to take what was printed
         self._ready: Callable[[], None] | None = None
-        self._touched = self._asked = monotonic()  # something came; the session began to wait
+        self._touched = self._asked = monotonic()  # something was typed; the session began to wait
         self._size = (24, 80)
 
     # --- the loop ---------------------------------------------------------------------------
@@ -91,7 +91,6 @@ class Line:
         """It takes it again."""
         with self._changed:
             self._writing_paused = False
-            self._touched = self._monotonic()
             self._changed.notify_all()
 
     def resize(self, rows: int, columns: int) -> None:
@@ -100,7 +99,7 @@ class Line:
             self._size = (rows, columns)
 
     def idle(self) -> float:
-        """Seconds since something came."""
+        """Seconds since something was typed."""
         with self._changed:
             return self._monotonic() - self._touched
 

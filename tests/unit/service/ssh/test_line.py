@@ -3,10 +3,12 @@
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 from gatehouse.service.ssh import limits
+from gatehouse.service.ssh import line as module
 from gatehouse.service.ssh.line import Line
 
 
@@ -209,3 +211,70 @@ def test_a_session_waits_from_the_moment_at_which_it_asks(loop: Loop) -> None:
     detach()
     loop.now = 900.0
     assert loop.line.waited() == 0.0
+
+
+class Counting(threading.Condition):
+    """Counts how often somebody has begun to wait; counted under the lock that is then let go."""
+
+    waits = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits += 1
+        return super().wait(timeout)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch, channel: Channel) -> tuple[Loop, Callable[[int], None]]:
+    """A loop, and how to wait until its session's thread has begun to wait so many times."""
+    changed = Counting()
+    monkeypatch.setattr(module, "threading", SimpleNamespace(Condition=lambda: changed))
+    loop = Loop(channel)
+
+    def until(count: int) -> None:
+        while changed.waits < count:
+            pass
+        assert bool(loop.line.waiting)  # takes the lock, so the thread is in its wait
+
+    return loop, until
+
+
+def test_what_is_printed_does_not_make_the_wait_begin_anew(
+    waits: tuple[Loop, Callable[[int], None]],
+) -> None:
+    loop, until = waits
+    thread, got = in_thread(lambda: loop.line.read_line(100))
+    until(1)
+    loop.now += 50.0
+    loop.line.write("a line of somebody else's")  # and wakes the one who reads
+    until(2)
+    loop.now += 50.0
+    assert loop.line.waited() == 100.0
+    loop.line.feed(b"typed, and no line yet")
+    until(3)
+    loop.now += 7.0
+    assert loop.line.waited() == 7.0
+    loop.line.feed(b"\n")
+    assert joined(thread)
+    assert got == ["typed, and no line yet\n"]
+
+
+def test_who_reads_the_next_line_begins_to_wait_then(
+    waits: tuple[Loop, Callable[[int], None]],
+) -> None:
+    loop, until = waits
+    loop.line.feed(b"status\n")
+    assert loop.line.read_line(100) == "status\n"
+    loop.now += 50.0  # an action took so long
+    thread, _ = in_thread(lambda: loop.line.read_line(100))
+    until(1)
+    loop.now += 3.0
+    assert loop.line.waited() == 3.0
+    loop.line.end()
+    assert joined(thread)
+
+
+def test_taking_what_was_printed_is_not_typing(loop: Loop) -> None:
+    loop.now += 50.0
+    loop.line.pause_writing()
+    loop.line.resume_writing()
+    assert loop.line.idle() == 50.0
