@@ -37,7 +37,7 @@ from gatehouse.app import open_house
 from gatehouse.service.base.first_start import ensure_administrator
 from gatehouse.service.trust import keyring
 from gatehouse.tls.certificates import CertifiedKey
-from tests.live.peers.chamber import free_port
+from tests.ports import free_port
 
 CONNECTIONS = 1000
 MESSAGE = 50 * 1000 * 1000

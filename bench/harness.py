@@ -27,9 +27,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.live.peers.chamber import await_banner, free_port
+from tests.live.peers.chamber import await_banner
 from tests.live.peers.opensmtpd import OpenSmtpd
 from tests.live.peers.postfix import Postfix
+from tests.ports import free_port
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE / ".build"

@@ -33,7 +33,7 @@ from bench.harness import (
     running,
 )
 from bench.tls_levels import GOAL, rate
-from tests.live.peers.chamber import free_port
+from tests.ports import free_port
 
 STUCK = 10_000
 DOMAINS = 1000

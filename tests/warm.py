@@ -26,12 +26,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 LARGEST_REQUEST = 1 << 16
 STANDARD = 3  # descriptors that every process has
 LARGEST_DESCRIPTOR = 4096  # what the helper has open is far below
-STOP_SECONDS = 10.0
 
 
 # --- for tests --------------------------------------------------------------------------------
@@ -97,7 +98,7 @@ def run(
     *arguments: str,
     environment: Mapping[str, str] | None = None,
     given: bytes = b"",
-    timeout: float = 60,
+    timeout: float = PATIENCE,
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run `python -m module` to its end, like `subprocess.run` with its output captured."""
     with _memory(given) as stdin, _memory() as stdout, _memory() as stderr:
@@ -132,7 +133,7 @@ def stop() -> None:
     if _helper.cache_info().currsize:
         line, process = _helper()
         line.close()
-        process.wait(STOP_SECONDS)
+        process.wait(PATIENCE)
         _helper.cache_clear()
 
 

@@ -21,7 +21,7 @@ from tests.crash.gateway import ENTRY, Gateway, Wiring
 from tests.crash.load import Load
 from tests.crash.sink import Sink
 from tests.crash.volume import Volume
-from tests.live.peers.chamber import free_port
+from tests.ports import free_port
 
 # The drain is over when nothing has happened for so long; the longest retry wait is two seconds.
 DRAIN_SECONDS = 20.0

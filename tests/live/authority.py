@@ -8,6 +8,8 @@ so that what works with it does not work by our own opinion of ourselves.
 import subprocess
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 _CONFIG = """\
 [ca]
 default_ca = {name}
@@ -49,7 +51,7 @@ def openssl(*arguments: str, given: bytes = b"", status: int | None = 0) -> byte
         input=given,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     assert status is None or done.returncode == status, (arguments, done.stdout.decode())

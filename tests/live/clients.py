@@ -12,7 +12,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-SECONDS = 15.0
+from tests.patience import PATIENCE
+
 _MID = re.compile(r"Message (\d+) accepted")
 
 
@@ -47,7 +48,7 @@ class RawClient:
         *,
         source: str | None = None,
         context: ssl.SSLContext | None = None,
-        seconds: float = SECONDS,
+        seconds: float = PATIENCE,
     ) -> None:
         bind = (source, 0) if source else None
         self.since = time.time()  # before anything the gateway can know of this connection
@@ -203,7 +204,7 @@ def deliver(
     rcpt_options: Sequence[str] = (),
 ) -> int:
     """Send a message with the standard library; the MID."""
-    with smtplib.SMTP(*endpoint, local_hostname="client.example", timeout=SECONDS) as client:
+    with smtplib.SMTP(*endpoint, local_hostname="client.example", timeout=PATIENCE) as client:
         if tls:
             client.starttls(context=encryption())
         client.ehlo()

@@ -16,6 +16,7 @@ from tests.live.peers.chamber import why_not
 from tests.live.peers.opensmtpd import OpenSmtpd
 from tests.live.peers.postfix import Postfix
 from tests.live.signed_zone import SignedZones, signed_zones
+from tests.patience import PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def opensmtpd(peer_daemons: None, peer_folder: Path) -> Iterator[Callable[..., O
 def eventually() -> Callable[[Callable[[], bool]], None]:
     """Waits for something that another program does in its own time; fails when it does not."""
 
-    def wait(happened: Callable[[], bool], seconds: float = 20) -> None:
+    def wait(happened: Callable[[], bool], seconds: float = PATIENCE) -> None:
         until = time.monotonic() + seconds
         while not happened():
             assert time.monotonic() < until, f"still not so after {seconds} s"

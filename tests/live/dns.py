@@ -21,6 +21,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from tests.patience import PATIENCE
+
 PORT = 5300  # unprivileged; each server has an address of its own
 TTL = 1
 
@@ -58,7 +60,7 @@ class DnsServer:
 
         class Tcp(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                self.request.settimeout(5)
+                self.request.settimeout(PATIENCE)
                 try:
                     (length,) = struct.unpack("!H", _exactly(self.request, 2))
                     answer = owner.answer(_exactly(self.request, length), tcp=True)

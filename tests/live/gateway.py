@@ -20,10 +20,9 @@ from gatehouse.config.checks import Refused, load
 from gatehouse.journal import facts, json_lines, reader
 from gatehouse.service.base.log_files import default_settings
 from tests import warm
+from tests.patience import PATIENCE
 
 SOURCE = Path(__file__).parents[2] / "src"
-START_SECONDS = 60.0
-WAIT_SECONDS = 15.0
 IDS = ("mid", "icid", "dcid")  # what facts and lines are found by
 F = TypeVar("F", bound=facts.HappenedAt)
 T = TypeVar("T")
@@ -43,7 +42,7 @@ def _more(number: int) -> str:
     return f"127.{1 + number // 255 % 14}.{os.getpid() % 255}.{number % 255 + 1}"
 
 
-def until(happened: Callable[[], T | None], what: str, seconds: float = WAIT_SECONDS) -> T:
+def until(happened: Callable[[], T | None], what: str, seconds: float = PATIENCE) -> T:
     """Poll until `happened` gives something true; the failure names `what`."""
     ends = time.monotonic() + seconds
     while True:
@@ -100,9 +99,7 @@ class Events:
         found: list[F] = self._found.get(ids[0] if ids else kind, [])  # type: ignore[assignment]
         return [fact for fact in found if all(getattr(fact, k) == v for k, v in fields.items())]
 
-    def wait(
-        self, kind: type[F], count: int = 1, seconds: float = WAIT_SECONDS, **fields: object
-    ) -> F:
+    def wait(self, kind: type[F], count: int = 1, seconds: float = PATIENCE, **fields: object) -> F:
         """Wait until there are `count` such facts; the last of them."""
         wanted = f"{kind.__name__} {fields}"
         found = until(
@@ -174,7 +171,7 @@ class Gateway:
             return b"Mail log: " in said
 
         try:
-            until(announced, "the gateway says where it listens", START_SECONDS)
+            until(announced, "the gateway says where it listens")
         except BaseException:
             self.kill()  # nobody will stop what never was there
             raise
@@ -195,7 +192,7 @@ class Gateway:
         started = [fact.pid for fact in self.events.of(facts.ProcessStarted, role=role)]
         return [pid for pid in started if _alive(pid)]
 
-    def stop(self, seconds: float = 40.0) -> int:
+    def stop(self, seconds: float = PATIENCE) -> int:
         """SIGTERM; the exit status."""
         process = self._process
         if process is None:
@@ -212,7 +209,7 @@ class Gateway:
         """SIGKILL to all its processes, as a crash would."""
         assert self._process is not None
         _kill_group(self._process)
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
         self._process = None
 
     def __enter__(self) -> "Gateway":
@@ -230,7 +227,7 @@ class Gateway:
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
         """The same, whatever its exit status."""
         words = ["--data", str(self.data), *arguments]
-        return warm.run("gatehouse", *words, environment=self._environment(), timeout=30)
+        return warm.run("gatehouse", *words, environment=self._environment())
 
     # --- the mail log -------------------------------------------------------------------------
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from gatehouse.journal import facts
 from tests.live.clients import deliver
 from tests.live.gateway import Gateway, address, until
-from tests.live.peers.chamber import free_port
 from tests.live.servers import PORT, Behaviour, FakeServer, Message
+from tests.ports import free_port
 
 SENDER = "ann@back.example"
 MEGABYTE = 1024 * 1024
@@ -159,10 +159,7 @@ class Meeting:
 @contextlib.contextmanager
 def open_meeting() -> Iterator[Meeting]:
     """The gateway with its keeper; at the end it must have no fault of its own."""
-    ports: set[int] = set()
-    while len(ports) < 3:
-        ports.add(free_port())
-    gateway, postfix, opensmtpd = sorted(ports)
+    gateway, postfix, opensmtpd = (free_port() for _ in range(3))
     with (
         tempfile.TemporaryDirectory(prefix="gatehouse-interop-") as made,
         FakeServer(address(), Behaviour()) as keeper,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.patience import PATIENCE
 from tests.unit.tls.authority import Made, issue
 
 DAY = datetime.timedelta(days=1)
@@ -123,7 +124,7 @@ class PolicyHost:
 
     def _talk(self, connection: socket.socket) -> None:
         try:
-            connection.settimeout(10)
+            connection.settimeout(PATIENCE)
             with self._front.wrap_socket(connection, server_side=True) as sock:
                 host: Host = sock.chosen  # type: ignore[attr-defined]
                 host.requests.append(_request(sock))

@@ -22,8 +22,9 @@ from dataclasses import dataclass, field
 
 import trustme
 
+from tests.patience import PATIENCE
+
 PORT = 2600  # of all fake servers; each has an address of its own (delivery.smtp_port)
-SECONDS = 20.0
 FULL = ("PIPELINING", "SIZE 100000000", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN")
 
 
@@ -181,12 +182,12 @@ class FakeServer:
 
     # --- what tests ask ---------------------------------------------------------------------
 
-    def wait(self, count: int = 1, seconds: float = SECONDS) -> list[Message]:
+    def wait(self, count: int = 1, seconds: float = PATIENCE) -> list[Message]:
         """Wait until so many messages have been answered."""
         self.wait_for(lambda: len(self.messages) >= count, f"{count} messages", seconds)
         return list(self.messages)
 
-    def wait_for(self, happened: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
+    def wait_for(self, happened: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
         """Wait for anything that the server can see."""
         ends = time.monotonic() + seconds
         with self._changed:
@@ -238,7 +239,7 @@ class FakeServer:
                 continue
             except OSError:
                 return
-            sock.settimeout(SECONDS)
+            sock.settimeout(PATIENCE)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             talk = _Talk(self, sock, self.connections)
             self.note(self._opened)

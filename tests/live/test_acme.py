@@ -13,10 +13,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.live.peers.chamber import free_port
 from tests.live.peers.packages import PeersMissing
 from tests.live.peers.pebble import Pebble, pebble
 from tests.live.test_commands import Site
+from tests.patience import PATIENCE
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers]
 
@@ -26,7 +27,7 @@ import json, sys, urllib.request
 verb, domain, record, value = sys.argv[1:]
 call = {{"present": "set-txt", "cleanup": "clear-txt"}}[verb]
 body = json.dumps({{"host": record + ".", "value": value}}).encode()
-urllib.request.urlopen("{control}/" + call, body, timeout=10)
+urllib.request.urlopen("{control}/" + call, body, timeout=100)
 with open("{notes}", "a") as notes:
     print(verb, domain, record, file=notes)
 """
@@ -59,7 +60,7 @@ def order_words(server: Pebble, name: str = "mx") -> list[str]:
 def served_by(site: Site) -> x509.Certificate:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with smtplib.SMTP("127.0.0.1", site.port, timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", site.port, timeout=PATIENCE) as client:
         client.starttls(context=context)
         assert isinstance(client.sock, ssl.SSLSocket)
         return x509.load_der_x509_certificate(client.sock.getpeercert(binary_form=True) or b"")

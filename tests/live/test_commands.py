@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from tests import warm
-from tests.live.peers.chamber import free_port
+from tests.patience import PATIENCE
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +76,11 @@ class Site:
     def type(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command as people start it, with an interpreter of its own."""
         return subprocess.run(
-            self.line(*words), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+            self.line(*words),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            stdin=subprocess.DEVNULL,
         )
 
     def json(self, *words: str) -> Any:
@@ -122,7 +127,7 @@ class Site:
             process.stdout.close()
 
     def send(self, recipient: str) -> None:
-        with smtplib.SMTP("127.0.0.1", self.port, timeout=30) as client:
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=PATIENCE) as client:
             client.sendmail("alice@example.net", [recipient], "Subject: Hi\r\n\r\nThere.\r\n")
 
 
@@ -209,7 +214,7 @@ def test_a_new_revision_runs_without_a_restart(site: Site) -> None:
         "secrets": [],
         "served": [],
     }
-    with smtplib.SMTP("127.0.0.1", site.port, timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", site.port, timeout=PATIENCE) as client:
         assert client.ehlo()[1].startswith(b"mx2.example.com")
 
 

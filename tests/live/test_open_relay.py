@@ -8,7 +8,6 @@ recipient is ever answered 2xx, no DATA behind it gets a 354, and nothing is que
 """
 
 import base64
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from gatehouse.journal import facts
 from tests.live.clients import RawClient, encryption
 from tests.live.dns import DnsServer
 from tests.live.gateway import Gateway, address
+from tests.ports import free_port
 
 PUBLIC, PRIVATE, USERS, SIX = 2525, 2526, 2527, 2528
 GW, EXT, HERE = "shop.example", "ext.example", "mx.shop.example"
@@ -144,12 +144,6 @@ class Scene(NamedTuple):
     six: int
     local: str  # a client whose reverse name says localhost
     ours: str  # one whose reverse name says that it is one of ours
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET6) as sock:
-        sock.bind(("::1", 0))
-        return int(sock.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

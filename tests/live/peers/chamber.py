@@ -8,7 +8,6 @@ namespaces.
 """
 
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -18,14 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.live.peers import packages
+from tests.patience import PATIENCE
 
 # User and group numbers that Debian hands to nobody (Debian Policy §9.2.2: 60000-64999 are
 # allocated on demand only; these stand beside, in a private passwd file, and own files only below
 # the test's own folder).
 USERS = {"postfix": 64180, "postdrop": 64181, "opensmtpd": 64182, "opensmtpq": 64183}
 
-START_SECONDS = 20.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 10.0  # then by force
 
 # "$1" is the number of pairs; then follow source and place of each, then the command itself.
 _ENTER = """
@@ -103,7 +102,7 @@ class Chamber:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         if done.returncode != 0:
@@ -142,7 +141,7 @@ class Chamber:
 
 def await_banner(port: int, alive: Callable[[], bool], *trouble: Path) -> None:
     """Wait until somebody greets on the port."""
-    until = time.monotonic() + START_SECONDS
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as talk:
@@ -155,20 +154,3 @@ def await_banner(port: int, alive: Callable[[], bool], *trouble: Path) -> None:
         time.sleep(0.02)
     text = "".join(t.read_text(errors="replace")[-2000:] for t in trouble if t.exists())
     raise RuntimeError(f"nobody greets on port {port}: {text}")
-
-
-def free_port() -> int:
-    """A port that nobody uses now.
-
-    It lies below those that the system hands out by itself (from 32768 on Linux), so that no
-    client's connection takes it before the peer does.
-    """
-    while True:
-        port = random.randrange(10000, 32000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

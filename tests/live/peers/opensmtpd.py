@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.live.peers import packages
-from tests.live.peers.chamber import USERS, Chamber, await_banner, free_port
+from tests.live.peers.chamber import USERS, Chamber, await_banner
+from tests.ports import free_port
 
 
 @dataclass

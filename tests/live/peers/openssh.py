@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.live.peers import packages
+from tests.patience import PATIENCE
 
 _HELPER = """#!/bin/sh
 printf '%s\\n' "$1" >> "$ASKED"
@@ -83,7 +84,7 @@ class OpenSsh:
             input=said,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE,
             env=self.environment(),
             check=False,
         )

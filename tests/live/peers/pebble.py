@@ -11,7 +11,6 @@ import fcntl
 import json
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -23,9 +22,10 @@ from pathlib import Path
 import trustme
 
 from tests.live.peers.packages import DOWNLOAD_SECONDS, FOLDER, PeersMissing
+from tests.patience import PATIENCE
+from tests.ports import free_port
 
 HOME = FOLDER / "pebble"
-START_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def pebble(folder: Path) -> Iterator[Pebble]:
     server = authority.issue_cert("127.0.0.1")
     server.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
     authority.cert_pem.write_to_path(folder / "pebble-ca.pem")
-    listen, control, http, tls, dns, dns_control = _free_ports(6)
+    listen, control, http, tls, dns, dns_control = (free_port() for _ in range(6))
     (folder / "pebble.json").write_text(
         json.dumps(
             {
@@ -119,12 +119,12 @@ def pebble(folder: Path) -> Iterator[Pebble]:
             for process in started:
                 process.terminate()
             for process in started:
-                process.wait(10)
+                process.wait(PATIENCE)
 
 
 def _wait(made: Pebble, log: Path) -> None:
     context = ssl.create_default_context(cafile=str(made.ca))
-    ends = time.monotonic() + START_SECONDS
+    ends = time.monotonic() + PATIENCE
     while True:
         try:
             with urllib.request.urlopen(made.directory, context=context, timeout=2):
@@ -133,11 +133,3 @@ def _wait(made: Pebble, log: Path) -> None:
             if time.monotonic() > ends:
                 raise AssertionError(log.read_text()) from None
             time.sleep(0.1)
-
-
-def _free_ports(many: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        socks = [stack.enter_context(socket.socket()) for _ in range(many)]
-        for sock in socks:
-            sock.bind(("127.0.0.1", 0))
-        return [int(sock.getsockname()[1]) for sock in socks]

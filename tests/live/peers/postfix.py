@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.live.peers import packages
-from tests.live.peers.chamber import USERS, Chamber, await_banner, free_port
+from tests.live.peers.chamber import USERS, Chamber, await_banner
+from tests.ports import free_port
 
 # The spool folders that Debian's package would have made (its /etc/postfix/postfix-files).
 _QUEUES = "active bounce corrupt defer deferred flush hold incoming private saved trace".split()

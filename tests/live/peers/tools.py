@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.live.peers import packages
-from tests.live.peers.chamber import await_banner, free_port
+from tests.live.peers.chamber import await_banner
+from tests.patience import PATIENCE
+from tests.ports import free_port
 
 
 @dataclass
@@ -65,7 +67,7 @@ class SmtpSource:
     recipient: str = "someone@example.com"
     keep_open: bool = False  # many messages on one connection
 
-    def run(self, seconds: float = 60) -> None:
+    def run(self, seconds: float = PATIENCE) -> None:
         """Send them; raises when smtp-source is not content with an answer."""
         command = [packages.program("smtp-source"), "-m", self.messages, "-s", self.sessions]
         command += [
@@ -105,7 +107,7 @@ class Swaks:
     recipients: tuple[str, ...] = ("someone@example.com",)
     options: tuple[str, ...] = ()  # such as --tls
 
-    def run(self, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """Send it; the result's stdout is the transcript, the status swaks's own (0: delivered)."""
         command = ["perl", str(packages.program("swaks")), "--server", self.server]
         command += ["--port", str(self.port), "--ehlo", "swaks.example", "--from", self.sender]

@@ -19,12 +19,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from gatehouse.tls import dane
 from gatehouse.tls.dane import TlsaRecord
+from tests.patience import PATIENCE
+from tests.ports import free_port
 from tests.unit.tls.authority import DAY, LEAF, MIDDLE, NOW, OTHER_ROOT, ROOT, issue
 from tests.unit.tls.test_dane import CHAIN, HOST, record
 
 OPENSSL = shutil.which("openssl") or ""
 pytestmark = pytest.mark.skipif(not OPENSSL, reason="the openssl program is not installed")
-PATIENCE = 20  # seconds
 
 NEXT = issue("the next key")
 LATER = NOW + 301 * DAY  # LEAF has expired
@@ -69,9 +70,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @contextlib.contextmanager
 def server(folder: pathlib.Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
+    number = free_port()
     chain = ["-cert", "leaf.pem", "-key", "key.pem", "-cert_chain", "chain.pem"]
     process = subprocess.Popen(
         [OPENSSL, "s_server", "-accept", f"127.0.0.1:{number}", "-quiet", *chain],

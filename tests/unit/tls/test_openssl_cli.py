@@ -16,6 +16,8 @@ import pytest
 
 from gatehouse.tls import engine, failures, profiles
 from gatehouse.tls.certificates import CertifiedKey, KeyKind
+from tests.patience import PATIENCE
+from tests.ports import free_port
 from tests.unit.tls.pairing import V12, V13, certified, client, server
 
 OPENSSL = shutil.which("openssl") or ""
@@ -25,7 +27,6 @@ pytestmark = [
 ]
 
 VERSIONS = pytest.mark.parametrize("version", [V12, V13], ids=["1.2", "1.3"])
-PATIENCE = 20  # seconds; only a broken build waits so long
 
 
 def drive(session: engine.TlsSession, wire: socket.socket) -> None:
@@ -52,13 +53,6 @@ def read_some(session: engine.TlsSession, wire: socket.socket, wanted: bytes) ->
         session.receive(data)
         text += session.read()
     return text
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 StartServer = Callable[..., int]

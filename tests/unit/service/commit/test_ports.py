@@ -10,6 +10,7 @@ from gatehouse.config import checks
 from gatehouse.config.running import Running
 from gatehouse.service.commit.ports import Ports
 from gatehouse.service.commit.sockets import CannotListen, Endpoint, endpoints
+from tests.ports import free_port
 
 TEXT = """\
 format = 1
@@ -22,12 +23,6 @@ type = "private"
 interface = "Net"
 port = {port}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def running(**ports: int) -> Running:

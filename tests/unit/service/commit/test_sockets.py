@@ -6,12 +6,12 @@ import socket
 import pytest
 
 from gatehouse.service.commit import sockets
+from tests.patience import PATIENCE
+from tests.ports import free_port
 
 
 def test_what_is_free_can_be_had_again_and_again() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     assert sockets.why_not(("127.0.0.1", port)) == ""
     sockets.listen(("127.0.0.1", port)).close()
 
@@ -23,7 +23,7 @@ def test_what_somebody_has_is_told_and_goes_on_listening() -> None:
         with pytest.raises(sockets.CannotListen):
             sockets.listen(where)
         taken.setblocking(True)
-        with socket.create_connection(where, 5):
+        with socket.create_connection(where, PATIENCE):
             taken.accept()[0].close()
 
 
@@ -32,25 +32,21 @@ def test_an_address_of_another_machine_is_told() -> None:
 
 
 def test_a_socket_at_rest_refuses_everywhere_and_can_be_woken() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        where = probe.getsockname()
+    where = ("127.0.0.1", free_port())
     with sockets.listen(where) as ours, ours.dup() as of_another_process:
         sockets.rest(ours)
         sockets.rest(ours)
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(where, 5)
+            socket.create_connection(where, PATIENCE)
         sockets.wake(ours)
         sockets.wake(ours)
         of_another_process.setblocking(True)
-        with socket.create_connection(where, 5):
+        with socket.create_connection(where, PATIENCE):
             of_another_process.accept()[0].close()
 
 
 def test_a_port_that_somebody_took_meanwhile_is_told() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        where = probe.getsockname()
+    where = ("127.0.0.1", free_port())
     with sockets.listen(where) as ours:
         sockets.rest(ours)
         with sockets.listen(where), pytest.raises(sockets.CannotListen):

@@ -3,7 +3,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -16,6 +15,8 @@ from gatehouse.service.base.supervisor import TaskSupervisor
 from gatehouse.service.commit import sockets
 from gatehouse.service.receive import doors
 from gatehouse.service.receive.doors import Doors
+from tests.patience import PATIENCE
+from tests.ports import free_port
 
 NAMES = ("Edge", "Inside")
 
@@ -41,7 +42,7 @@ class Scene:
     def __init__(self) -> None:
         self.now = 0.0
         self.faults: list[BaseException] = []
-        self.listening = {name: sockets.listen(("127.0.0.1", _free_port())) for name in NAMES}
+        self.listening = {name: sockets.listen(("127.0.0.1", free_port())) for name in NAMES}
         self.office = SimpleNamespace(
             sessions=set(),
             clock=Clock(wall=lambda: 0.0, monotonic=lambda: self.now),
@@ -65,16 +66,10 @@ class Scene:
             reader, writer = await asyncio.open_connection(address, port)
         except ConnectionRefusedError:
             return False
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             said = await reader.readexactly(3)
         writer.close()
         return said == b"220"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.asynccontextmanager
