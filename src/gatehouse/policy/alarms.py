@@ -95,10 +95,14 @@ class HourlyLimit:
         room = self._most * (2 if severity == AlarmSeverity.CRITICAL else 1)
         return len(self._at) < room
 
-    def count(self, now: float) -> bool:
-        """One went; True: it was the last for now."""
+    @property
+    def last(self) -> bool:
+        """Whether the next one to go is the last for now, but for critical ones."""
+        return len(self._at) + 1 == self._most
+
+    def count(self, now: float) -> None:
+        """One went."""
         self._at.append(now)
-        return len(self._at) == self._most
 
 
 @dataclass(frozen=True, slots=True)

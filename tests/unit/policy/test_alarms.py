@@ -94,12 +94,16 @@ def test_an_alert_that_would_only_wait_is_not_mailed(
 
 
 def test_a_hundred_an_hour_and_as_many_critical_ones_again() -> None:
-    limit = HourlyLimit(3)
-    assert [limit.count(BEGIN + second) for second in range(3)] == [False, False, True]
+    limit, last = HourlyLimit(3), []
+    for second in range(3):
+        last.append(limit.last)
+        limit.count(BEGIN + second)
+    assert last == [False, False, True]
     assert not limit.allows("Warning", BEGIN + 3)
     assert limit.allows("Critical", BEGIN + 3)
     for _ in range(3):
-        assert not limit.count(BEGIN + 4)
+        assert not limit.last
+        limit.count(BEGIN + 4)
     assert not limit.allows("Critical", BEGIN + 4)
     assert limit.allows("Warning", BEGIN + 3600 + 4), "the hour is over"
 

@@ -6,26 +6,32 @@ a gateway that is started again and again does not repeat itself. The journal co
 that fails costs the memory of an alarm, never the alarm. What was told and is not yet queued as
 mail is part of that memory, so that neither a full disk nor a crash loses it; after a crash at the
 wrong moment it may come twice.
+
+Alarms come from other processes, as many as destinations fail. So an alarm is decided on without
+waiting; all that come while one write is under way share the next; and what is only counted is
+written every few seconds.
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
 import msgspec
 
-from gatehouse.journal.facts import AlarmRaised, Fact
-from gatehouse.policy.alarms import Alarm, Pacing, Series, decide, subject
+from gatehouse.journal.facts import AlarmRaised, AlertWithheld, Fact
+from gatehouse.policy.alarms import Alarm, AlarmSeverity, Pacing, Series, decide, subject
 from gatehouse.service.base.clock import Clock
-from gatehouse.store.errors import StoreError
+from gatehouse.store.errors import StoreCorrupt, StoreError
 from gatehouse.store.interface import Store
 
 KEPT = 500  # alarms that are remembered; the event log has all
 MOST_KEYS = 2000  # series that are remembered; the oldest are forgotten first
-MOST_UNSENT = 200  # alarms that wait to be queued as mail; the oldest are given up
+MOST_UNSENT = 200  # alarms that wait to be queued as mail; then the least urgent are given up
 LONGEST_TEXT = 1000
-MAIL_SECONDS = 15.0  # how often what could not be queued is tried again
+LONGEST_KEY = 500
+MAIL_SECONDS = 15.0  # how often what waits is tried again: mail to be queued, counts to be kept
 _PLACE = "watch/alarms"
 
 
@@ -80,80 +86,158 @@ class AlarmDesk:
         self._hostname = hostname
         self._pacing = pacing
         self._post = post
-        self._kept: _Kept | None = None
-        self._turn = asyncio.Lock()
+        self._kept = _Kept()
+        self._recalled = False  # what an earlier process has kept is part of it
+        self._changes = 0  # of the memory, since this process began
+        self._written = 0  # as many of them are in the store
+        self._written_at = float("-inf")  # monotonic
+        self._refused = False  # mail could not be queued the last time
+        self._memory = asyncio.Lock()  # reading and writing it
+        self._mail = asyncio.Lock()  # queueing: the oldest first, and each once
 
     async def tell(self, alarm: Alarm) -> bool:
-        """Tell an alarm unless its series holds it back; whether it was told."""
-        async with self._turn:
-            now = self._clock.wall()
-            kept = await self._memory()
-            known = kept.series.pop(alarm.key, None)
-            decision = decide(None if known is None else _series(known), now, self._pacing())
-            kept.series[alarm.key] = _Series(**asdict(decision.series))
-            while len(kept.series) > MOST_KEYS:
-                del kept.series[next(iter(kept.series))]
-            if decision.tell:
-                self._tell(kept, alarm, now, decision.suppressed)
-            await self._remember(kept, now)
-            if decision.tell:
-                await self._send(kept)
-            return decision.tell
+        """Tell an alarm unless its series holds it back; whether it was told.
+
+        What the store refuses now is done later: `send_waiting`.
+        """
+        with contextlib.suppress(StoreError):  # nothing is known of earlier ones: it is told
+            await self._recall()
+        if not self._decide(alarm):
+            if self._clock.monotonic() - self._written_at >= MAIL_SECONDS:
+                await self._try_to_remember()
+            return False
+        await self._try_to_remember()
+        if not self._refused:
+            await self._send()
+        return True
 
     async def send_waiting(self) -> None:
-        """Queue as mail what could not be queued before."""
-        async with self._turn:
-            await self._send(await self._memory())
+        """Keep and queue as mail what could not be kept or queued before; raises StoreError."""
+        await self._recall()
+        await self._send()
+        await self._remember()
 
-    async def _send(self, kept: _Kept) -> None:
-        """Queue the mail of what was told; what that fails for stays, and comes again."""
-        if self._post is None or not kept.unsent:
+    async def close(self) -> None:
+        """The process ends: what has been asked for until now is told, and kept where that goes."""
+        await asyncio.sleep(0)  # who has just begun to tell gets his turn
+        with contextlib.suppress(StoreError):  # it stands in the event log
+            await self._recall()
+            await self._remember()
+
+    def _decide(self, alarm: Alarm) -> bool:
+        """Tell it or count it; nothing here waits, so that alarms are decided on one by one."""
+        kept, now = self._kept, self._clock.wall()
+        key = alarm.key[:LONGEST_KEY]
+        known = kept.series.pop(key, None)
+        decision = decide(None if known is None else _series(known), now, self._pacing())
+        kept.series[key] = _Series(**asdict(decision.series))
+        while len(kept.series) > MOST_KEYS:
+            del kept.series[next(iter(kept.series))]
+        self._changes += 1
+        if decision.tell:
+            self._tell(alarm, now, decision.suppressed)
+        return decision.tell
+
+    # --- mail -----------------------------------------------------------------------------------
+
+    async def _send(self) -> None:
+        """Queue the mail of what was told, the oldest first; what the store refuses waits."""
+        if self._post is None:
             return
-        left: list[KeptAlarm] = []
-        for alarm in kept.unsent:
-            try:
-                sent = await self._post(alarm)
-            except StoreError:
-                sent = False
-            if not sent:
-                left.append(alarm)
-        if len(left) < len(kept.unsent):
-            kept.unsent[:] = left
-            await self._remember(kept, self._clock.wall())
+        async with self._mail:
+            queued = 0
+            while waiting := self._kept.unsent[:1]:
+                try:
+                    sent = await self._post(waiting[0])
+                except StoreError:
+                    sent = False
+                except Exception:
+                    self._done(waiting[0])  # it must not be in the way of all others for ever
+                    raise
+                self._refused = not sent
+                if not sent:
+                    break
+                self._done(waiting[0])
+                queued += 1
+        if queued:
+            await self._try_to_remember()
 
-    async def _remember(self, kept: _Kept, now: float) -> None:
-        # The loop must not wait for the disk.
-        await asyncio.to_thread(self._store.secrets.put, _PLACE, msgspec.json.encode(kept), now)
+    def _done(self, alarm: KeptAlarm) -> None:
+        self._kept.unsent[:] = [one for one in self._kept.unsent if one is not alarm]
+        self._changes += 1
 
-    def _tell(self, kept: _Kept, alarm: Alarm, now: float, suppressed: int) -> None:
-        text = alarm.text[:LONGEST_TEXT]
+    def _make_room(self) -> None:
+        """Give up what waits to be mailed for too long: the oldest that is not critical."""
+        unsent = self._kept.unsent
+        while len(unsent) > MOST_UNSENT:
+            urgent = AlarmSeverity.CRITICAL.value
+            place = next((n for n, one in enumerate(unsent) if one.severity != urgent), 0)
+            self._record(
+                AlertWithheld(
+                    at=self._clock.wall(),
+                    name=unsent.pop(place).name,
+                    recipient="",
+                    reason=f"{MOST_UNSENT} others wait to be queued",
+                )
+            )
+
+    # --- memory ---------------------------------------------------------------------------------
+
+    async def _recall(self) -> None:
+        """Make what an earlier process has kept part of the memory, once; raises StoreError."""
+        if self._recalled:
+            return
+        async with self._memory:
+            if self._recalled:
+                return
+            # The loop must not wait for the disk.
+            before = await asyncio.to_thread(_read, self._store)
+            now, self._kept = self._kept, before
+            before.alarms += now.alarms
+            before.series |= now.series
+            before.unsent += now.unsent
+            self._make_room()
+            self._recalled = True
+
+    async def _remember(self) -> None:
+        """Write the memory if it has changed; who comes meanwhile shares the next write.
+
+        Raises StoreError. What was not read yet is not overwritten.
+        """
+        wanted = self._changes
+        async with self._memory:
+            if not self._recalled or self._written >= wanted:
+                return
+            upto, content = self._changes, msgspec.json.encode(self._kept)
+            put, at = self._store.secrets.put, self._clock.wall()
+            await asyncio.to_thread(put, _PLACE, content, at)
+            self._written = upto
+            self._written_at = self._clock.monotonic()
+
+    async def _try_to_remember(self) -> None:
+        with contextlib.suppress(StoreError):  # `send_waiting` tries again, and raises
+            await self._remember()
+
+    def _tell(self, alarm: Alarm, now: float, suppressed: int) -> None:
         told = KeptAlarm(
             at=now,
             name=alarm.name,
             alarm_class=alarm.alarm_class,
             severity=alarm.severity.value,
             subject=subject(alarm, self._hostname())[:LONGEST_TEXT],
-            text=text,
-            key=alarm.key,
+            text=alarm.text[:LONGEST_TEXT],
+            key=alarm.key[:LONGEST_KEY],
             suppressed=suppressed,
             id=secrets.token_hex(8),
             stuck=alarm.stuck,
             mailed=alarm.mailed,
         )
         self._record(_fact(told))
-        kept.alarms.append(told)
-        del kept.alarms[:-KEPT]
+        self._kept.alarms.append(told)
+        del self._kept.alarms[:-KEPT]
         if self._post is not None:
-            kept.unsent.append(told)
-            del kept.unsent[:-MOST_UNSENT]
-
-    async def _memory(self) -> _Kept:
-        if self._kept is None:
-            try:
-                self._kept = await asyncio.to_thread(_read, self._store)
-            except StoreError:
-                return _Kept()  # asked again with the next alarm
-        return self._kept
+            self._kept.unsent.append(told)
+            self._make_room()
 
 
 def recent(store: Store, limit: int) -> tuple[KeptAlarm, ...]:
@@ -162,8 +246,12 @@ def recent(store: Store, limit: int) -> tuple[KeptAlarm, ...]:
 
 
 def _read(store: Store) -> _Kept:
-    content = store.secrets.get(_PLACE)
-    return _Kept() if content is None else msgspec.json.decode(content, type=_Kept)
+    """What is kept; nothing where it is damaged, or no alarm could ever be kept again."""
+    try:
+        content = store.secrets.get(_PLACE)
+        return _Kept() if content is None else msgspec.json.decode(content, type=_Kept)
+    except (StoreCorrupt, msgspec.DecodeError):
+        return _Kept()
 
 
 def _fact(told: KeptAlarm) -> AlarmRaised:

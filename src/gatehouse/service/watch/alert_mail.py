@@ -82,8 +82,9 @@ class AlertPost:
             else:
                 self._withheld(alarm, one, held.reason)
         if going:
-            last = self._limit.count(now)
+            last = self._limit.last
             await self._queue(running, alarm, [one.address for one in going], last=last)
+            self._limit.count(now)  # what the store has refused does not use up the hour
         return True
 
     async def send(self, alarm: KeptAlarm, address: Address) -> OwnMail | None:

@@ -178,6 +178,25 @@ def test_what_a_full_disk_refused_is_mailed_after_a_restart(
     assert site.to() == ["ops@us.example"], "once is enough"
 
 
+def test_what_a_full_disk_refuses_again_and_again_does_not_use_up_the_hour(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(writer: BodyWriter, batch: Sequence[Operation]) -> tuple[Result, ...]:
+        return (Failed(StoreFull("no room")),)
+
+    async def long() -> None:
+        for _ in range(2 * MOST_AN_HOUR + 5):
+            await site.desk.send_waiting()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.store, "commit_batch", refuse)
+        site.tell()
+        asyncio.run(long())
+    asyncio.run(site.desk.send_waiting())
+    assert site.to() == ["ops@us.example"]
+    assert site.of(AlertWithheld) == []
+
+
 # --- loops ----------------------------------------------------------------------------------------
 
 
