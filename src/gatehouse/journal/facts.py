@@ -689,7 +689,9 @@ class OperatorLogin(HappenedAt, frozen=True, kw_only=True):
 class OperatorLogout(HappenedAt, frozen=True, kw_only=True):
     """Somebody who had logged in has gone, after so many seconds; `reason` says how it ended.
 
-    "left", "lost" (the connection broke), "idle", or "stopped" (the gateway stopped).
+    "left", "lost" (the connection broke), "idle", "stopped" (the gateway stopped), "changed" (the
+    account was), or "died": the process that served him, or all of the gateway, ended without a
+    word; then the seconds go on to the moment at which that was seen.
     """
 
     name: str
@@ -780,7 +782,7 @@ class AlertQueued(HappenedAt, frozen=True, kw_only=True):
 
 
 class AlertWithheld(HappenedAt, frozen=True, kw_only=True):
-    """An alarm was not mailed to somebody who is subscribed to it, so that no loop begins."""
+    """An alarm was not mailed to somebody who is subscribed to it; "": to nobody at all."""
 
     name: str
     recipient: str

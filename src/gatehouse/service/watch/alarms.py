@@ -185,19 +185,21 @@ class AlarmDesk:
 
     async def _recall(self) -> None:
         """Make what an earlier process has kept part of the memory, once; raises StoreError."""
+        if not self._recalled:
+            async with self._memory:
+                await self._join()
+
+    async def _join(self) -> None:
         if self._recalled:
-            return
-        async with self._memory:
-            if self._recalled:
-                return
-            # The loop must not wait for the disk.
-            before = await asyncio.to_thread(_read, self._store)
-            now, self._kept = self._kept, before
-            before.alarms += now.alarms
-            before.series |= now.series
-            before.unsent += now.unsent
-            self._make_room()
-            self._recalled = True
+            return  # who came first has done it
+        # The loop must not wait for the disk.
+        before = await asyncio.to_thread(_read, self._store)
+        now, self._kept = self._kept, before
+        before.alarms += now.alarms
+        before.series |= now.series
+        before.unsent += now.unsent
+        self._make_room()
+        self._recalled = True
 
     async def _remember(self) -> None:
         """Write the memory if it has changed; who comes meanwhile shares the next write.
