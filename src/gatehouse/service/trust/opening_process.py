@@ -10,7 +10,7 @@ import sys
 
 import msgspec
 
-from gatehouse.service.trust.opening import SECONDS, Opened, Order
+from gatehouse.service.trust.opening import CPU_SECONDS, Opened, Order
 from gatehouse.tls import pem_input, pkcs12
 from gatehouse.tls.certificates import CertificateFault, CertifiedKey
 
@@ -21,8 +21,7 @@ def main() -> None:
     """Standard input to standard output."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    cpu = int(SECONDS) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     order = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Order)
     sys.stdout.buffer.write(msgspec.msgpack.encode(answer(order)))
 

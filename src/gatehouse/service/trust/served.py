@@ -28,9 +28,11 @@ from gatehouse.tls.certificates import (
     read_certificates,
 )
 
-PATIENCE = 3.0  # seconds in which the receivers of the revision before may still answer
+# Seconds in which the receivers of the revision before may still answer; on a machine that is very
+# busy they hear late that they are to go. Nobody waits so long who sees the right certificate.
+PATIENCE = 10.0
 _PAUSE = 0.05
-_SECONDS = 5.0  # for one handshake over loopback
+_SECONDS = 15.0  # for one handshake over loopback
 MOST_LOOKS = 50  # certificates of one listener: an operator waits for it
 # Looks at the same time, over all listeners: they stand in the queue with the clients, and many
 # connections from one address are turned away as those of a client would be.

@@ -2,13 +2,17 @@
 """What people bring is opened in a process of its own, and the loop goes on meanwhile."""
 
 import asyncio
+import io
+import resource
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 
-from gatehouse.service.trust import opening
+from gatehouse.service.trust import opening, opening_process
 from gatehouse.service.trust.opening import Order
 from gatehouse.service.trust.opening_process import answer
 from gatehouse.tls import pkcs12
@@ -46,6 +50,20 @@ def test_a_pkcs12_file_comes_back_as_the_pair_that_went_in(monkeypatch: pytest.M
     certified = made()
     opened = asyncio.run(opening.open_material([sealed(certified)], "secret", pkcs12=True))
     assert opened == certified
+
+
+def test_what_is_bounded_is_the_work_and_not_the_time_that_a_busy_machine_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bounds: dict[int, tuple[int, int]] = {}
+    order = msgspec.msgpack.encode(Order(pkcs12=True, parts=(b"",), password=None))
+    monkeypatch.setattr(resource, "setrlimit", bounds.__setitem__)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(order)))
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=io.BytesIO()))
+    opening_process.main()
+    assert bounds[resource.RLIMIT_CPU] == (5, 5)
+    assert bounds[resource.RLIMIT_AS][1] == opening_process.MEMORY
+    assert opening.WALL_SECONDS >= 10 * opening.CPU_SECONDS
 
 
 def test_a_process_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
