@@ -7,6 +7,8 @@ import msgspec
 
 from gatehouse.faces.actions.action import Action, Arg, Needs, Role
 
+BEGINNING = "0:0"  # a position before everything that is kept
+
 
 class TailInput(msgspec.Struct, frozen=True, kw_only=True):
     """How much of which log."""
@@ -27,6 +29,7 @@ class LogLines(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     lines: tuple[str, ...]
     position: str = ""  # behind the last line, to be asked with `after`
+    more: bool = False  # an answer to `after` was full: there may be more behind `position`
 
 
 TAIL = Action(

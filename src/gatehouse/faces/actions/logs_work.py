@@ -14,13 +14,12 @@ from typing import BinaryIO
 
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
-from gatehouse.faces.actions.logs import LogLines, TailInput
+from gatehouse.faces.actions.logs import BEGINNING, LogLines, TailInput
 from gatehouse.journal.escape import clean
 from gatehouse.service.base.log_files import LogFileSettings, default_settings
 
 _BLOCK = 64 * 1024
 _MOST = 4 * 1024 * 1024  # octets of one answer to `after`; ours: a second of a very busy gateway
-_NOWHERE = "0:0"  # nothing was ever written: all that comes is behind it
 _PLACE = re.compile(r"(\d{1,20}):(\d{1,18})")  # inode and offset
 _LOGS = "logs"  # made with the data directory
 POLL_SECONDS = 0.2  # files tell nobody that they grow; a person does not notice this
@@ -44,7 +43,7 @@ async def tail(house: House, given: TailInput) -> LogLines:
             with stream:
                 lines = _last_lines(stream, given.lines - len(lines)) + lines
                 position = position or _position(stream)
-    return LogLines(path=str(path), lines=tuple(map(_text, lines)), position=position or _NOWHERE)
+    return LogLines(path=str(path), lines=tuple(map(_text, lines)), position=position or BEGINNING)
 
 
 def _behind(log: LogFileSettings, place: str) -> LogLines:
@@ -59,7 +58,7 @@ def _behind(log: LogFileSettings, place: str) -> LogLines:
     wanted = next((n for n, one in enumerate(files) if _inode(one) == inode), None)
     # A file that is gone: what it still held is lost, and the oldest that is there goes on.
     first = len(files) - 1 if wanted is None else wanted
-    position, size = place, 0
+    position, size, more = place, 0, False
     for number in range(first, -1, -1):
         stream = _open(files[number])
         if stream is None:
@@ -73,8 +72,9 @@ def _behind(log: LogFileSettings, place: str) -> LogLines:
             size += sum(map(len, whole))
             position = _position(stream)
         if size >= _MOST // 2:
+            more = True
             break  # the rest with the next question
-    return LogLines(path=str(path), lines=tuple(map(_text, lines)), position=position)
+    return LogLines(path=str(path), lines=tuple(map(_text, lines)), position=position, more=more)
 
 
 def _position(stream: BinaryIO) -> str:

@@ -11,7 +11,7 @@ import pytest
 from gatehouse.faces.actions import logs_work as work
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
-from gatehouse.faces.actions.logs import TailInput
+from gatehouse.faces.actions.logs import BEGINNING, TailInput
 from gatehouse.store.directory import DataDirectory
 
 
@@ -144,6 +144,23 @@ def test_a_long_piece_comes_in_parts_and_whole_lines(
     while (more := after(tmp_path, place))[0]:
         found += more[0]
         place = more[1]
+    assert found == ["one", "two", "three", "four", "five"]
+
+
+def test_all_that_is_kept_can_be_read_in_parts_from_the_beginning(
+    tmp_path: Path, mail: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "_MOST", 10)
+    mail.with_name("mail.@20260101T000000.s").write_text("one\ntwo\nthree\n")
+    mail.with_name("mail.@20260102T000000.s").write_text("four\n")
+    mail.write_text("five\n")
+    house = House(directory=DataDirectory(tmp_path), version="", operator="")
+    found: list[str] = []
+    place, more = BEGINNING, True
+    while more:
+        piece = asyncio.run(work.tail(house, TailInput(after=place)))
+        found += piece.lines
+        place, more = piece.position, piece.more
     assert found == ["one", "two", "three", "four", "five"]
 
 

@@ -2,6 +2,7 @@
 """Lines of the mail log by their text, and all that belongs to a message."""
 
 import msgspec
+import pytest
 
 from gatehouse.faces.actions import logs
 from gatehouse.faces.actions.action import Action
@@ -22,10 +23,18 @@ LINES = (
 )
 
 
-def said(*answers: str) -> list[str]:
+def said(*answers: str, lines: tuple[str, ...] = LINES, block: int = 4) -> list[str]:
     def carry(action: Action, given: msgspec.Struct) -> msgspec.Struct:
-        assert action is logs.TAIL
-        return logs.LogLines(path="mail.current", lines=tuple(STAMP + line for line in LINES))
+        """As the work does it: the end of the log, or what is behind a position, in pieces."""
+        assert isinstance(given, logs.TailInput)
+        start = 0 if given.after is None else int(given.after.removeprefix("0:"))
+        end = len(lines) if given.after is None else min(start + block, len(lines))
+        return logs.LogLines(
+            path="mail.current",
+            lines=tuple(STAMP + line for line in lines[start:end]),
+            position=f"0:{end}",
+            more=end < len(lines),
+        )
 
     source = Script(answers)
     Session(source, carry, who="ops", host="gw").run()
@@ -68,3 +77,63 @@ def test_lines_are_found_by_text_and_not_by_pattern() -> None:
     assert said("grep", "from: <EVE", "1", "y") == [LINES[6]]
     assert said("grep", "from: <EVE", "1", "n") == []
     assert said("grep", ".*", "1", "y") == []
+
+
+HOSTILE = (
+    "New SMTP ICID 5 interface Loopback (127.0.0.1) address 192.0.2.7",
+    "SMTP Auth: (ICID 5) succeeded for user: ann using AUTH mechanism: PLAIN with profile: local",
+    "Start MID 1 ICID 5",
+    "MID 1 ICID 5 From: <ann@a.example>",
+    "MID 1 ICID 5 RID 0 To: <bob@b.example>",
+    "New SMTP ICID 6 interface Loopback (127.0.0.1) address 192.0.2.8",
+    "ICID 6 Unknown command: MID 1 ICID 5 From: <ann@a.example>",
+    "Start MID 2 ICID 6",
+    r'MID 2 ICID 6 From: <"a> To: <bob@b.example> \" x"@evil.example>',
+    "MID 2 ICID 6 RID 0 To: <eve@b.example>",
+    "MID 2 Subject 'From: <ann@a.example> MID 1 To: <bob@b.example>'",
+    r'Bounced: DCID 9 MID 2 From: <"a> To: <bob@b.example> \" x"@evil.example> '
+    r"To: <eve@b.example> RID 0 - 5.1.0 - Unknown address error ('550', ['To: <bob@b.example>'])",
+)
+
+
+@pytest.mark.parametrize(
+    "answers", [("1", "1"), ("2", "ann@a.example"), ("3", "bob@b.example")], ids=lambda a: a[1]
+)
+def test_nobody_gets_into_a_message_of_others_by_what_he_writes(answers: tuple[str, str]) -> None:
+    assert said("findevent", *answers, lines=HOSTILE) == list(HOSTILE[:5])
+
+
+def test_an_address_with_a_local_part_in_quotes_is_found() -> None:
+    quoted = r'"a> To: <bob@b.example> \" x"@evil.example'
+    assert said("findevent", "2", quoted, lines=HOSTILE) == list(HOSTILE[5:])
+    assert said("findevent", "3", "eve@b.example", lines=HOSTILE) == list(HOSTILE[5:])
+
+
+def test_the_null_sender_is_found() -> None:
+    lines = ("Start MID 7 ICID 8", "MID 7 ICID 8 From: <>", "MID 8 ICID 8 From: <a@a.example>")
+    assert said("findevent", "2", "<>", lines=lines) == list(lines[:2])
+
+
+def test_of_very_many_messages_the_last_are_shown() -> None:
+    lines = tuple(f"MID {mid} ICID {mid} From: <ann@a.example>" for mid in range(1, 151))
+    assert said("findevent", "2", "ann@a.example", lines=lines) == list(lines[50:])
+
+
+def test_the_whole_log_is_searched_piece_by_piece() -> None:
+    lines = tuple(f"line {number}" for number in range(50))
+    assert said("grep", "line", "1", "y", lines=lines, block=7) == list(lines)
+
+
+def test_a_search_over_a_long_log_can_be_ended() -> None:
+    asked: list[msgspec.Struct] = []
+
+    def carry(action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        asked.append(given)
+        assert len(asked) < 10, "it goes on for ever"
+        return logs.LogLines(path="mail.current", lines=("a",), position="0:1", more=True)
+
+    source = Script(["grep b 1 y", "quit"], person=True)
+    source.pauses = 2
+    assert Session(source, carry, who="ops", host="gw").run() == 0
+    searches = [one for one in asked if isinstance(one, logs.TailInput)]
+    assert len(searches) == 3
