@@ -7,6 +7,8 @@ import socket
 import pytest
 
 from gatehouse.service.base import channel as line
+from gatehouse.service.base.open_sessions import Presence
+from tests.patience import eventually
 
 EVERY: list[line.Message] = [
     line.Ready(4711),
@@ -20,6 +22,7 @@ EVERY: list[line.Message] = [
     line.Told(1, {"a": 1, "b": "x", "c": None, "d": 1.5}),
     line.Stop(2.5),
     line.Stats({"InjMsg": 1}, {"CrtCncIn": 2}),
+    line.Inside((Presence(name="ann", way="ssh", address="::1", since=1.5),)),
 ]
 
 
@@ -27,14 +30,6 @@ async def pair(got: list[line.Message], ended: list[bool]) -> tuple[line.Channel
     one, other = socket.socketpair()
     receiving = await line.Channel.open(other, got.append, lambda: ended.append(True))
     return await line.Channel.open(one, lambda _: None), receiving
-
-
-async def settle(condition: object) -> None:
-    for _ in range(200):
-        if condition():  # type: ignore[operator]
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it does not happen")
 
 
 def test_every_message_arrives_as_it_was_sent_and_in_order() -> None:
@@ -45,7 +40,7 @@ def test_every_message_arrives_as_it_was_sent_and_in_order() -> None:
         for message in EVERY:
             assert sending.send(message)
         sending.close()
-        await settle(lambda: ended)
+        await eventually(lambda: ended)
         assert got == EVERY
 
     asyncio.run(body())
@@ -59,7 +54,7 @@ def test_a_large_block_comes_in_one_piece() -> None:
         sending.send(block)
         assert sending.backlog > 0
         sending.send(line.Wake())
-        await settle(lambda: len(got) == 2)
+        await eventually(lambda: len(got) == 2)
         assert got == [block, line.Wake()]
         sending.close()
         receiving.close()
@@ -84,7 +79,7 @@ def test_nothing_is_sent_on_a_line_that_is_down() -> None:
         sending, receiving = await pair([], ended)
         sending.close()
         assert sending.send(line.Wake()) is False
-        await settle(lambda: ended)
+        await eventually(lambda: ended)
         assert ended == [True]
         assert receiving.send(line.Wake()) is False
         assert receiving.backlog == 0
@@ -96,3 +91,32 @@ def test_a_length_that_is_no_length_of_ours_is_a_fault() -> None:
     channel = line.Channel(lambda _: None)
     with pytest.raises(ValueError, match="on the supervisor's line"):
         channel.data_received(b"\xff\xff\xff\xff")
+
+
+def test_what_was_said_before_the_end_is_heard_out() -> None:
+    async def body() -> None:
+        got: list[line.Message] = []
+        sending, receiving = await pair(got, [])
+        waiting = asyncio.ensure_future(receiving.heard_out(60.0))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        for message in EVERY:
+            sending.send(message)
+        sending.close()
+        await waiting
+        assert got == EVERY
+        await receiving.heard_out(60.0)  # and never again
+
+    asyncio.run(body())
+
+
+def test_a_line_that_does_not_end_is_heard_for_a_while() -> None:
+    async def body() -> None:
+        ended: list[bool] = []
+        sending, receiving = await pair([], ended)
+        await receiving.heard_out(0.0)
+        assert not ended
+        sending.close()
+        await eventually(lambda: ended)
+
+    asyncio.run(body())

@@ -21,8 +21,8 @@ from gatehouse.service.base.resolver import (
 )
 from tests.live.dns import PORT, DnsServer, Trouble
 from tests.live.gateway import address
+from tests.patience import PATIENCE
 
-PATIENCE = 15.0  # seconds; only a broken build, or a machine under load, comes near
 SHORT = 0.6  # where the wait itself is the answer
 
 

@@ -29,6 +29,7 @@ from gatehouse.service.base.secure_dns import (
 from gatehouse.tls.dane import TlsaRecord, usable
 from tests.live.dns import PORT, DnsServer, Trouble
 from tests.live.gateway import address
+from tests.patience import PATIENCE
 
 ONE = "3 1 1 " + "ab" * 32
 RECORD = TlsaRecord(3, 1, 1, b"\xab" * 32)
@@ -94,7 +95,7 @@ def ask(
     *,
     trusted: bool | None = None,
     clock: Clock | None = None,
-    seconds: float = 15.0,
+    seconds: float = PATIENCE,
 ) -> Any:
     async def body() -> Any:
         servers = ((server.address, PORT),)
@@ -105,7 +106,7 @@ def ask(
 
 
 def tlsa(
-    server: DnsServer, host: str, *, trusted: bool | None = None, seconds: float = 15.0
+    server: DnsServer, host: str, *, trusted: bool | None = None, seconds: float = PATIENCE
 ) -> TlsaAnswer:
     answer: TlsaAnswer = ask(
         server, lambda r: secure_dns.tlsa(r, host, 25), trusted=trusted, seconds=seconds

@@ -11,6 +11,7 @@ from gatehouse.service.base import channel as line
 from gatehouse.service.base.children import Child
 from gatehouse.service.commit import questions
 from gatehouse.service.commit.questions import Questions
+from tests.patience import PATIENCE
 
 
 class Process:
@@ -32,7 +33,7 @@ class Process:
 
 def played(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
     def run() -> None:
-        asyncio.run(asyncio.wait_for(test(), 20.0))
+        asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
     run.__name__ = test.__name__
     return run

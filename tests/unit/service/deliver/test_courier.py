@@ -12,6 +12,7 @@ from gatehouse.service.deliver.connect import Connected, Connector
 from gatehouse.service.deliver.courier import Courier
 from gatehouse.service.deliver.courier_tools import CourierRules, CourierTools, Patience
 from gatehouse.service.deliver.ready import Destination
+from tests.patience import PATIENCE
 
 AN_HOUR = 3600.0
 
@@ -38,7 +39,7 @@ def test_who_waits_for_work_goes_home_at_once_when_we_stop() -> None:
         while not destination.idle:
             await asyncio.sleep(0)
         destination.dismiss()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, PATIENCE)
         assert destination.idle == []
         return told
 
@@ -51,6 +52,6 @@ def test_nobody_begins_to_wait_once_we_stop() -> None:
         destination = Destination("x.example")
         courier, _ = waiting(destination)
         destination.dismiss()
-        await asyncio.wait_for(courier.run(), 10)
+        await asyncio.wait_for(courier.run(), PATIENCE)
 
     asyncio.run(stop())

@@ -17,6 +17,7 @@ from gatehouse.service.deliver.reports import Reporter
 from gatehouse.service.deliver.settle import Attempt, Failed, Fate, Settler, Taken
 from gatehouse.store import values
 from gatehouse.store.errors import StoreCorrupt, StoreError, StoreFull
+from tests.patience import PATIENCE
 
 NOW = 1_800_000_000.0
 ANN = Address("ann@sender.example", "ann", "sender.example", False)
@@ -334,7 +335,7 @@ def test_a_mark_that_the_disk_refused_is_owed_and_written_again(
         )
         assert scene.settler.owing == 1
         assert scene.of(facts.BounceGenerated) == []
-        await asyncio.wait_for(done, 2)
+        await asyncio.wait_for(done, PATIENCE)
         assert scene.settler.owing == 0
         assert len(scene.of(facts.ResourcesLow)) == 1
         assert len(scene.of(facts.BounceGenerated)) == 1
@@ -358,7 +359,7 @@ def test_a_report_that_the_disk_refuses_again_keeps_the_mark_owed(
             Attempt(one := message("a"), list(one.recipients), {0: NEVER}, dcid=7)
         )
         scene.spool.full = 3
-        await asyncio.wait_for(done, 2)
+        await asyncio.wait_for(done, PATIENCE)
         assert scene.spool.full == 0
         assert scene.settler.owing == 0
         assert len(scene.writer.written) == 1

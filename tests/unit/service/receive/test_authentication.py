@@ -17,6 +17,7 @@ from gatehouse.store.auth_values import ScramSecret, SmtpUser
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.interface import Store
 from gatehouse.store.sqlite.store import open_store
+from tests.patience import PATIENCE
 
 HOME, ELSEWHERE = "192.0.2.1", "198.51.100."
 PASSWORD = "right-password"
@@ -223,7 +224,7 @@ def flood(scene: Scene, logins: int, ip: Callable[[int], str]) -> tuple[list[Ver
         with lock:
             busy += 1
             most = max(most, busy)
-        gate.wait(10)
+        gate.wait(PATIENCE)
         with lock:
             busy -= 1
         return False

@@ -26,6 +26,7 @@ from gatehouse.service.ssh.server import SshServer
 from gatehouse.service.ssh.session import Visit
 from gatehouse.store.people_values import Account, SshKey
 from gatehouse.store.sqlite.store import SqliteStore
+from tests.patience import PATIENCE, eventually
 
 KEY = asyncssh.generate_private_key("ssh-ed25519")
 PASSWORD = "canary of the near mine"
@@ -53,6 +54,7 @@ class PretendWorker:
         self.recorder = self
         self.tasks = TaskSupervisor(self.report)
         self.left = False
+        self.said: list[line.Message] = []
         self.faults: list[tuple[str, BaseException]] = []
 
     def record(self, fact: facts.Fact) -> None:
@@ -63,6 +65,9 @@ class PretendWorker:
 
     def leave(self) -> None:
         self.left = True
+
+    def send(self, message: line.Message) -> None:
+        self.said.append(message)
 
 
 class Site:
@@ -93,14 +98,12 @@ class Site:
         ) as connection:
             yield connection
 
+    def listed(self) -> list[Any]:
+        """The sessions as `who` hears of them."""
+        return list(open_sessions.heard(self.server.tell(open_sessions.QUESTION)))
+
     def of(self, kind: type[facts.HappenedAt]) -> list[Any]:
         return [one for one in self.worker.facts if type(one) is kind]
-
-
-async def until(there: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not there():
-            await asyncio.sleep(0.005)
 
 
 @pytest.fixture
@@ -159,13 +162,13 @@ def test_a_session_has_its_lines_its_command_and_its_exit_status(play: Play) -> 
             done = await client.run("do it", input="one\ntwo\n")
             assert (done.stdout, done.exit_status) == ("one None do it\ntwo None do it\n", 7)
             terminal = await client.create_process(term_type="vt100", term_size=(100, 30))
-            await until(lambda: len(site.visits) == 2)
+            await eventually(lambda: len(site.visits) == 2)
             assert site.visits[1].line.size == (30, 100)
             terminal.change_terminal_size(120, 40)
-            await until(lambda: site.visits[1].line.size == (40, 120))
+            await eventually(lambda: site.visits[1].line.size == (40, 120))
             terminal.stdin.write_eof()
             assert (await terminal.wait()).exit_status == 7
-        await until(lambda: site.of(facts.OperatorLogout))
+        await eventually(lambda: site.of(facts.OperatorLogout))
         assert site.of(facts.OperatorLogout)[0].reason == "left"
 
     play(scene)
@@ -257,7 +260,7 @@ def test_strangers_are_few_from_one_address(play: Play) -> None:
         for _, writer in there:
             writer.close()
             await writer.wait_closed()
-        await until(lambda: not site.server.strangers)
+        await eventually(lambda: not site.server.strangers)
         async with site.client():
             pass
 
@@ -272,12 +275,12 @@ def test_sessions_are_bounded_and_told(play: Play) -> None:
             await other.create_process()
             with pytest.raises(asyncssh.ChannelOpenError):
                 await other.create_process()
-            told = open_sessions.heard(site.server.tell(open_sessions.QUESTION))
+            told = site.listed()
             assert [(s.name, s.way, s.address, s.idle) for s in told] == [
                 ("ann", "ssh", "127.0.0.1", 5.0),
                 ("ann", "ssh", "127.0.0.1", 0.0),
             ]
-        await until(lambda: not open_sessions.heard(site.server.tell(open_sessions.QUESTION)))
+        await eventually(lambda: not site.listed())
 
     play(scene)
 
@@ -286,18 +289,18 @@ def test_who_types_nothing_for_too_long_is_sent_away(play: Play) -> None:
     async def scene(site: Site) -> None:
         async with site.client() as client:
             process = await client.create_process()
-            await until(lambda: site.visits and site.visits[0].line.waiting)
+            await eventually(lambda: site.visits and site.visits[0].line.waiting)
             site.worker.now += 99.0
             process.stdin.write("still here\n")
             assert await process.stdout.readline() == "still here None None\n"
-            await until(lambda: site.visits[0].line.waiting)  # from now on he is idle
+            await eventually(lambda: site.visits[0].line.waiting)  # from now on he is idle
             site.worker.now += 99.0
             await asyncio.sleep(0.05)
             assert not process.stdout.at_eof()
             site.worker.now += 2.0
             assert "Nothing was typed for too long" in await process.stdout.read()
             assert (await process.wait()).exit_status == 7
-        await until(lambda: site.of(facts.OperatorLogout))
+        await eventually(lambda: site.of(facts.OperatorLogout))
         assert site.of(facts.OperatorLogout)[0].reason == "idle"
 
     play(scene)
@@ -306,10 +309,10 @@ def test_who_types_nothing_for_too_long_is_sent_away(play: Play) -> None:
 def test_who_waits_for_the_gateway_is_not_idle(play: Play) -> None:
     async def scene(site: Site) -> None:
         goes_on = threading.Event()
-        site.server.program = lambda visit: int(goes_on.wait(10)) and 3
+        site.server.program = lambda visit: int(goes_on.wait(PATIENCE)) and 3
         async with site.client() as client:
             process = await client.create_process()
-            await until(lambda: all(one.begun for one in site.server.sessions))
+            await eventually(lambda: all(one.begun for one in site.server.sessions))
             site.worker.now += 1000.0
             await asyncio.sleep(0.05)
             goes_on.set()
@@ -331,7 +334,7 @@ def test_a_process_that_retires_takes_nobody_new_and_ends_with_its_last_session(
             process.stdin.write("on\n")
             assert await process.stdout.readline() == "on None None\n"
             assert not site.worker.left
-        await until(lambda: site.worker.left)
+        await eventually(lambda: site.worker.left)
 
     play(scene)
 
@@ -340,9 +343,9 @@ def test_at_a_stop_who_waits_at_a_prompt_hears_why(play: Play) -> None:
     async def scene(site: Site) -> None:
         async with site.client() as client:
             process = await client.create_process()
-            await until(lambda: site.visits)
-            async with asyncio.timeout(5):
-                await site.server.stop(25.0)
+            await eventually(lambda: site.visits)
+            async with asyncio.timeout(PATIENCE):
+                await site.server.stop(10 * PATIENCE)  # it ends with him and not with the time
             assert "The gateway stops" in await process.stdout.read()
         assert [one.reason for one in site.of(facts.OperatorLogout)] == ["stopped"]
 
@@ -369,7 +372,7 @@ def test_a_channel_that_is_just_closing_is_no_fault(play: Play) -> None:
     async def scene(site: Site) -> None:
         async with site.client() as client:
             process = await client.create_process()
-            await until(lambda: site.visits)
+            await eventually(lambda: site.visits)
             process.close()
             await process.wait_closed()
             site.visits[0].line.write("nobody is there")
@@ -385,9 +388,9 @@ def test_a_channel_on_which_nothing_is_asked_for_is_cut(play: Play) -> None:
                 client, asyncio.get_running_loop(), "strict", "utf-8", "strict", 1000, 1000
             )
             await channel._open(b"session")
-            await until(lambda: open_sessions.heard(site.server.tell(open_sessions.QUESTION)))
+            await eventually(lambda: site.listed())
             site.worker.now += limits.LOGIN_SECONDS + 1.0
-            await until(lambda: not open_sessions.heard(site.server.tell(open_sessions.QUESTION)))
+            await eventually(lambda: not site.listed())
 
     play(scene)
 
@@ -425,7 +428,7 @@ def test_whatever_a_stranger_sends_is_no_fault_of_ours(play: Play) -> None:
                 await reader.read(100)
                 writer.close()
                 await writer.wait_closed()
-        await until(lambda: not site.server.strangers)
+        await eventually(lambda: not site.server.strangers)
         assert site.worker.facts == []
         async with site.client():
             pass
@@ -455,10 +458,24 @@ def test_who_only_watches_is_idle_after_a_while(play: Play) -> None:
         async with site.client() as client:
             process = await client.create_process()
             (session,) = site.server.sessions
-            await until(lambda: session.line is not None and session.line.waiting)
+            await eventually(lambda: session.line is not None and session.line.waiting)
             site.worker.now += 101.0
             assert "Nothing was typed" in await process.stdout.read()
             assert (await process.wait()).exit_status == 4
         assert watched == [True]
+
+    play(scene)
+
+
+def test_the_supervisor_knows_who_is_inside_in_case_the_process_dies(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        async with site.client():
+            await eventually(lambda: site.worker.said)
+        await eventually(lambda: site.of(facts.OperatorLogout))
+        came, left = (one.people for one in site.worker.said if isinstance(one, line.Inside))
+        assert [(one.name, one.way, one.address, one.since) for one in came] == [
+            ("ann", "ssh", "127.0.0.1", 1000.0)
+        ]
+        assert left == ()
 
     play(scene)

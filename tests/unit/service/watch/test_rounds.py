@@ -210,7 +210,7 @@ def test_the_resolver_of_delivery_is_the_one_that_is_asked() -> None:
     server = DnsServer(address())
     try:
         delivery = replace(
-            defaults().delivery, dns_servers=((server.address, PORT),), dns_timeout=5
+            defaults().delivery, dns_servers=((server.address, PORT),), dns_timeout=60
         )
         found = asyncio.run(ask(delivery))
         assert isinstance(found, secure_dns.DoesNotValidate)
