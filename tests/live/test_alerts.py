@@ -173,6 +173,33 @@ def test_a_test_alert_that_waits_says_why(site: House) -> None:
     assert "deferred" in said and "later please" in said
 
 
+def test_alerts_go_while_all_deliveries_are_suspended(site: House, ops: FakeServer) -> None:
+    site.zone("waits.example", (10, waiting := site.serve()))
+    site.gateway.command("delivery", "suspend", "--all")
+    site.send("bob@waits.example", port=2525)
+    site.gateway.events.wait(facts.DeliveriesSuspended, domain="waits.example")
+    said = site.gateway.command("alert", "test", "suspended@ops.example").decode()
+    assert "delivered" in said
+    site.gateway.command("delivery", "suspend", "ops.example")
+    said = site.gateway.command("alert", "test", "named@ops.example", "--wait", "0").decode()
+    assert "waiting" in said
+    site.gateway.events.wait(facts.DeliveriesSuspended, domain="ops.example")
+    assert not waiting.connections
+    site.gateway.command("delivery", "resume", "--all")
+    waiting.wait()
+    assert any(read(one)["To"] == "named@ops.example" for one in until_there(ops, "named"))
+
+
+def until_there(server: FakeServer, who: str) -> list[Message]:
+    """The messages of a server, as soon as one to somebody is among them."""
+
+    def there() -> list[Message] | None:
+        messages = list(server.messages)
+        return messages if any(who in one.recipients[0] for one in messages) else None
+
+    return until(there, f"mail to {who}")
+
+
 def test_alerts_about_alert_mail_are_kept_and_mailed_to_nobody(
     site: House, ops: FakeServer
 ) -> None:

@@ -115,6 +115,13 @@ def test_a_message_comes_back_as_it_was_given(store: Store, writer: BodyWriter) 
     assert [entry.rid for entry in found.recipients] == [0, 1]
 
 
+def test_alerts_are_told_from_all_other_mail(store: Store, writer: BodyWriter) -> None:
+    kinds = (MessageKind.ORDINARY, MessageKind.ALERT, MessageKind.DSN, MessageKind.ALERT)
+    mids = [queue_one(store, writer, kind=kind) for kind in kinds]
+    assert store.queue.alerts_among((*mids, 999_999)) == {mids[1], mids[3]}
+    assert store.queue.alerts_among(()) == frozenset()
+
+
 def test_the_null_sender_stays_the_null_sender(store: Store, writer: BodyWriter) -> None:
     envelope = Envelope(sender=None, recipients=(Recipient(address=address("b@x.example")),))
     mid = queue_one(store, writer, envelope=envelope)

@@ -7,7 +7,7 @@ every method may be called from any thread. Reading never waits for writing. Eve
 `StoreError`; a method that returns has done what it says, durably.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from gatehouse.store.auth_values import (
@@ -65,6 +65,9 @@ class Queue(Protocol):
 
     def load_many(self, mids: Sequence[int]) -> tuple[QueuedMessage, ...]:
         """The same for several, at much less cost for each; those that are gone are missing."""
+
+    def alerts_among(self, mids: Iterable[int]) -> frozenset[int]:
+        """Those of these messages that are alerts."""
 
     def show(self, mid: int) -> QueuedMessage | None:
         """A message with all its recipients, also those that are done."""

@@ -83,7 +83,8 @@ SUSPEND = Action(
     help="""Stop delivering to these domains, or to all. Mail is still accepted for them and waits.
 
 Deliveries in flight end; nothing new begins. It lasts until `gatehouse delivery resume`, also over
-a restart. Mail does not live longer for it: what is too old when deliveries go on is returned.""",
+a restart. Mail does not live longer for it: what is too old when deliveries go on is returned.
+Alerts go on with --all; a destination that is named keeps its own.""",
     example="gatehouse delivery suspend partner.example",
     role=Role.OPERATOR,
     input=SuspendInput,

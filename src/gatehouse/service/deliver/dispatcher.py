@@ -7,7 +7,7 @@ The number of pairs in memory is bounded; the rest stays where it is safe, in th
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from gatehouse.policy.destinations import DestinationTable
@@ -15,7 +15,7 @@ from gatehouse.service.base.supervisor import TaskSupervisor
 from gatehouse.service.deliver.ready import Destination, ReadyLists
 from gatehouse.store.errors import StoreError
 from gatehouse.store.interface import Queue
-from gatehouse.store.values import Cursor
+from gatehouse.store.values import Cursor, DueRecipient
 
 # Pairs kept in memory. At some 300 bytes each this is 6 MB; above it the store is asked again when
 # half of it is gone.
@@ -69,25 +69,45 @@ class Dispatcher:
         """Begin nothing for these destinations, "" being all of them, until this is said anew.
 
         What is in flight ends. What is ready stays in the store; what may go again is read again
-        from the start, since readers of new mail have passed it.
+        from the start, since readers of new mail have passed it. "" leaves alerts alone: somebody
+        has to hear of it when the disk fills up with what waits.
         """
         before, self._held_back = self._held_back, domains
         if before - domains:
             self._told.clear()
             self._cursor = Cursor()
         for destination in list(self.lists.destinations.values()):
-            if self._holds(destination.domain):
-                self._put_back(destination)
+            self._put_back(destination)
         self._woken.set()
 
-    def _holds(self, domain: str) -> bool:
-        return bool(self._held_back) and (domain in self._held_back or "" in self._held_back)
-
     def _put_back(self, destination: Destination) -> None:
-        if destination.ready:
+        """What is ready and must wait now goes back."""
+        held, ready = self._held_back, destination.ready
+        if not held or ("" not in held and destination.domain not in held):
+            return
+        going: Collection[int] = ()
+        if ready and destination.domain not in held:
+            try:
+                going = self._queue.alerts_among(ready)
+            except StoreError:
+                self._dropped = True  # so that they are read again
+        if len(going) < len(ready):
             self._tell(destination.domain)
-        self.lists.put_back(destination)
+        self.lists.put_back(destination, going)
         self.lists.forget_if_empty(destination)
+
+    def _going(self, due: tuple[DueRecipient, ...]) -> list[DueRecipient]:
+        """What may be tried while something is suspended; raises StoreError."""
+        held = self._held_back
+        everything = "" in held
+        alerts = self._queue.alerts_among({one.mid for one in due}) if everything else frozenset()
+        going = []
+        for one in due:
+            if one.domain in held or (everything and one.mid not in alerts):
+                self._tell(one.domain)
+            else:
+                going.append(one)
+        return going
 
     def _tell(self, domain: str) -> None:
         """Once for each suspension, as far as the memory goes."""
@@ -131,28 +151,18 @@ class Dispatcher:
             self._cursor = Cursor() if self._dropped else self._cursor.retries_again()
             self._dropped = False
         page = self._queue.due(now, PAGE, self._cursor)
+        due = self._going(page.recipients) if self._held_back else page.recipients
         self._cursor = page.cursor
-        due = page.recipients
-        if self._held_back:
-            due = tuple(one for one in due if not self._kept(one.domain))
         for destination in self.lists.add(due):
             self.serve(destination)
         return page.more and len(self.lists) <= MAX_READY
-
-    def _kept(self, domain: str) -> bool:
-        """Mail for a destination that is suspended, if it is: it stays in the store."""
-        if not self._holds(domain):
-            return False
-        self._tell(domain)
-        return True
 
     def serve(self, destination: Destination) -> None:
         """Give a destination's work to idle couriers, then start more as far as the limits go."""
         if self.suspended or self.table is None or destination.paused or self._blocked():
             return
-        if self._holds(destination.domain):
+        if self._held_back:
             self._put_back(destination)
-            return
         destination.wake()
         limit = self.table.lookup(destination.domain).max_connections
         while (

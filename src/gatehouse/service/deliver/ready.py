@@ -9,7 +9,7 @@ and no connection is forgotten, so a million domains seen once cost nothing.
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from gatehouse.store.values import DueRecipient
@@ -93,11 +93,14 @@ class ReadyLists:
         """What is remembered of a domain, also when nothing goes there now."""
         return self.destinations.get(domain) or self._past.get(domain)
 
-    def put_back(self, destination: Destination) -> None:
-        """What is ready is nobody's again: it stays where it is safe, in the store."""
+    def put_back(self, destination: Destination, but: Container[int] = ()) -> None:
+        """What is ready is nobody's again, `but` these: it stays where it is safe, in the store."""
+        kept = [mid for mid in destination.ready if mid in but]
         for mid in destination.ready:
-            self._held.discard((mid, destination.domain))
+            if mid not in but:
+                self._held.discard((mid, destination.domain))
         destination.ready.clear()
+        destination.ready.extend(kept)
 
     def settled(self, mid: int, domain: str) -> None:
         """An attempt is over and written down: the pair may fall due again."""

@@ -32,6 +32,7 @@ from gatehouse.store.values import (
 
 _MESSAGE = QUERIES["message"]
 _WAITING = QUERIES["waiting_recipients"]
+_IS_ALERT = QUERIES["is_alert"]
 _NOTHING: Mapping[int, int] = {}
 
 
@@ -160,6 +161,13 @@ class SqliteQueue:
     def load_many(self, mids: Sequence[int]) -> tuple[QueuedMessage, ...]:
         """Messages with their waiting recipients."""
         return self._messages(mids, _WAITING)
+
+    def alerts_among(self, mids: Iterable[int]) -> frozenset[int]:
+        """Those of these messages that are alerts."""
+        with self._database.reading() as connection:
+            return frozenset(
+                mid for mid in mids if next(connection.execute(_IS_ALERT, (mid,)), None)
+            )
 
     def show(self, mid: int) -> QueuedMessage | None:
         """A message with all its recipients."""

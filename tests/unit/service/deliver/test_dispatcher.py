@@ -2,7 +2,7 @@
 """Who is served, by how many, and that one destination never costs another anything."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from gatehouse.policy.destinations import DestinationControl, DestinationTable
@@ -21,6 +21,8 @@ class FakeQueue:
         self.retries: list[DueRecipient] = []
         self.broken = False
         self.asked = 0
+        self.alerts: set[int] = set()
+        self.kinds_broken = False
 
     def due(self, now: float, limit: int, cursor: Cursor) -> DuePage:
         self.asked += 1
@@ -32,6 +34,11 @@ class FakeQueue:
         return DuePage(
             (*fresh, *again), Cursor(seq, now, 1 if again else 0, 0), seq < len(self.new)
         )
+
+    def alerts_among(self, mids: Iterable[int]) -> frozenset[int]:
+        if self.kinds_broken:
+            raise StoreError("the disk sleeps")
+        return frozenset(self.alerts & set(mids))
 
 
 class Scene:
@@ -260,5 +267,86 @@ def test_what_is_ready_when_it_is_suspended_goes_back_and_what_is_in_flight_ends
         scene.dispatcher.hold_back(frozenset({"b"}))
         await turns(50)
         assert scene.carried == [("a", 1), ("a", 2), ("a", 3)]
+
+    play(body)
+
+
+def test_alerts_go_although_all_deliveries_are_suspended() -> None:
+    async def body(scene: Scene) -> None:
+        told: list[str] = []
+        scene.dispatcher.tell_suspended = told.append
+        scene.queue.alerts = {2, 5}
+        scene.dispatcher.hold_back(frozenset({""}))
+        scene.queue.new = mail("a", 1, 2, 3) + mail("b", 4)
+        scene.queue.retries = mail("c", 5, 6)
+        scene.go.set()
+        scene.dispatcher.wake()
+        await turns(50)
+        assert sorted(scene.carried) == [("a", 2), ("c", 5)]
+        assert sorted(told) == ["a", "b", "c"]
+        scene.dispatcher.hold_back(frozenset())
+        await turns(50)
+        assert {("a", 1), ("a", 3), ("b", 4)} <= set(scene.carried)
+
+    play(body)
+
+
+def test_alerts_wait_where_their_own_destination_is_suspended() -> None:
+    async def body(scene: Scene) -> None:
+        scene.queue.alerts = {1, 2}
+        scene.dispatcher.hold_back(frozenset({"", "a"}))
+        scene.queue.new = mail("a", 1) + mail("b", 2)
+        scene.go.set()
+        scene.dispatcher.wake()
+        await turns(50)
+        assert scene.carried == [("b", 2)]
+
+    play(body)
+
+
+def test_of_what_was_ready_before_alerts_alone_go_on() -> None:
+    async def body(scene: Scene) -> None:
+        scene.queue.alerts = {3}
+        scene.queue.new = mail("a", 1, 2, 3)
+        scene.dispatcher.wake()
+        await turns()
+        assert scene.running == {"a": 1}
+        scene.dispatcher.hold_back(frozenset({""}))
+        scene.go.set()
+        await turns(50)
+        assert scene.carried == [("a", 3)]
+        assert len(scene.dispatcher.lists) == 0
+
+    play(body)
+
+
+def test_what_a_courier_gives_back_while_all_is_suspended_waits() -> None:
+    async def body(scene: Scene) -> None:
+        scene.queue.alerts = {8}
+        scene.dispatcher.hold_back(frozenset({""}))
+        destination = scene.dispatcher.lists.destination("a")
+        scene.dispatcher.lists.add(mail("a", 7, 8))
+        scene.go.set()
+        scene.dispatcher.serve(destination)
+        await turns(50)
+        assert scene.carried == [("a", 8)]
+
+    play(body)
+
+
+def test_alerts_are_not_missed_because_the_store_could_not_tell_them_apart() -> None:
+    async def body(scene: Scene) -> None:
+        scene.queue.alerts = {2}
+        scene.queue.kinds_broken = True
+        scene.dispatcher.hold_back(frozenset({""}))
+        scene.queue.new = mail("a", 1, 2)
+        scene.go.set()
+        scene.dispatcher.wake()
+        await turns(50)
+        assert scene.carried == []
+        scene.queue.kinds_broken = False
+        scene.dispatcher.wake()
+        await turns(50)
+        assert scene.carried == [("a", 2)]
 
     play(body)

@@ -22,6 +22,7 @@ HOT = [
     "due_retries",
     "next_retry_at",
     "message",
+    "is_alert",
     "waiting_recipients",
     "all_recipients",
     "hold",

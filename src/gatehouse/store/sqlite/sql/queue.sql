@@ -108,6 +108,10 @@ SELECT mid, seq, icid, listener, kind, parent, held, received_at, expires_at,
        size, segment, body_offset, body_length, message_id, subject, client_ip, helo, tls_in
 FROM message WHERE mid = ?;
 
+-- is_alert
+-- Whether a message is an alert.
+SELECT 1 FROM message WHERE mid = ? AND kind = 2;
+
 -- waiting_recipients
 -- The recipients of a message that still wait, in no order: sorting two rows here costs 15 µs.
 SELECT rid, address, domain, notify, orcpt, state, tries, next_at,
