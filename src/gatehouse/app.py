@@ -38,6 +38,7 @@ from gatehouse.service.base.recorder import Recorder
 from gatehouse.service.base.supervisor import TaskSupervisor, describe
 from gatehouse.service.commit.conductor import ApplyFailed, Conductor, ConductorTools
 from gatehouse.service.commit.trials import LOOK_SECONDS, Renewals, Trials, TrialTools
+from gatehouse.service.commit.visits import Visits
 from gatehouse.service.trust import keyring
 from gatehouse.service.watch.alarms import MAIL_SECONDS, AlarmDesk
 from gatehouse.service.watch.alert_mail import AlertPost, AlertTools
@@ -268,6 +269,7 @@ class _Gateway:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        visits = Visits(self._directory.visits, SYSTEM_CLOCK.wall, self._recorder.record)
         conductor = Conductor(
             ConductorTools(
                 store=self._store,
@@ -277,6 +279,7 @@ class _Gateway:
                 tasks=self._tasks,
                 command=self._command,
                 alarmed=self._alarmed,
+                visits=visits,
                 lock=lock,
                 machine=lambda: self._named or identity.kept(self._directory.path),
             )
@@ -298,6 +301,7 @@ class _Gateway:
                 at=SYSTEM_CLOCK.wall(), version=version(), serial=serial(self._store)
             )
         )
+        visits.recover()
         try:
             await trials.start()
             await control.listen(lock)

@@ -413,3 +413,26 @@ def test_a_process_that_is_killed_is_started_again_and_mail_goes_on(site: Site) 
     assert site.client(key=site.key_file).run("paul", "version").returncode == 0
     died = site.gateway.events.wait(facts.ProcessDied, role="ssh")
     assert (died.pid, died.status) == (pid, -signal.SIGKILL)
+    gone = site.gateway.events.wait(facts.OperatorLogout, name="paul", reason="died")
+    assert gone.way == "ssh" and gone.seconds >= 0.0
+    assert not site.do("who")["sessions"]
+
+
+def test_who_is_inside_when_all_of_the_gateway_dies_is_told_of_at_the_next_start(
+    site: Site,
+) -> None:
+    site.account("quin", key=True)
+
+    async def killed() -> None:
+        async with site.connected("quin") as connection:
+            await talk(connection)
+            site.gateway.kill()
+            await connection.wait_closed()
+
+    asyncio.run(killed())
+    assert not site.gateway.events.of(facts.OperatorLogout, name="quin")
+    site.gateway.start()
+    assert site.gateway.events.wait(facts.OperatorLogout, name="quin").reason == "died"
+    site.gateway.stop()
+    site.gateway.start()
+    assert len(site.gateway.events.of(facts.OperatorLogout, name="quin")) == 1

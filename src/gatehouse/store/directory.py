@@ -34,6 +34,7 @@ class DataDirectory:
         self.master_key = self.path / "master.key"
         self.configuration = self.path / "configuration"  # files of people who work from afar
         self.control_socket = self.path / "control.sock"
+        self.visits = self.path / "visits"  # who is logged in; see service.commit.visits
         self._lock_file = self.path / "lock"
 
     def prepare(self) -> None:

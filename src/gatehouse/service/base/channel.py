@@ -13,9 +13,12 @@ itself: nobody would collect its log, restart it or stop it.
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 import msgspec
+
+from gatehouse.service.base.open_sessions import Presence
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -119,6 +122,12 @@ class Alarmed(msgspec.Struct, frozen=True, tag=True):
     mailed: bool = True
 
 
+class Inside(msgspec.Struct, frozen=True, tag=True):
+    """Child to supervisor: who is logged in here now; if I die, they have all gone."""
+
+    people: tuple[Presence, ...]
+
+
 Message = (
     Ready
     | LogBlock
@@ -133,6 +142,7 @@ Message = (
     | Retire
     | Stats
     | Alarmed
+    | Inside
 )  # every message there is; the tag is the class name
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -154,6 +164,7 @@ class Channel(asyncio.Protocol):
         self._on_end = on_end
         self._transport: asyncio.WriteTransport | None = None
         self._buffer = bytearray()
+        self._over = asyncio.Event()
 
     @classmethod
     async def open(
@@ -175,6 +186,7 @@ class Channel(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio calls this at the end of the stream."""
         self._transport = None
+        self._over.set()
         if self._on_end is not None:
             self._on_end()
 
@@ -207,6 +219,12 @@ class Channel(asyncio.Protocol):
     def backlog(self) -> int:
         """Bytes the socket has not taken yet."""
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    async def heard_out(self, within: float) -> None:
+        """Wait, so many seconds at most, until all is heard that a side that is gone has said."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._over.wait()
 
     def close(self) -> None:
         """Send what is left, then close."""

@@ -24,6 +24,8 @@ FIRST_WAIT = 0.1
 LONGEST_WAIT = 30.0
 # A child that lived this long did not die of its start.
 HEALTHY_SECONDS = 60.0
+# What a process said last is heard before it counts as gone; it is in the line's buffer already.
+LAST_WORDS_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +174,11 @@ class Children:
 
     async def _watch(self, child: Child) -> None:
         try:
-            status = await child.process.wait()
+            status = await _end(child)
         finally:
             if child.channel is not None:
                 child.channel.close()
-        self.all.discard(child)
-        self._head_count.clear(child.seat)
-        child.ready.set()  # nobody waits for the dead
-        self._calls.ended(child)
+        self._gone(child)
         if child.stopping:
             return
         self._calls.died(child, status)
@@ -193,6 +192,13 @@ class Children:
             wait = self._waits[child.role]
             started = await self._start_again(child)
         self._to_come.discard(child)
+
+    def _gone(self, child: Child) -> None:
+        if child in self.all:
+            self.all.discard(child)
+            self._head_count.clear(child.seat)
+            child.ready.set()  # nobody waits for the dead
+            self._calls.ended(child)
 
     async def _start_again(self, child: Child) -> bool:
         """A new process in the place of one that died; False when the machine has no room."""
@@ -253,15 +259,26 @@ class Children:
         """Stop all; whoever is not gone in time is killed."""
         for child in (*self.all, *self._to_come):
             child.stop(within)
-        leaving = [asyncio.ensure_future(child.process.wait()) for child in self.all]
+        leaving = {asyncio.ensure_future(_end(child)): child for child in self.all}
         if leaving:
             await asyncio.wait(leaving, timeout=within + 2.0)
         for child in list(self.all):
             child.kill()
         if leaving:
             await asyncio.wait(leaving, timeout=5.0)
+        for end, child in leaving.items():
+            if end.done():
+                self._gone(child)
         for watcher in list(self._watchers):
             watcher.cancel()
+
+
+async def _end(child: Child) -> int:
+    """Its exit status, once it is gone and all that it said was heard."""
+    status = await child.process.wait()
+    if child.channel is not None:
+        await child.channel.heard_out(LAST_WORDS_SECONDS)
+    return status
 
 
 def program(*arguments: str) -> list[str]:

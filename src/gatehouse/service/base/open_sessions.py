@@ -24,6 +24,15 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
     idle: float
 
 
+class Presence(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who has logged in and not left, with or without a session; `since` as above."""
+
+    name: str
+    way: str
+    address: str
+    since: float
+
+
 _decode = msgspec.json.Decoder(tuple[OpenSession, ...]).decode
 
 

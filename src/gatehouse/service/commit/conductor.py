@@ -29,6 +29,7 @@ from gatehouse.service.commit import entrances
 from gatehouse.service.commit.ports import Ports
 from gatehouse.service.commit.questions import Answer, Questions
 from gatehouse.service.commit.sockets import CannotListen, Endpoint, endpoints
+from gatehouse.service.commit.visits import Visits
 from gatehouse.service.trust import keyring
 from gatehouse.store.directory import DirectoryLock
 from gatehouse.store.errors import StoreError
@@ -73,6 +74,7 @@ class ConductorTools:
     tasks: TaskSupervisor
     command: Callable[[Launch], list[str]]
     alarmed: Callable[[line.Alarmed], None]  # a process has something to tell people
+    visits: Visits
     lock: DirectoryLock  # kept by all processes, so that none works beside the next gateway
     machine: Callable[[], str | None] = _alone  # which one of a cluster this is
 
@@ -86,7 +88,7 @@ class Conductor:
         self._questions = Questions()
         self._children = Children(
             tools.command,
-            Callbacks(self._message, self._started, self._died, self._questions.ended),
+            Callbacks(self._message, self._started, self._died, self._ended),
             (tools.lock.fileno(),),
         )
         self._entrances = entrances.Entrances(
@@ -299,6 +301,8 @@ class Conductor:
                 self._counted(child, message)
             case line.Alarmed():
                 self._tools.alarmed(message)
+            case line.Inside(people):
+                self._tools.visits.inside(child, people)
             case line.Told(number, value):
                 self._questions.told(number, value)
             case line.Applied(revision, error):
@@ -330,6 +334,10 @@ class Conductor:
                 status=status,
             )
         )
+
+    def _ended(self, child: Child) -> None:
+        self._questions.ended(child)
+        self._tools.visits.ended(child)
 
     def _record(self, fact: facts.Fact) -> None:
         self._tools.recorder.record(fact)

@@ -48,7 +48,7 @@ class SshServer:
         self._options: asyncssh.SSHServerConnectionOptions | None = None
         self._fingerprint = ""
         self.strangers: set[Client] = set()
-        self._inside: dict[Client, float] = {}  # since when
+        self._inside: dict[Client, tuple[float, float]] = {}  # since when, by both clocks
         self._reasons: dict[Client, str] = {}  # why somebody's visit ended, where it is known
         self.sessions: dict[ShellSession, Client] = {}
         self._retiring = False
@@ -140,7 +140,9 @@ class SshServer:
 
     def _entered(self, client: Client) -> None:
         self.strangers.discard(client)
-        self._inside[client] = self._worker.clock.monotonic()
+        clock = self._worker.clock
+        self._inside[client] = clock.monotonic(), clock.wall()
+        self._tell_who_is_inside()
         self._expect_session(client)
 
     def _expect_session(self, client: Client) -> None:
@@ -167,8 +169,26 @@ class SshServer:
                 name=client.person.name,
                 way=Way.SSH.value,
                 address=client.address,
-                seconds=round(self._worker.clock.monotonic() - since, 3),
+                seconds=round(self._worker.clock.monotonic() - since[0], 3),
                 reason=reason,
+            )
+        )
+        self._tell_who_is_inside()
+
+    def _tell_who_is_inside(self) -> None:
+        """The supervisor hears it behind the facts about it, and keeps it in case we die."""
+        self._worker.send(
+            line.Inside(
+                tuple(
+                    open_sessions.Presence(
+                        name=client.person.name,
+                        way=Way.SSH.value,
+                        address=client.address,
+                        since=wall,
+                    )
+                    for client, (_, wall) in self._inside.items()
+                    if client.person is not None
+                )
             )
         )
 

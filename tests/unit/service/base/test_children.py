@@ -4,13 +4,15 @@
 import asyncio
 import functools
 import itertools
+import os
+import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from gatehouse.service.base import children as subject
-from gatehouse.service.base.channel import Message
+from gatehouse.service.base.channel import Channel, Inside, Message
 from gatehouse.service.base.children import Callbacks, Child, Children, Rules
 
 NUMBERS = itertools.count(1)
@@ -33,17 +35,36 @@ class Process:
         self._ended.set_result(-9)
 
 
+class Late(Process):
+    """Whoever waited first hears of its end last."""
+
+    asked = 0
+
+    async def wait(self) -> int:
+        self.asked += 1
+        turns = 20 if self.asked == 1 else 0
+        status = await super().wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return status
+
+
 class Machine:
     """Starts processes, and does something in the middle of each start that follows."""
 
     def __init__(self) -> None:
         self.meanwhile: Callable[[], None] = lambda: None
         self.made: list[Process] = []
+        self.kind = Process
+        self.keeps_line = False  # whoever is started has its end of the line
+        self.line: socket.socket | None = None
 
-    async def start(self, *command: str, **how: object) -> Process:
+    async def start(self, *command: str, pass_fds: tuple[int, ...], **how: object) -> Process:
         self.meanwhile()
+        if self.keeps_line:
+            self.line = socket.socket(fileno=os.dup(pass_fds[0]))
         await asyncio.sleep(0)
-        made = Process()
+        made = self.kind()
         self.made.append(made)
         return made
 
@@ -230,3 +251,47 @@ async def test_who_has_just_died_and_is_to_retire_does_not_come_back(machine: Ma
     await settled()
     assert children.of("ssh") == []
     assert machine.living == 0
+
+
+@played
+async def test_what_a_process_said_last_is_heard_before_it_counts_as_gone(machine: Machine) -> None:
+    happened: list[str] = []
+    calls = Callbacks(
+        message=lambda child, message: happened.append(type(message).__name__),
+        started=lambda child: None,
+        died=lambda child, status: happened.append("died"),
+        ended=lambda child: happened.append("ended"),
+    )
+    machine.keeps_line = True
+    FAMILIES.append(children := Children(lambda launch: ["a", "program"], calls))
+    child = await children.start("ssh", rules(3))
+    assert machine.line is not None
+    last = await Channel.open(machine.line, lambda message: None)
+    child.stopping = True
+    child.kill()
+    await settled()
+    last.send(Inside(()))  # as what lies in the line and was not read yet
+    last.close()
+    await settled()
+    assert happened == ["Inside", "ended"]
+
+
+@played
+async def test_who_is_stopped_has_ended_when_all_are(machine: Machine) -> None:
+    ended: list[Child] = []
+    calls = Callbacks(
+        message=lambda child, message: None,
+        started=lambda child: None,
+        died=lambda child, status: None,
+        ended=ended.append,
+    )
+    machine.kind = Late
+    FAMILIES.append(children := Children(lambda launch: ["a", "program"], calls))
+    there = [await children.start("ssh", rules(3)), await children.start("receiver", rules(3))]
+    await settled()  # both are watched
+    for one in there:
+        one.kill()
+    await children.stop(0.0)
+    assert set(ended) == set(there)
+    assert len(ended) == 2
+    assert not children.all
