@@ -6,6 +6,7 @@ Two gateways: one whose alerts go by MX records, one whose alerts go by a smart 
 
 import email
 import email.policy
+import json
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gatehouse.journal import facts
+from tests.live.clients import RawClient
 from tests.live.dns import DnsServer
 from tests.live.gateway import Gateway, address, until
 from tests.live.house import House
@@ -43,17 +45,28 @@ tls = "none"
 [destination_controls.".strict.example"]
 tls = "required"
 [alerts]
-initial_interval = 0
+initial_interval = {pace}
 {alerts}
+"""
+GUESSING = """\
+[listeners.Outside]
+type = "public"
+interface = "Net"
+port = 2526
+recipient_access = [{ recipient = "ops.example", access = "accept" }]
+sender_groups = [{ name = "ALL", members = ["ALL"], policy = "GUESSING" }]
+[mail_flow_policies.GUESSING]
+tls = "off"
+dhap_limit = 1
 """
 
 # What a server says may hold anything: escape sequences, a line of another field, 8 bit.
 HOSTILE = b"454 4.7.0 no \x1b[31m\xfc\r\n"
 
 
-def opened(folder: Path, alerts: str, hosts: str = "") -> House:
+def opened(folder: Path, alerts: str, more: str = "", pace: int = 0) -> House:
     own, dns = address(), DnsServer(address())
-    text = TEXT.format(address=own, dns=dns.endpoint, port=PORT, alerts=alerts) + hosts
+    text = TEXT.format(address=own, dns=dns.endpoint, port=PORT, alerts=alerts, pace=pace) + more
     return House(Gateway(folder, text), dns, own, "", "", "")
 
 
@@ -218,21 +231,61 @@ def test_alerts_about_alert_mail_are_kept_and_mailed_to_nobody(
     assert not any("lonely" in str(read(one)["Subject"]) for one in ops.messages)
 
 
-def test_the_smart_host_of_alerts_wins_over_every_route(tmp_path: Path) -> None:
-    hosts = (
-        '[smtp_routes]\n"." = ["nowhere.example"]\n'
-        f'[smart_hosts.relay]\nhost = "relay.example"\nport = {PORT}\ntls = "none"\n'
-    )
+# --- a smart host for alerts, and a pace ----------------------------------------------------------
+
+RELAYED = (
+    '[smtp_routes]\n"." = ["nowhere.example"]\n'
+    f'[smart_hosts.relay]\nhost = "relay.example"\nport = {PORT}\ntls = "none"\n'
+)
+
+
+@pytest.fixture(scope="module")
+def paced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, FakeServer]]:
     alerts = 'smart_host = "relay"\n[alerts.recipients."ops@ops.example"]\n'
-    house = opened(tmp_path, alerts, hosts)
+    house = opened(tmp_path_factory.mktemp("paced"), alerts, RELAYED + GUESSING, pace=3600)
     relay, bad = house.serve(), house.serve()
     house.dns.host("relay.example", relay.address)
     house.dns.host("nowhere.example", bad.address)
     try:
         with house.gateway:
-            house.send("bob@a.strict.example", port=2525)
-            about(relay, "a.strict.example")
-            assert [one.recipients for one in relay.messages] == [["ops@ops.example"]]
+            yield house, relay
             house.gateway.assert_sound()
     finally:
         closed(house)
+
+
+def test_the_smart_host_of_alerts_wins_over_every_route(paced: tuple[House, FakeServer]) -> None:
+    house, relay = paced
+    house.send("bob@a.strict.example", port=2525)
+    about(relay, "a.strict.example")
+    assert [one.recipients for one in relay.messages] == [["ops@ops.example"]]
+
+
+def guess(house: House, times: int) -> None:
+    """Ask for recipients that do not exist until that is too many for the gateway."""
+    with RawClient(house.address, 2526) as client:
+        client.greeted()
+        client.expect("EHLO guess.example", 250)
+        client.expect("MAIL FROM:<>", 250)
+        for number in range(3):
+            client.say(f"RCPT TO:<guess{number}@nobody.example>")
+    house.gateway.events.wait(facts.HarvestStopped, times)
+
+
+def test_equal_alarms_are_held_back_over_a_restart_and_the_next_mail_has_their_number(
+    paced: tuple[House, FakeServer],
+) -> None:
+    house, relay = paced
+    gateway, what = house.gateway, "recipients that do not exist"
+    guess(house, 1)
+    (first,) = about(relay, what)
+    assert "Repeated:" not in first.get_content()
+    gateway.stop()
+    gateway.start()
+    guess(house, 2)
+    gateway.command("config", "set", "alerts.initial_interval", "0", "--commit", "all of them")
+    guess(house, 3)
+    _, second = about(relay, what, 2)
+    assert "1 equal alarm came since the last mail" in " ".join(second.get_content().split())
+    listed = json.loads(gateway.command("--json", "alarm", "list"))["alarms"]
+    assert [one["suppressed"] for one in listed if what in one["text"]] == [1, 0]

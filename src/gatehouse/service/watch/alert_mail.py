@@ -204,8 +204,8 @@ def _details(tools: AlertTools, running: Running, alarm: KeptAlarm) -> tuple[tup
     where = f"{running.hostname}, mail for {alarm.stuck}" if alarm.stuck else running.hostname
     rows = [("What", told.what), ("Where", where), ("What to do", _named(told.to_do, alarm.stuck))]
     if alarm.suppressed:
-        count = f"{alarm.suppressed} equal alarms came since the last mail about it."
-        rows.append(("Repeated", count))
+        equal = f"{alarm.suppressed} equal alarm{'' if alarm.suppressed == 1 else 's'}"
+        rows.append(("Repeated", f"{equal} came since the last mail about it."))
     rows += [
         ("When", f"{datetime.fromtimestamp(alarm.at, UTC):%Y-%m-%d %H:%M:%S} UTC"),
         ("Alarm", f"{alarm.name}, {alarm.severity} <{alarm.alarm_class}>"),
