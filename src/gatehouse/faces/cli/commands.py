@@ -19,7 +19,7 @@ import msgspec
 from gatehouse.config.places import is_name
 from gatehouse.config.text import MAX_BYTES
 from gatehouse.faces.actions.action import Action, Arg, arguments
-from gatehouse.faces.actions.errors import OperatorError
+from gatehouse.faces.actions.errors import PASSWORD_NEEDED, OperatorError
 from gatehouse.faces.cli import files
 
 DATA_VARIABLE = "GATEHOUSE_DATA"
@@ -171,17 +171,10 @@ def _parameter(field: msgspec.structs.FieldInfo, kind: object, asked: Arg) -> cl
     if kind is bool:
         return click.Option(names, is_flag=True, help=asked.help)
     if many:
-        return click.Option(names, multiple=True, help=asked.help, **settings)
-    default = field.default
-    show = default not in (None, msgspec.NODEFAULT)
-    return click.Option(
-        names,
-        required=field.required,
-        default=default if show else None,
-        show_default=show,
-        help=asked.help,
-        **settings,
-    )
+        settings["multiple"] = True
+    elif field.default not in (None, msgspec.NODEFAULT):  # a default of None counts as an answer
+        settings |= {"default": field.default, "show_default": True}
+    return click.Option(names, required=field.required, help=asked.help, **settings)
 
 
 def _plain(kind: object) -> tuple[object, bool]:
@@ -204,22 +197,29 @@ def _type(kind: object, asked: Arg) -> click.ParamType[Any]:
 
 
 def _input(action: Action, given: dict[str, object]) -> msgspec.Struct:
+    """What was said, as the action takes it; what was not said is left to its defaults."""
     values = {}
     for field, kind, asked in arguments(action):
-        value = given[field.name]
-        most = MAX_BYTES if asked.most is None else asked.most
-        if asked.secret and isinstance(value, str):
-            value = _first_line(value)
-        elif _plain(kind)[0] is bytes:
-            if isinstance(value, str):
-                value = _content(value, most)
-            elif isinstance(value, tuple):
-                value = tuple(_content(name, most) for name in value)
-        elif asked.writes and isinstance(value, str):
-            if not _replaces(action, given) and not _is_stream(asked, value):
-                _refuse_present(value)
-        values[field.name] = value
+        said = given[field.name]
+        if said is not None:
+            values[field.name] = _value(kind, asked, said)
+            if asked.writes and not _replaces(action, given) and not _is_stream(asked, said):
+                _refuse_present(str(said))
+        elif asked.secret and field.required:
+            values[field.name] = ask_secret(field.name, asked)
     return action.input(**values)
+
+
+def _value(kind: object, asked: Arg, said: object) -> object:
+    """A file that was named becomes what is in it."""
+    if asked.secret:
+        return _first_line(str(said))
+    if _plain(kind)[0] is bytes:
+        most = MAX_BYTES if asked.most is None else asked.most
+        if isinstance(said, tuple):
+            return tuple(_content(name, most) for name in said)
+        return _content(str(said), most)
+    return said
 
 
 def secret_of(action: Action) -> tuple[str, Arg] | None:
@@ -227,6 +227,20 @@ def secret_of(action: Action) -> tuple[str, Arg] | None:
     return next(
         ((field.name, asked) for field, _, asked in arguments(action) if asked.secret), None
     )
+
+
+def ask_secret(name: str, asked: Arg) -> str:
+    """Ask the person at the terminal; a new password twice. OperatorError where nobody is."""
+    if not sys.stdin.isatty():
+        raise OperatorError(
+            PASSWORD_NEEDED,
+            f"The {name} is needed.",
+            hint=f"Name a file with --{name}-file.",
+        )
+    said: str = click.prompt(
+        name.capitalize(), hide_input=True, confirmation_prompt=asked.new, err=True
+    )
+    return said
 
 
 def write_content(action: Action, given: msgspec.Struct, output: msgspec.Struct) -> msgspec.Struct:

@@ -132,12 +132,11 @@ def _carry_in_dialogue(doors: Doors) -> CarryThere:
 
 
 def _with_password(action: Action, given: msgspec.Struct) -> msgspec.Struct:
-    """Ask the person at the terminal; a new password twice."""
+    """The same input with what the person at the terminal says."""
     asked = commands.secret_of(action)
     assert asked is not None, "only an action with a secret asks for one"
     name, how = asked
-    said = click.prompt(name.capitalize(), hide_input=True, confirmation_prompt=how.new, err=True)
-    return msgspec.structs.replace(given, **{name: said})
+    return msgspec.structs.replace(given, **{name: commands.ask_secret(name, how)})
 
 
 def _failing(command: click.Command) -> click.Command:

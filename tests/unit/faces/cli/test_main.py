@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: from words to actions, exit status, help and completion."""
 
+import io
 import json
 import os
 import shlex
@@ -15,7 +16,7 @@ import pytest
 import gatehouse.__main__
 from gatehouse import app
 from gatehouse.config.defaults import DEFAULT_TEXT
-from gatehouse.faces.actions.action import Action
+from gatehouse.faces.actions.action import Action, arguments
 from gatehouse.faces.actions.registry import ACTIONS, GROUPS
 from gatehouse.faces.cli.main import Doors, main, tree
 
@@ -136,6 +137,89 @@ def test_a_failure_is_json_too(command: Command) -> None:
 )
 def test_what_is_not_understood_is_status_2(command: Command, words: tuple[str, ...]) -> None:
     assert command(*words)[0] == 2
+
+
+def required(action: Action, *, but: str = "") -> list[str]:
+    """The shortest command line of an action, one of its fields left out."""
+    words = action.name.split()
+    for field, kind, asked in arguments(action):
+        if not field.required or asked.secret or field.name == but:
+            continue
+        value = asked.choices[0] if asked.choices else os.devnull if kind is bytes else "1"
+        flag = "--" + field.name.rstrip("_").replace("_", "-")
+        words += [value] if asked.positional else [flag, value]
+    return words
+
+
+FIELDS = [
+    (action, field.name)
+    for action in ACTIONS
+    for field, _, asked in arguments(action)
+    if field.required and not asked.secret
+]
+
+
+def at_once(words: list[str]) -> int:
+    """The exit status of a command line, without making the tree anew."""
+    with pytest.raises(SystemExit) as ended:
+        ROOT.main(words, prog_name="gatehouse")
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("action", "field"), FIELDS, ids=[f"{action.name}: {field}" for action, field in FIELDS]
+)
+def test_what_is_required_is_missed_in_words(
+    action: Action, field: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert at_once(required(action, but=field)) == 2
+    assert "Missing " in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with a configuration and nothing else, for all that follows."""
+    path = tmp_path_factory.mktemp("prepared") / "data"
+    app.open_house(path)[1].close()
+    return path
+
+
+@pytest.mark.parametrize(
+    "action",
+    [one for one in ACTIONS if one.name != "explain outbound"],  # that one asks DNS
+    ids=lambda action: action.name,
+)
+def test_no_action_needs_more_than_it_requires(
+    action: Action,
+    prepared: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
+    status = at_once([*required(action), "--data", str(prepared)])
+    said = capsys.readouterr().err.splitlines()
+    assert status in {0, 1}
+    assert status == 0 or said[-1].startswith("gatehouse: ")
+
+
+@pytest.mark.parametrize("words", ["smart-host password ses", "smtp-user password scanner1"])
+def test_a_password_is_asked_for_at_a_terminal_and_nowhere_else(
+    command: Command, prepared: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    line = (*words.split(), "--data", str(prepared))
+    assert command(*line)[2] == (
+        "gatehouse: The password is needed. Name a file with --password-file.\n"
+    )
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    asked: list[bool] = []
+
+    def answer(text: str, **more: object) -> str:
+        asked.append(text == "Password" and more["hide_input"] is True)
+        return "a password of some length"
+
+    monkeypatch.setattr(click, "prompt", answer)
+    command(*line)
+    assert asked == [True]
 
 
 def test_data_is_understood_before_and_behind(command: Command, tmp_path: Path) -> None:
