@@ -17,7 +17,8 @@ from typing import TypeVar
 
 from gatehouse.app import open_house
 from gatehouse.config.checks import Refused, load
-from gatehouse.journal import facts, json_lines, reader
+from gatehouse.journal import facts, json_lines, mail_log, reader
+from gatehouse.journal.stamp import format_stamp
 from gatehouse.service.base.log_files import default_settings
 from tests import warm
 from tests.patience import PATIENCE
@@ -251,16 +252,25 @@ class Gateway:
         return self._read
 
     def wait_line(self, text: str, **ids: int) -> list[str]:
-        """Wait until a line with these ids says exactly `text`; all lines with these ids."""
+        """Wait until a line with these ids says exactly `text`; all lines with these ids.
+
+        Its fact stands in the event log then too, which is written a moment after the mail log.
+        """
 
         def there() -> list[str] | None:
             lines = self.lines(**ids)
             return lines if text in lines else None
 
+        def told() -> bool:
+            known = self.events.about(**ids) if ids else []
+            return any(_says(fact, text) for fact in (*known, *reversed(self.events.all())))
+
         try:
-            return until(there, f"the line {text!r}")
+            lines = until(there, f"the line {text!r}")
         except AssertionError as error:
             raise AssertionError(f"{error}; there is {self.lines(**ids)}") from None
+        until(told, f"the fact of the line {text!r}")
+        return lines
 
     def assert_sound(self) -> None:
         """Nothing of its own went wrong: no reported fault, no traceback on its terminal."""
@@ -268,6 +278,16 @@ class Gateway:
         said = self.output.read_text()
         assert "Traceback" not in said, said
         assert "Exception" not in said, said
+
+
+def _says(fact: facts.HappenedAt, text: str) -> bool:
+    known: facts.Fact = fact  # type: ignore[assignment]
+    lines = mail_log.render(known, mail_log.DEFAULT_SWITCHES, _stamp)
+    return any(line.rstrip() == text for _, line in lines)
+
+
+def _stamp(at: float) -> str:
+    return format_stamp(tuple(time.gmtime(at)))  # type: ignore[arg-type]  # TZ is UTC there
 
 
 def _events_file(logs: Path) -> Path:
