@@ -218,10 +218,8 @@ class _Gateway:
         )
 
     def _command(self, launch: Launch) -> list[str]:
-        listeners = [f"{name}={number}" for name, number in launch.listeners.items()]
-        numbers = (launch.line, launch.rules, launch.counts, launch.tally, launch.seat)
-        data = str(self._directory.path)
-        return program(ROLE_COMMAND, launch.role, data, *map(str, numbers), *listeners)
+        numbers = (launch.line, launch.counts, launch.tally)
+        return program(ROLE_COMMAND, launch.role, str(self._directory.path), *map(str, numbers))
 
     def _control(self, conductor: Conductor) -> ControlServer:
         """The socket that people's commands come through."""

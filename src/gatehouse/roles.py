@@ -6,12 +6,13 @@ in memory for good: that is why these imports stand in functions.
 """
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
-from gatehouse.service.base.handover import take
+from gatehouse.service.base.handover import Given, wait
 from gatehouse.service.base.head_count import HeadCount
 from gatehouse.service.base.tally import Tally
 from gatehouse.service.base.worker import Role, Worker, run_worker
@@ -59,29 +60,43 @@ def _shell(worker: Worker) -> Callable[..., int]:
     return program
 
 
+# What makes a role: the worker, what it runs by, the descriptors of the head count and the tally.
+_Make = Callable[[Worker, Given, int, int], Role]
+
+
+def _loaded(role: str) -> _Make:
+    """What makes a role, with all its modules loaded."""
+    if role == RECEIVER:
+        from gatehouse.service.receive.receiver import Receiver
+
+        return lambda worker, given, counts, tally: Receiver(
+            worker, given.running, given.sockets, HeadCount(counts, given.seat), Tally(tally)
+        )
+    if role == DELIVERER:
+        from gatehouse.service.deliver.deliverer import Deliverer
+
+        return lambda worker, given, counts, tally: Deliverer(worker, given.running)
+    if role == SSH:
+        from gatehouse.service.ssh.server import SshServer
+
+        return lambda worker, given, counts, tally: SshServer(
+            worker, given.running, given.sockets, _shell(worker)
+        )
+    raise ValueError(f"no such role: {role}")
+
+
 def run_role(arguments: list[str]) -> int:
-    """Main function of a process: role, data directory, line, rules, head count, tally, sockets."""
-    role, data, fd, rules, counts, tally, seat, *listeners = arguments
-    sockets = {
-        name: socket.socket(fileno=int(number))
-        for name, _, number in (text.rpartition("=") for text in listeners)
-    }
+    """Main function of a process: role, data directory, line, head count, tally.
 
-    def make(worker: Worker) -> Role:
-        running = take(int(rules))
-        if role == RECEIVER:
-            from gatehouse.service.receive.receiver import Receiver
-
-            here = HeadCount(int(counts), int(seat))
-            return Receiver(worker, running, sockets, here, Tally(int(tally)))
-        if role == DELIVERER:
-            from gatehouse.service.deliver.deliverer import Deliverer
-
-            return Deliverer(worker, running)
-        if role == SSH:
-            from gatehouse.service.ssh.server import SshServer
-
-            return SshServer(worker, running, sockets, _shell(worker))
-        raise ValueError(f"no such role: {role}")
-
-    return run_worker(Path(data), role, int(fd), make)
+    It loads what its role needs, and then waits to be told what to run by: nothing is opened or
+    served before, and who is not needed after all is killed or finds the end of the line.
+    """
+    role, data, fd, counts, tally = arguments
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides, also at a terminal
+    make = _loaded(role)
+    line = socket.socket(fileno=int(fd))
+    given = wait(line)
+    if given is None:
+        return 0
+    shared = int(counts), int(tally)
+    return run_worker(Path(data), role, line, lambda worker: make(worker, given, *shared))

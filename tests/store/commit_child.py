@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +48,9 @@ class _Gateway:
 
     def __init__(self, fails: bool) -> None:
         self._fails = fails
+
+    def standing_by(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     async def apply(
         self, revision: int, operator: str, comment: str, running: Running | None = None

@@ -2,7 +2,8 @@
 """A house without a gateway, and one with a pretend gateway."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,6 +32,16 @@ class PretendGateway:
     compiled: list[Running | None] = field(default_factory=list)  # what came with each of them
     looked: int = 0
     doors: list[float] = field(default_factory=list)
+
+    stood_by: list[str] = field(default_factory=list)  # when processes stood by, and no more
+
+    @asynccontextmanager
+    async def standing_by(self) -> AsyncIterator[None]:
+        self.stood_by.append("there")
+        try:
+            yield
+        finally:
+            self.stood_by.append("gone")
 
     async def apply(
         self, revision: int, operator: str, comment: str, running: Running | None = None

@@ -11,6 +11,7 @@ from outside, so that the answer says what clients meet, and not what should be.
 """
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -51,17 +52,18 @@ async def commit(house: House, given: CommitInput) -> Committed:
         if wanted is None and not waiting:
             raise no_candidate()
         text = before.text.encode() if wanted is None else wanted.text
-        approved = await approve(house, text, "candidate", machine=True)
-        new = NewRevision(
-            text=text.decode("utf-8"),
-            operator=house.operator,
-            comment=comment,
-            committed_at=house.clock.wall(),
-            secrets=await asyncio.to_thread(pending.promotion, house.store, house.operator),
-            candidate=house.operator,
-            arriving=await asyncio.to_thread(_arriving, house, waiting),
-        )
-        number, confirm_by = await _run(house, _Step(new, before, approved.running), wait)
+        async with _standing_by(house):
+            approved = await approve(house, text, "candidate", machine=True)
+            new = NewRevision(
+                text=text.decode("utf-8"),
+                operator=house.operator,
+                comment=comment,
+                committed_at=house.clock.wall(),
+                secrets=await asyncio.to_thread(pending.promotion, house.store, house.operator),
+                candidate=house.operator,
+                arriving=await asyncio.to_thread(_arriving, house, waiting),
+            )
+            number, confirm_by = await _run(house, _Step(new, before, approved.running), wait)
         return Committed(
             revision=number,
             running=house.gateway is not None,
@@ -87,15 +89,16 @@ async def rollback(house: House, given: RollbackInput) -> Committed:
                 hint="`gatehouse config history` lists the others.",
             )
         text = wanted.text.encode()
-        approved = await approve(house, text, f"revision {wanted.number}", machine=True)
-        new = NewRevision(
-            text=wanted.text,
-            operator=house.operator,
-            comment=comment or f"rollback to revision {wanted.number}",
-            committed_at=house.clock.wall(),
-            kind=RevisionKind.ROLLBACK,
-        )
-        number, confirm_by = await _run(house, _Step(new, before, approved.running), wait)
+        async with _standing_by(house):
+            approved = await approve(house, text, f"revision {wanted.number}", machine=True)
+            new = NewRevision(
+                text=wanted.text,
+                operator=house.operator,
+                comment=comment or f"rollback to revision {wanted.number}",
+                committed_at=house.clock.wall(),
+                kind=RevisionKind.ROLLBACK,
+            )
+            number, confirm_by = await _run(house, _Step(new, before, approved.running), wait)
         return Committed(
             revision=number,
             running=house.gateway is not None,
@@ -119,6 +122,11 @@ async def confirm(house: House, given: Nothing) -> Confirmed:
             )
         await asyncio.to_thread(trials.confirm, house.store, trial, house.clock.wall())
         return Confirmed(revision=trial.revision)
+
+
+def _standing_by(house: House) -> AbstractAsyncContextManager[None]:
+    """The gateway's new processes load while we look at what they will run by."""
+    return nullcontext() if house.gateway is None else house.gateway.standing_by()
 
 
 def _arriving(house: House, waiting: tuple[str, ...]) -> Arriving | None:

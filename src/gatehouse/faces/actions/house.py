@@ -7,6 +7,7 @@ own when no gateway runs; then `gateway` is None.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -25,6 +26,9 @@ class Gateway(Protocol):
 
     running: Running | None
     revision: int
+
+    def standing_by(self) -> AbstractAsyncContextManager[None]:
+        """Around the checks and the start of a revision, so that its processes load meanwhile."""
 
     async def apply(
         self, revision: int, operator: str, comment: str, running: Running | None = None

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Child processes: started with a line to us, watched, and started again when they die.
 
-Each child is this very program in another role. It inherits one end of a socket pair and, if it
-needs them, listening sockets. A child that ends without having been told to is a fact and a new
-child; one that keeps dying is started more and more slowly, so that a broken machine is not busy
-with nothing.
+Each child is this very program in another role. It inherits one end of a socket pair, and is given
+what it runs by over it (`handover.py`): at once, or after it has stood by with its modules loaded.
+A child that ends without having been told to is a fact and a new child; one that keeps dying is
+started more and more slowly, so that a broken machine is not busy with nothing.
 """
 
 import asyncio
@@ -72,10 +72,7 @@ class Child:
 
     def kill(self) -> None:
         """End it now."""
-        try:
-            self.process.kill()
-        except ProcessLookupError:
-            pass
+        _kill(self.process)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +81,16 @@ class Launch:
 
     role: str
     line: int
-    listeners: Mapping[str, int]
-    rules: int
     counts: int
     tally: int
-    seat: int  # its column in the head count
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A process with its line, that may have been given nothing yet."""
+
+    process: asyncio.subprocess.Process
+    line: socket.socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,42 +122,42 @@ class Children:
         # Died, and are about to be started again; what is decided about them meanwhile holds for
         # whoever takes their place.
         self._to_come: set[Child] = set()
+        self._seats: set[int] = set()
+        self._standing_by: dict[str, list[_Started]] = {}
         self._watchers: set[asyncio.Task[None]] = set()
         self._waits: dict[str, float] = {}
+
+    async def stand_by(self, role: str, number: int) -> None:
+        """Start so many processes in a role that load its modules and wait for their rules.
+
+        `start` takes them first; `stand_down` lets those go that nobody needed. Never fails: who
+        cannot be started now may be when it is needed, and it is told then.
+        """
+        for _ in range(number):
+            try:
+                self._standing_by.setdefault(role, []).append(await self._launch(role))
+            except OSError:
+                return
+
+    def stand_down(self) -> list[asyncio.subprocess.Process]:
+        """Those who stand by are not needed: they are killed, having nothing to finish."""
+        leaving = [one for waiting in self._standing_by.values() for one in waiting]
+        self._standing_by.clear()
+        for one in leaving:
+            one.line.close()
+            _kill(one.process)
+        return [one.process for one in leaving]
 
     async def start(self, role: str, rules: Rules, instead_of: Child | None = None) -> Child:
         """Start a process in a role; returns when it runs, `Child.ready` tells when it serves.
 
         `instead_of`: one that died. If that was given up, or has to run by other rules, while this
-        one was being started, this one ends: nobody else knows of it yet.
+        one was being started, this one ends: nobody else knows of it yet. Raises OSError.
         """
-        ours, theirs = socket.socketpair()
-        launch = Launch(
-            role=role,
-            line=theirs.fileno(),
-            listeners={name: sock.fileno() for name, sock in rules.sockets.items()},
-            rules=handover.put(rules.packed),
-            counts=self._counts,
-            tally=self._tally,
-            seat=self._free_seat(),
-        )
-        ours_too = (launch.counts, launch.tally, *launch.listeners.values(), *self._inherited)
-        inherited = (launch.line, launch.rules, *ours_too)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command(launch),
-                pass_fds=inherited,
-                stdin=asyncio.subprocess.DEVNULL,
-            )
-        except BaseException:
-            ours.close()  # whoever was started all the same sees the end of its line, and leaves
-            raise
-        finally:
-            theirs.close()
-            os.close(launch.rules)
-        child = Child(role, rules, process, launch.seat)
+        begun, seat = await self._given(role, rules)
+        child = Child(role, rules, begun.process, seat)
         child.started_at = asyncio.get_running_loop().time()
-        child.channel = await line.Channel.open(ours, lambda m: self._message(child, m))
+        child.channel = await line.Channel.open(begun.line, lambda m: self._message(child, m))
         self.all.add(child)
         watcher = asyncio.get_running_loop().create_task(self._watch(child))
         self._watchers.add(watcher)
@@ -166,6 +168,45 @@ class Children:
             if child.stopping or child.rules is not rules:
                 child.kill()
         return child
+
+    async def _given(self, role: str, rules: Rules) -> tuple[_Started, int]:
+        """A process that has been given its rules, with its seat; one that stands by is first."""
+        seat = self._free_seat()
+        self._seats.add(seat)
+        try:
+            while waiting := self._standing_by.get(role):
+                one = waiting.pop(0)
+                try:
+                    handover.give(one.line, rules.packed, rules.sockets, seat)
+                except OSError:
+                    one.line.close()
+                    _kill(one.process)  # most likely it is gone
+                else:
+                    return one, seat
+            return await self._launch(role, rules, seat), seat
+        except BaseException:
+            self._seats.discard(seat)
+            raise
+
+    async def _launch(self, role: str, rules: Rules | None = None, seat: int = 0) -> _Started:
+        """Start a process; without rules it waits for them."""
+        ours, theirs = socket.socketpair()
+        launch = Launch(role=role, line=theirs.fileno(), counts=self._counts, tally=self._tally)
+        inherited = (launch.line, launch.counts, launch.tally, *self._inherited)
+        try:
+            if rules is not None:
+                handover.give(ours, rules.packed, rules.sockets, seat)
+            process = await asyncio.create_subprocess_exec(
+                *self._command(launch),
+                pass_fds=inherited,
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        except BaseException:
+            ours.close()  # whoever was started all the same sees the end of its line, and leaves
+            raise
+        finally:
+            theirs.close()
+        return _Started(process, ours)
 
     def _message(self, child: Child, message: line.Message) -> None:
         if isinstance(message, line.Ready):
@@ -197,6 +238,7 @@ class Children:
         if child in self.all:
             self.all.discard(child)
             self._head_count.clear(child.seat)
+            self._seats.discard(child.seat)
             child.ready.set()  # nobody waits for the dead
             self._calls.ended(child)
 
@@ -212,9 +254,8 @@ class Children:
 
     def _free_seat(self) -> int:
         """A column of the head count that nobody uses; raises OSError when all are taken."""
-        taken = {child.seat for child in self.all}
         for seat in range(head_count.SEATS):
-            if seat not in taken:
+            if seat not in self._seats:
                 return seat
         raise OSError(errno.EAGAIN, "too many processes")
 
@@ -257,15 +298,17 @@ class Children:
 
     async def stop(self, within: float) -> None:
         """Stop all; whoever is not gone in time is killed."""
+        unneeded = self.stand_down()
         for child in (*self.all, *self._to_come):
             child.stop(within)
         leaving = {asyncio.ensure_future(_end(child)): child for child in self.all}
+        going = [asyncio.ensure_future(process.wait()) for process in unneeded]
         if leaving:
             await asyncio.wait(leaving, timeout=within + 2.0)
         for child in list(self.all):
             child.kill()
-        if leaving:
-            await asyncio.wait(leaving, timeout=5.0)
+        if leaving or going:
+            await asyncio.wait((*leaving, *going), timeout=5.0)
         for end, child in leaving.items():
             if end.done():
                 self._gone(child)
@@ -279,6 +322,13 @@ async def _end(child: Child) -> int:
     if child.channel is not None:
         await child.channel.heard_out(LAST_WORDS_SECONDS)
     return status
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    try:
+        process.kill()
+    except ProcessLookupError:
+        pass
 
 
 def program(*arguments: str) -> list[str]:

@@ -99,7 +99,6 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._stopped = loop.create_future()
         sys.setswitchinterval(SWITCH_INTERVAL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides, also at a terminal
         loop.add_signal_handler(signal.SIGTERM, self._stop, 10.0)
         role = role_of(self)
         self.channel = await line.Channel.open(
@@ -157,8 +156,8 @@ class Worker:
             self.channel.send(line.Stats(self.counters.take_growth(), gauges))
 
 
-def run_worker(data: Path, role: str, fd: int, role_of: Callable[[Worker], Role]) -> int:
-    """The main function of a worker process."""
-    worker = Worker(data, role)
-    sock = socket.socket(fileno=fd)
-    return uvloop.run(worker.run(sock, role_of))
+def run_worker(
+    data: Path, role: str, sock: socket.socket, role_of: Callable[[Worker], Role]
+) -> int:
+    """The main function of a worker process; `sock`: its end of the line."""
+    return uvloop.run(Worker(data, role).run(sock, role_of))

@@ -54,6 +54,7 @@ class ClientTls:
         self._certificate_of = certificate_of
         self._default = default
         self._contexts: dict[Manner, ClientContext] = {}
+        self._without_dh: set[tuple[TlsProfile, TlsVersionName]] = set()  # seen to be possible
         self._sessions: OrderedDict[SessionKey, SavedSession] = OrderedDict()
 
     def manner(self, demands: TlsDemands, *, without_dh: bool = False) -> Manner:
@@ -102,10 +103,18 @@ class ClientTls:
                 self._sessions.popitem(last=False)
 
     def fault(self, demands: TlsDemands) -> str:
-        """Why a destination cannot be spoken to with its settings; "" when it can."""
+        """Why a destination cannot be spoken to with its settings; "" when it can.
+
+        Leaving finite-field DH out is a matter of ciphers, so that it is tried with one certificate
+        for each profile and not with hundreds: a commit waits for this.
+        """
+        manner = self.manner(demands)
+        ciphers = (manner.profile, manner.min_version)
         try:
-            for without_dh in (False, True):
-                self.context(self.manner(demands, without_dh=without_dh))
+            self.context(manner)
+            if ciphers not in self._without_dh:
+                self.context(self.manner(demands, without_dh=True))
+                self._without_dh.add(ciphers)
         except (TlsSetupError, NoSuchCertificate) as error:
             return str(error)
         return ""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import socket
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import partial
 
 import asyncssh
@@ -36,7 +36,11 @@ class SshServer:
     """The role `ssh`."""
 
     def __init__(
-        self, worker: Worker, running: Running, sockets: dict[str, socket.socket], program: Program
+        self,
+        worker: Worker,
+        running: Running,
+        sockets: Mapping[str, socket.socket],
+        program: Program,
     ) -> None:
         assert running.ssh is not None, "the supervisor starts it where it is switched on"
         self._worker = worker

@@ -107,6 +107,36 @@ def test_what_runs_is_what_was_compiled_for_the_check(
     assert compiled is only.running
 
 
+def test_processes_stand_by_while_the_text_is_checked_and_until_it_runs(
+    running_house: House, gateway: PretendGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_once, apply_once = checks.load, gateway.apply
+
+    def watched(*given: Any, **more: Any) -> checks.Loaded | checks.Refused:
+        gateway.stood_by.append("checked")
+        return load_once(*given, **more)
+
+    async def applied(*given: Any) -> None:
+        gateway.stood_by.append("applied")
+        await apply_once(*given)
+
+    load(running_house, OTHER)
+    monkeypatch.setattr(checks, "load", watched)
+    monkeypatch.setattr(gateway, "apply", applied)
+    asyncio.run(commits.commit(running_house, CommitInput(comment="new name")))
+    assert gateway.stood_by == ["there", "checked", "applied", "gone"]
+
+
+def test_nobody_stands_by_for_what_is_refused_or_for_nothing(
+    running_house: House, gateway: PretendGateway
+) -> None:
+    fault_of(commits.commit(running_house, CommitInput(comment="x")))
+    assert gateway.stood_by == []
+    Candidate(running_house).write(BROKEN.encode())
+    fault_of(commits.commit(running_house, CommitInput(comment="x")))
+    assert gateway.stood_by == ["there", "gone"]
+
+
 def test_a_commit_that_cannot_run_leaves_the_old_text_in_force(
     running_house: House, gateway: PretendGateway
 ) -> None:

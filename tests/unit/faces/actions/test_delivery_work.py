@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -32,6 +33,9 @@ class FakeGateway:
         self.told = told
         self.asked: list[str] = []
         self.changes = 0
+
+    def standing_by(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     async def apply(
         self, revision: int, operator: str, comment: str, running: Running | None = None

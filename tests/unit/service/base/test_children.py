@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Children that are given up, told to finish or given other rules while they are started again."""
+"""Children that are given up, told to finish or given other rules while they are started again.
+
+And those that stand by: taken first when one is needed, killed when none is.
+"""
 
 import asyncio
 import functools
@@ -11,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from gatehouse.config import build, document, text
 from gatehouse.service.base import children as subject
+from gatehouse.service.base import handover
 from gatehouse.service.base.channel import Channel, Inside, Message
 from gatehouse.service.base.children import Callbacks, Child, Children, Rules
 
@@ -20,10 +25,11 @@ FAMILIES: list[Children] = []  # of the test that runs
 
 
 class Process:
-    """A process that lives until it is killed."""
+    """A process that lives until it is killed; its end of the line is open as long."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: int) -> None:
         self.pid = next(NUMBERS)
+        self.line = socket.socket(fileno=os.dup(line))
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def wait(self) -> int:
@@ -32,6 +38,7 @@ class Process:
     def kill(self) -> None:
         if self._ended.done():
             raise ProcessLookupError
+        self.line.close()
         self._ended.set_result(-9)
 
 
@@ -64,7 +71,7 @@ class Machine:
         if self.keeps_line:
             self.line = socket.socket(fileno=os.dup(pass_fds[0]))
         await asyncio.sleep(0)
-        made = self.kind()
+        made = self.kind(pass_fds[0])
         self.made.append(made)
         return made
 
@@ -266,6 +273,7 @@ async def test_what_a_process_said_last_is_heard_before_it_counts_as_gone(machin
     FAMILIES.append(children := Children(lambda launch: ["a", "program"], calls))
     child = await children.start("ssh", rules(3))
     assert machine.line is not None
+    machine.line.recv(65_536)  # what it was given to run by
     last = await Channel.open(machine.line, lambda message: None)
     child.stopping = True
     child.kill()
@@ -295,3 +303,115 @@ async def test_who_is_stopped_has_ended_when_all_are(machine: Machine) -> None:
     assert set(ended) == set(there)
     assert len(ended) == 2
     assert not children.all
+
+
+# --- standing by ---------------------------------------------------------------------------------
+
+
+def real_rules() -> Rules:
+    parsed = text.parse(b'format = 1\n[system]\nhostname = "gw1.example.com"\n')
+    assert isinstance(parsed, text.Parsed)
+    read = document.read(parsed.values)
+    assert not isinstance(read, tuple)
+    return Rules(7, handover.pack(build.build(read)), {})
+
+
+@played
+async def test_who_stands_by_is_given_the_rules_and_nobody_else_is_started(
+    machine: Machine,
+) -> None:
+    told = Told()
+    children = family(told)
+    await children.stand_by("receiver", 2)
+    assert len(machine.made) == 2
+    assert not children.all
+    assert not told.started
+    wanted = real_rules()
+    first = await children.start("receiver", wanted)
+    second = await children.start("receiver", wanted)
+    third = await children.start("receiver", wanted)
+    assert [one.process.pid for one in (first, second, third)] == [one.pid for one in machine.made]
+    given = [handover.wait(one.line) for one in machine.made]
+    assert [one.running.hostname for one in given if one is not None] == ["gw1.example.com"] * 3
+    assert [one.seat for one in given if one is not None] == [first.seat, second.seat, third.seat]
+    assert len({first.seat, second.seat, third.seat}) == 3
+
+
+@played
+async def test_who_stands_by_in_one_role_is_not_taken_for_another(machine: Machine) -> None:
+    children = family(Told())
+    await children.stand_by("receiver", 1)
+    await children.start("deliverer", rules(3))
+    assert len(machine.made) == 2
+
+
+@played
+async def test_who_was_not_needed_is_killed(machine: Machine) -> None:
+    children = family(Told())
+    await children.stand_by("receiver", 2)
+    taken = await children.start("receiver", rules(3))
+    children.stand_down()
+    await settled()
+    assert machine.living == 1
+    assert children.of("receiver") == [taken]
+    await children.start("receiver", rules(3))
+    assert len(machine.made) == 3  # nobody stands by any more
+
+
+@played
+async def test_one_that_died_while_it_stood_by_is_passed_over(machine: Machine) -> None:
+    children = family(Told())
+    await children.stand_by("receiver", 2)
+    machine.made[0].kill()
+    child = await children.start("receiver", rules(3))
+    assert child.process.pid == machine.made[1].pid
+    assert len(machine.made) == 2
+
+
+@played
+async def test_a_machine_without_room_has_nobody_standing_by_and_says_nothing(
+    machine: Machine,
+) -> None:
+    children = family(Told())
+
+    def full() -> None:
+        raise BlockingIOError("no more processes")
+
+    machine.meanwhile = full
+    await children.stand_by("receiver", 2)
+    machine.meanwhile = lambda: None
+    await children.start("receiver", rules(3))
+    assert len(machine.made) == 1
+
+
+@played
+async def test_a_stop_ends_who_stands_by_as_well(machine: Machine) -> None:
+    children = family(Told())
+    await children.stand_by("receiver", 1)
+    await children.stop(0.0)
+    assert machine.living == 0
+
+
+@played
+async def test_two_that_are_started_at_the_same_time_have_two_seats(machine: Machine) -> None:
+    children = family(Told())
+    first, second = await asyncio.gather(
+        children.start("receiver", rules(3)), children.start("receiver", rules(3))
+    )
+    assert first.seat != second.seat
+
+
+@played
+async def test_a_start_that_fails_keeps_no_seat(machine: Machine) -> None:
+    children = family(Told())
+
+    def full() -> None:
+        raise BlockingIOError("no more processes")
+
+    machine.meanwhile = full
+    for _ in range(3):
+        with pytest.raises(BlockingIOError):
+            await children.start("receiver", rules(3))
+    machine.meanwhile = lambda: None
+    child = await children.start("receiver", rules(3))
+    assert child.seat == 0
