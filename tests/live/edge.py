@@ -6,12 +6,14 @@ import ssl
 
 from cryptography import x509
 
+from tests.patience import PATIENCE
+
 PORT = 2526
 
 
 def assert_tls_is_demanded(address: str, *, subject: str) -> None:
     """530 in clear; served over TLS, with a certificate of this subject."""
-    with smtplib.SMTP(address, PORT, timeout=10) as client:
+    with smtplib.SMTP(address, PORT, timeout=PATIENCE) as client:
         client.ehlo("client.example")
         code, said = client.mail("a@client.example")
         assert (code, b"STARTTLS" in said) == (530, True)

@@ -28,13 +28,13 @@ from tests.live.policy_host import PolicyHost, plain
 from tests.live.policy_host import leaf as policy_leaf
 from tests.live.servers import PORT, Behaviour, FakeServer
 from tests.live.signed_zone import BROKEN, GOOD, PLAIN, SignedZones, signed_zones
+from tests.patience import PATIENCE
 
 ROWS = (*PLAIN_ROWS, *DANE_ROWS, *STS_ROWS)
 HOSTNAME = "gw.matrix.example"
 SENDER = "ann@sender.plain.example"
 SECRET = "a word that nobody on the way may read"
 POLICY_PORT = 8443
-SECONDS = 60.0  # for all outcomes together; the slowest cell waits twice for a silent server
 
 TEXT = """\
 format = 1
@@ -57,6 +57,8 @@ idle_timeout = 0
 starttls_timeout = 5
 mta_sts_port = {policy_port}
 mta_sts_internal = true
+[bounce_profiles.default]
+initial_wait = 3600
 [trust]
 system = false
 {controls}
@@ -186,10 +188,10 @@ class Bed:
             ]
 
         try:
-            until(lambda: wanted <= set(ended()), "an end of every first try", SECONDS)
+            until(lambda: wanted <= set(ended()), "an end of every first try")
         except AssertionError:
             left = [place.domain for place in self.places if place.mid not in ended()]
-            raise AssertionError(f"no end after {SECONDS:g} s: {left}") from None
+            raise AssertionError(f"no end after {PATIENCE:g} s: {left}") from None
         # Facts leave the deliverer in order, and go to two files: the text may be a moment behind.
         last = ended()[-1]
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.live.authority import Authority, openssl
 from tests.live.gateway import Gateway, address
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +98,7 @@ class Site:
 
     def served(self) -> bytes:
         """The certificate that the listener serves, as DER."""
-        with smtplib.SMTP(self.address, 2525, timeout=10) as client:
+        with smtplib.SMTP(self.address, 2525, timeout=PATIENCE) as client:
             client.starttls()
             return _peer(client)
 
@@ -152,7 +153,7 @@ def test_from_nothing_to_a_listener_that_openssl_verifies(site: Site) -> None:
 def test_a_renewal_keeps_the_key_and_open_connections(site: Site) -> None:
     before = site.served()
     answer = site.authority.sign(site.request("mx"), days=200)
-    with smtplib.SMTP(site.address, 2525, timeout=10) as open_one:
+    with smtplib.SMTP(site.address, 2525, timeout=PATIENCE) as open_one:
         open_one.starttls()
         open_one.ehlo("client.example.net")
         # The intermediate is found among what lies here already.

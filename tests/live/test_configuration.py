@@ -19,6 +19,7 @@ from gatehouse.store.directory import DataDirectory
 from gatehouse.store.sqlite.store import open_store
 from tests.live.edge import assert_tls_is_demanded
 from tests.live.gateway import Gateway, address, until
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +73,7 @@ class Site:
 
     def greets(self, port: int = PORT) -> str:
         """The name in the banner."""
-        client = smtplib.SMTP(timeout=10)
+        client = smtplib.SMTP(timeout=PATIENCE)
         _, banner = client.connect(self.address, port)
         client.close()
         return banner.decode().split()[0]
@@ -147,7 +148,7 @@ class Knocking:
     def _knock(self) -> None:
         while not self._over.is_set():
             try:
-                with socket.create_connection((self._where, PORT), 10) as sock:
+                with socket.create_connection((self._where, PORT), PATIENCE) as sock:
                     banner = sock.recv(512)
                     sock.sendall(b"QUIT\r\n")
                     farewell = sock.recv(512)

@@ -14,6 +14,7 @@ import pytest
 
 from gatehouse.service.base import machine
 from tests.live.gateway import Gateway, address
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +55,7 @@ certificate = "Site"
 
 def listens(where: str) -> bool:
     try:
-        with smtplib.SMTP(where, PORT, timeout=5) as client:
+        with smtplib.SMTP(where, PORT, timeout=PATIENCE) as client:
             return client.ehlo()[0] == 250
     except ConnectionRefusedError:
         return False
@@ -63,7 +64,7 @@ def listens(where: str) -> bool:
 def shown_certificate(where: str) -> bytes:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with smtplib.SMTP(where, PORT, timeout=5) as client:
+    with smtplib.SMTP(where, PORT, timeout=PATIENCE) as client:
         client.starttls(context=context)
         assert isinstance(client.sock, ssl.SSLSocket)
         return client.sock.getpeercert(True) or b""

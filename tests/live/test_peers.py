@@ -7,6 +7,7 @@ import ssl
 import pytest
 
 from tests.live.peers.tools import SmtpSink, SmtpSource, Swaks
+from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.peers, pytest.mark.slow]
 
@@ -14,7 +15,7 @@ MESSAGE = b"Subject: to the peers\r\nFrom: a@sender.example\r\n\r\nOne line.\r\n
 
 
 def send(port, context=None):
-    with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE) as client:
         if context is not None:
             client.starttls(context=context)
         client.sendmail("a@sender.example", ["b@example.com"], MESSAGE)

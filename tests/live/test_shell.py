@@ -11,6 +11,7 @@ import pytest
 from tests.live.edge import assert_tls_is_demanded
 from tests.live.gateway import Gateway, address
 from tests.live.shell import recording
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +61,7 @@ def replay(gateway: Gateway, answers: str) -> subprocess.CompletedProcess[str]:
         input=answers,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         env=gateway._environment(),
         check=False,
     )

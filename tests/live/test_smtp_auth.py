@@ -32,6 +32,7 @@ from tests.live.dns import DnsServer, Trouble
 from tests.live.gateway import Gateway, address
 from tests.live.peers.tools import Swaks
 from tests.live.scram_client import ScramClient
+from tests.patience import PATIENCE
 
 REQUIRED, OPEN, PRIVATE = 2525, 2526, 2465
 T = TypeVar("T")
@@ -108,8 +109,8 @@ class Scene:
     def client(self, port: int = REQUIRED) -> smtplib.SMTP:
         """smtplib under TLS."""
         if port == PRIVATE:
-            return smtplib.SMTP_SSL(self.own, port, context=encryption(), timeout=15)
-        client = smtplib.SMTP(self.own, port, timeout=15)
+            return smtplib.SMTP_SSL(self.own, port, context=encryption(), timeout=PATIENCE)
+        client = smtplib.SMTP(self.own, port, timeout=PATIENCE)
         client.starttls(context=encryption())
         return client
 
@@ -260,7 +261,7 @@ class BoundClient:
     """A client whose TLS is pyOpenSSL's: it can say what the connection is bound to."""
 
     def __init__(self, own: str, certificate: tuple[bytes, bytes] | None = None) -> None:
-        raw = socket.create_connection((own, PRIVATE), 15)
+        raw = socket.create_connection((own, PRIVATE), PATIENCE)
         raw.setblocking(True)
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         if certificate is not None:

@@ -15,6 +15,7 @@ from tests.live.dns import DnsServer
 from tests.live.gateway import Gateway, address, until
 from tests.live.house import House
 from tests.live.servers import PORT
+from tests.patience import PATIENCE
 
 TEXT = """\
 format = 1
@@ -115,7 +116,7 @@ def test_a_host_is_up_or_down_as_it_was_found_last(site: House) -> None:
 
 def refuses(site: House) -> bool:
     try:
-        socket.create_connection((site.address, 2525), 5).close()
+        socket.create_connection((site.address, 2525), PATIENCE).close()
     except ConnectionRefusedError:
         return True
     return False

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.live.gateway import Gateway, address
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl(1)")
 
@@ -82,7 +83,7 @@ def client(own: str, name: str, *options: str) -> str:
         ["openssl", "s_client", "-connect", f"{own}:{PORTS[name]}", *start, *options],
         input=b"QUIT\r\n",
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=False,
     )
     said = done.stdout.decode(errors="replace")
