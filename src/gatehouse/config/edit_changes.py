@@ -43,7 +43,7 @@ def apply(data: bytes, wanted_changes: Iterable[Change]) -> bytes | tuple[Findin
 class _Work:
     """What has to be done to a text."""
 
-    gone: set[Path] = field(default_factory=set)  # sections that are taken away
+    gone: dict[Path, None] = field(default_factory=dict)  # sections that are taken away
     new: dict[Path, None] = field(default_factory=dict)  # sections that are put in whole
     groups: dict[Path, None] = field(default_factory=dict)  # tables of sender groups
     fields: dict[tuple[Path, str, int], list[Change]] = field(default_factory=dict)
@@ -60,6 +60,8 @@ class _Edit:
         self._document = before
         self._before, self._wanted = changes.parts(before), changes.parts(wanted)
         self._values = format.plain(wanted)
+        self._filled = {path[:-1] for path in self._wanted.at if path}  # anything is below
+        self._with_header: set[Path] = set()  # sections that got one
 
     def with_changes(self, todo: Sequence[Change]) -> str:
         work = self._sorted(todo)
@@ -107,7 +109,7 @@ class _Edit:
         for path in _prefixes(change.path):
             is_table = _table(self._before, path), _table(self._wanted, path)
             if is_table == (True, False) and path not in self._wanted.at:
-                work.gone.add(path)
+                work.gone[path] = None
                 return
             if is_table == (False, True) and path not in self._before.at:
                 work.new[path] = None
@@ -117,11 +119,19 @@ class _Edit:
                 return
 
     def _sections_gone(self, path: Path) -> list[Splice]:
-        return [
-            (block.first, block.end, [])
-            for block in self._blocks
-            if block.path[: len(path)] == path
-        ]
+        """Without them; a section above that says nothing any more gets a header to stay there."""
+        gone = [block for block in self._blocks if block.path[: len(path)] == path]
+        header: list[str] = []
+        if gone and self._stays_empty(path[:-1]):
+            self._with_header.add(path[:-1])
+            header = format.format_plain(path[:-1], {})
+        return [(one.first, one.end, header if one is gone[0] else []) for one in gone]
+
+    def _stays_empty(self, path: Path) -> bool:
+        """A section that has no header so far, and of which nothing else would be left."""
+        if not _table(self._wanted, path) or path in self._filled or path in self._with_header:
+            return False
+        return bool(path) and all(block.path != path for block in self._blocks)
 
     def _section_new(self, path: Path) -> Splice:
         lines = format.format_plain(path, self._at(path))
@@ -136,25 +146,51 @@ class _Edit:
         old = dict(zip(names, blocks, strict=False))
         stood = format.plain(_stands(self._document, path)) if names else []
         was = dict(zip(names, stood, strict=True))
-        tops = {name: before.end for name, before in zip(names[1:], blocks, strict=False)}
+        tops = self._tops(names, blocks)
         lines: list[str] = []
-        wanted = [] if (found := self._at(path)) is Mark.ABSENT else found
+        found = self._at(path)
+        wanted = [] if found is Mark.ABSENT else found
         order = self._wanted.orders.get(path) or [""] * len(wanted)
         for name, value in zip(order, wanted, strict=True):
             block = old.get(name)
+            above = self._lines[tops[name] : block.first] if block is not None else []
             if block is not None and was.get(name) == value:
-                first = tops.get(name, block.first)
-                kept = self._lines[first : block.end]
-                lines += kept if not kept[0].strip() else ["", *kept]
+                kept = [*above, *self._lines[block.first : block.end]]
             else:
-                lines += ["", *format.format_plain(path, [value])]
+                kept = [*above, *format.format_plain(path, [value])]
+            lines += kept if not kept[0].strip() else ["", *kept]
+        inline = self._no_groups(path[:-1], path[-1], empty=found == [])
         if blocks:
             body = lines[1:] if lines and not lines[0].strip() else lines
-            return [(blocks[0].first, blocks[-1].end, body)]
-        above = path[:-1]
-        near = [block.end for block in self._blocks if block.path[: len(above)] == above]
+            first = min([*tops.values(), blocks[0].first]) if body else blocks[0].first
+            return [*inline, (first, blocks[-1].end, body)]
+        near = [block.end for block in self._blocks if block.path[: len(path) - 1] == path[:-1]]
         place = max(near) if near else len(self._lines)
-        return [(place, place, lines)]
+        return [*inline, (place, place, lines)]
+
+    def _tops(self, names: Sequence[str], blocks: Sequence[edit_tables.Block]) -> dict[str, int]:
+        """Where a group begins with the comments about it: above the first one are the table's."""
+        tops = {name: before.end for name, before in zip(names[1:], blocks, strict=False)}
+        if names and blocks:
+            top = blocks[0].first
+            while top > 0 and self._lines[top - 1].lstrip().startswith("#"):
+                top -= 1
+            blank = top == 0 or not self._lines[top - 1].strip()
+            tops[names[0]] = top if blank else blocks[0].first
+        return tops
+
+    def _no_groups(self, section: Path, name: str, *, empty: bool) -> list[Splice]:
+        """A table without groups is a field of its listener."""
+        for block in self._blocks:
+            if block.path != section:
+                continue
+            for number in range(block.first + 1, block.end):
+                if self._names(number) == [name]:
+                    end = edit_tables.statement_end(self._plain, number)
+                    return [(number, end, [format.format_field(name, [])] if empty else [])]
+            if empty:
+                return [(block.end, block.end, [format.format_field(name, [])])]
+        return []
 
     def _field(self, section: Path, name: str, index: int, made: list[Change]) -> list[Splice]:
         splices: list[Splice] = []

@@ -198,3 +198,64 @@ def test_all_groups_of_a_listener_are_taken_away_with_their_lines_alone() -> Non
     assert "sender_groups" not in edited
     kept = [line for line in TEXT.split("[[listeners.In")[0].splitlines() if line.strip()]
     assert all(line in edited for line in kept)
+
+
+def gone(path: str, source: str = TEXT) -> list[Change]:
+    """All that stands at a path and below is taken away."""
+    place = tuple(path.split("/"))
+    at = changes.parts(read(source.encode())).at
+    return [Change(one, at[one], Mark.ABSENT) for one in at if one[: len(place)] == place]
+
+
+def test_a_section_of_which_nothing_is_left_stays_with_a_header_of_its_own() -> None:
+    source = f"{TEXT}\n[machines.gw1.settings.delivery]\nmax_connections = 7\n# the end\n"
+    edited = done(*gone("machines/gw1/settings/delivery", source), source=source)
+    assert edited == f"{TEXT}\n[machines.gw1.settings]\n# the end\n"
+    more = source.replace("# the end", '[machines.gw1.settings.interfaces.Net]\naddress = "::1"')
+    two = [
+        *gone("machines/gw1/settings/delivery", more),
+        *gone("machines/gw1/settings/interfaces", more),
+    ]
+    assert done(*two, source=more).count("[machines") == 1
+
+
+def order(*names: str) -> Change:
+    return Change((*GROUPS, changes.ORDER), ("A", "ALL"), names)
+
+
+def test_what_is_written_above_a_group_goes_where_the_group_goes() -> None:
+    edited = done(order("ALL", "A")).replace("\n\n", "\n")
+    assert '# everybody\n[[listeners.In.sender_groups]]\nname = "ALL"' in edited
+    assert '# partners\n[[listeners.In.sender_groups]]\nname = "A"' in edited
+    assert edited.index("# everybody") < edited.index("# partners")
+
+
+def test_what_is_written_above_the_table_stays_there() -> None:
+    source = TEXT.replace("# partners\n", "# who may send\n\n# partners\n")
+    edited = done(order("ALL", "A"), source=source)
+    assert edited.index("# who may send") < edited.index("# everybody") < edited.index("# partners")
+
+
+def test_a_group_that_changes_beside_a_new_one_keeps_the_words_above_it() -> None:
+    edited = done(
+        set_to("listeners/In/sender_groups/ALL/policy", "BLOCKED"),
+        Change((*GROUPS, "B"), Mark.ABSENT, Mark.PRESENT, "A"),
+        set_to("listeners/In/sender_groups/B/name", "B"),
+        set_to("listeners/In/sender_groups/B/policy", "ACCEPTED"),
+    )
+    assert '# everybody\n[[listeners.In.sender_groups]]\nname = "ALL"\npolicy = "BLOCKED"' in edited
+
+
+def test_a_table_whose_groups_have_all_gone_is_an_empty_one() -> None:
+    some = [*gone("listeners/In/sender_groups/A"), *gone("listeners/In/sender_groups/ALL")]
+    edited = done(*some)
+    assert "a firewall maps it\nsender_groups = []\n" in edited
+    assert "# routes inside" in edited
+    back = done(
+        Change((*GROUPS, "C"), Mark.ABSENT, Mark.PRESENT),
+        set_to("listeners/In/sender_groups/C/name", "C"),
+        set_to("listeners/In/sender_groups/C/policy", "BLOCKED"),
+        source=edited,
+    )
+    assert "sender_groups = []" not in back
+    assert "# routes inside" in back
