@@ -48,7 +48,7 @@ def carry(
         acting=himself,
         named=os.environ.get(machine.VARIABLE) or None,
     )
-    there = house.directory.database.exists()
+    there = _has_data(house.directory)
     try:
         if action.needs is Needs.NOTHING and not acting_as:
             return asyncio.run(do(action, house, given))
@@ -69,6 +69,20 @@ def carry(
         str(house.directory.path),
         "Name the directory with --data, or make one with `gatehouse run`.",
     )
+
+
+def _has_data(directory: DataDirectory) -> bool:
+    try:
+        return directory.database.exists()
+    except PermissionError:
+        raise OperatorError(
+            "not-the-owner",
+            "The gateway's data is for its owner alone.",
+            str(directory.path),
+            "Give the command as that user, or as root.",
+        ) from None
+    except OSError as error:
+        raise OperatorError("store-trouble", f"{error.strerror}.", str(directory.path)) from None
 
 
 def operator_name() -> str:

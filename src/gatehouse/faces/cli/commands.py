@@ -74,7 +74,7 @@ def data_option() -> click.Option:
     return click.Option(
         ["--data"],
         metavar="DIR",
-        type=click.Path(file_okay=False),
+        type=click.Path(file_okay=False, readable=False),  # who may not is told so by the action
         expose_value=False,
         callback=_remember(_DATA),
         help=f"the data directory (else {DATA_VARIABLE}, else ./{DEFAULT_DATA})",

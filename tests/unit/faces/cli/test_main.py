@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: from words to actions, exit status, help and completion."""
 
+import errno
 import io
 import json
 import os
@@ -228,6 +229,31 @@ def test_data_is_understood_before_and_behind(command: Command, tmp_path: Path) 
         assert where in command(*words)[2]
     both = command("--data", "/nowhere", "queue", "--data", "/nobody", "list", "--data", where)
     assert where in both[2]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied"),
+            "The gateway's data is for its owner alone ({}). Give the command as that user, or as "
+            "root.",
+        ),
+        (OSError(errno.ENAMETOOLONG, "File name too long"), "File name too long ({})."),
+    ],
+    ids=["another user's", "no name of a file"],
+)
+def test_a_directory_that_cannot_be_looked_into_is_told(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: OSError, said: str
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise fault
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    where = str(tmp_path / "data")
+    for words in (("status",), ("queue", "hold", "--all"), ("log", "tail", "--data", where)):
+        status, out, err = command(*words)
+        assert (status, out, err) == (1, "", f"gatehouse: {said.format(where)}\n")
 
 
 def test_reading_makes_no_data_directory(command: Command, tmp_path: Path) -> None:
