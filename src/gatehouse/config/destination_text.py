@@ -12,12 +12,11 @@ is not set but inherited. With them a text says exactly the document that it was
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gatehouse.config import document, findings, format, hat_text, schema
+from gatehouse.config import document, findings, format, hat_text, schema, text
 from gatehouse.config.findings import Finding
 from gatehouse.policy import destinations
 from gatehouse.policy.destinations import IpPreference, LimitType
@@ -27,7 +26,8 @@ DEFAULT_SECTION = "DEFAULT"
 _OWN = "# gatehouse:"
 _NOT_SET = "not set:"
 _ENTRY = re.compile(r"([A-Za-z_]{1,40})\s*[=:]\s*(.*)")
-_COMMENT = re.compile(r"\s+[#;].*")
+# From the first of some blanks, and possessive: else a long row is tried from each of them.
+_COMMENT = re.compile(r"(?<!\s)\s++[#;].*")
 _NUMBER = re.compile(r"\d{1,9}")
 _SWITCH = {"0": False, "off": False, "1": True, "on": True}
 _TLS = {
@@ -62,6 +62,7 @@ OF_DELIVERY = {
 }
 _NOTHING_HERE = {"limit_apply": "virtual gateways", "bounce_validation": "bounce verification"}
 _OWN_FIELDS = [one for one in schema.DestinationControl.model_fields if one not in _FIELDS.values()]
+_OWN_NAMES = frozenset({*_OWN_FIELDS, "bounce_profile", "certificate"})
 _REQUIRED = (  # in [DEFAULT]; without the two of recipients there is no such limit
     *("ip_sort_pref", "max_host_concurrency", "max_messages_per_connection", "limit_type"),
     *("limit_apply", "bounce_validation", "table_tls", "send_tls_req_alert", "certificate"),
@@ -127,8 +128,8 @@ def _default(read: schema.Document) -> str:
     return "\n".join([f"[{DEFAULT_SECTION}]", *lines])
 
 
-def _is_plain(text: str) -> bool:
-    return text.isprintable() and text == text.strip() and not _COMMENT.search(f" {text}")
+def _is_plain(name: str) -> bool:
+    return name.isprintable() and name == name.strip() and not _COMMENT.search(f" {name}")
 
 
 def _lines(one: schema.DestinationControl, known: _Known, *, default: bool = False) -> list[str]:
@@ -186,13 +187,17 @@ def parse(data: bytes) -> Controls | tuple[Finding, ...]:
     if len(data) > hat_text.MAX_BYTES:
         return (findings.error((), "the text is too large"),)
     try:
-        text = data.decode("utf-8")
+        written = data.decode("utf-8")
     except UnicodeDecodeError as fault:
         return (hat_text.at(data.count(b"\n", 0, fault.start) + 1, "the text is not valid UTF-8"),)
     reader = _Reader()
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(written.split("\n"), 1):
         reader.line(number, line.strip())
-    reader.whole()
+        too_many = len(reader.sections) > hat_text.MAX_PARTS
+        if too_many or len(reader.faults) >= findings.MAX_FINDINGS:
+            break  # more than anybody reads
+    else:
+        reader.whole()
     return tuple(reader.faults[: findings.MAX_FINDINGS]) or _checked(reader)
 
 
@@ -235,6 +240,8 @@ class _Reader:
             name = DEFAULT_SECTION
         if name in self.sections:
             self._fault(number, "there is such a section already", found=name)
+        if len(self.sections) == hat_text.MAX_PARTS:
+            self._fault(number, f"there are more than {hat_text.MAX_PARTS} sections")
         self._name, self._here = name, _Section(number)
         self.sections.setdefault(name, self._here)
 
@@ -271,24 +278,26 @@ class _Reader:
         else:
             self._here.values[key] = taken
 
-    def _own(self, number: int, text: str) -> None:
+    def _own(self, number: int, said: str) -> None:
         here = self._here
         if here is None:
             self._fault(number, "stands in no section")
-        elif text.startswith(_NOT_SET):
-            here.unset |= {one.strip() for one in text.removeprefix(_NOT_SET).split(",")}
+        elif said.startswith(_NOT_SET):
+            here.unset |= {one.strip() for one in said.removeprefix(_NOT_SET).split(",")}
+        elif (name := said.partition("=")[0].strip()) not in _OWN_NAMES:
+            self._fault(number, "is no field of destination controls", found=said)
+        elif f"{_OWN}{name}" in here.lines:
+            self._fault(number, f"{name} stands in this section already")
         else:
-            name = text.partition("=")[0].strip()
-            allowed = (*_OWN_FIELDS, "bounce_profile", "certificate")
-            try:
-                read = tomllib.loads(text)
-            except (tomllib.TOMLDecodeError, RecursionError, ValueError):
-                read = {}
-            if name not in allowed or set(read) != {name}:
-                self._fault(number, "is no field of destination controls", found=text)
-            else:
-                here.values[f"{_OWN}{name}"] = read[name]
-                here.lines[f"{_OWN}{name}"] = number
+            # By the reader of configurations: it looks how much work a line is before it parses.
+            read = text.parse(said.encode())
+            if isinstance(read, text.Unreadable) or set(read.values) != {name}:
+                self._fault(
+                    number, f"{name} cannot be read", hint="KEY = VALUE as TOML", found=said
+                )
+                return
+            here.values[f"{_OWN}{name}"] = read.values[name]
+            here.lines[f"{_OWN}{name}"] = number
 
     def _fault(self, number: int, what: str, *, hint: str = "", found: str | None = None) -> None:
         self.faults.append(hat_text.at(number, what, hint=hint, found=found))

@@ -7,6 +7,7 @@ table takes the place of the listener's, and its policies those of the same name
 without a name becomes a policy, one that says the same already if there is one.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,7 @@ from gatehouse.config.findings import Finding
 from gatehouse.policy import mail_flow
 
 Fields = Mapping[str, Any]
+_Said = tuple[mail_flow.Behavior, tuple[tuple[str, int | str], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,58 +92,68 @@ class _Adoption:
     kept: list[str] = field(default_factory=list)
     faults: list[Finding] = field(default_factory=list)
     remarks: list[Finding] = field(default_factory=list)
+    _names: dict[str, None] = field(init=False)  # of the policies that are there
+    _saying: dict[_Said, str] = field(default_factory=dict)  # policies by what they say
+    _numbers: dict[str, int] = field(default_factory=dict)  # the last one given to each name
 
     def __post_init__(self) -> None:
+        self._names = dict.fromkeys(builtin.policy_names(self.document))
         for name, fields in self.parsed.policies.items():
-            if self._known(name) and _same(_own_fields(self.document, name), fields):
+            if name in self._names and _said(_own_fields(self.document, name)) == _said(fields):
                 self.kept.append(name)
             else:
-                self.changed[name] = _section(fields)
+                self._change(name, fields)
+        for name in self._names:
+            if name not in self.changed:
+                self._remember(name, _own_fields(self.document, name))
 
     def group(self, entry: hat_text.Entry) -> schema.SenderGroup:
         """One entry as a group of the configuration."""
         target = entry.target
         if isinstance(target, hat_text.Inline):
             target = self._named(target.fields, entry.name)
-        elif not self._known(target) and target not in self.changed:
-            known = ", ".join([*self.parsed.policies, *builtin.policy_names(self.document)][:10])
-            self.faults.append(
-                hat_text.at(
-                    entry.line,
-                    "there is no such mail flow policy",
-                    hint=f"known: {known}",
-                    found=f"${target}",
-                )
-            )
+        elif target not in self._names and target not in self.changed:
+            self._no_such(entry.line, target)
+            target = schema.DEFAULT_POLICY  # the text is refused; it may be no name at all
         return schema.SenderGroup(
             name=entry.name, members=list(entry.members), policy=target, comment=entry.comment
         )
 
-    def _known(self, name: str) -> bool:
-        return name in builtin.policy_names(self.document)
+    def _no_such(self, line: int, target: str) -> None:
+        if len(self.faults) < findings.MAX_FINDINGS:
+            known = itertools.chain(self.parsed.policies, self._names)
+            self.faults.append(
+                hat_text.at(
+                    line,
+                    "there is no such mail flow policy",
+                    hint=f"known: {', '.join(itertools.islice(known, 10))}",
+                    found=f"${target}",
+                )
+            )
 
     def _named(self, fields: Fields, group: str | None) -> str:
         """A policy that says this, found or made."""
-        for name, section in self.changed.items():
-            if name != schema.DEFAULT_POLICY and _same(origin.set_fields(section), fields):
-                return name
-        names = [*builtin.policy_names(self.document)]
-        for name in names:
-            if name in self.changed or name == schema.DEFAULT_POLICY:
-                continue
-            if _same(_own_fields(self.document, name), fields):
-                return name
+        found = self._saying.get(_said(fields))
+        if found is not None:
+            return found
         wanted = (group if group and group != builtin.ALL else fields["behavior"].value)[:50]
-        taken = {*names, *self.changed}
-        name = next(
-            one
-            for one in (wanted, *(f"{wanted}_{number}" for number in range(2, len(taken) + 3)))
-            if one not in taken
-        )
-        self.changed[name] = _section(fields)
+        name = wanted
+        while name in self._names or name in self.changed:
+            self._numbers[wanted] = self._numbers.get(wanted, 1) + 1
+            name = f"{wanted}_{self._numbers[wanted]}"
+        self._change(name, fields)
         what = f"a behaviour without a name became the mail flow policy {name}"
         self.remarks.append(findings.warning((), what))
         return name
+
+    def _change(self, name: str, fields: Fields) -> None:
+        self.changed[name] = _section(fields)
+        self._remember(name, origin.set_fields(self.changed[name]))
+
+    def _remember(self, name: str, fields: Fields) -> None:
+        """The first that says something is the one; nobody is given the default policy by name."""
+        if name != schema.DEFAULT_POLICY:
+            self._saying.setdefault(_said(fields), name)
 
 
 def _section(fields: Fields) -> schema.MailFlowPolicy:
@@ -151,8 +163,9 @@ def _section(fields: Fields) -> schema.MailFlowPolicy:
     return schema.MailFlowPolicy.model_validate(values)
 
 
-def _same(one: Fields, other: Fields) -> bool:
-    return one["behavior"] == other["behavior"] and hat_keys.write(one) == hat_keys.write(other)
+def _said(fields: Fields) -> _Said:
+    """What is compared of a policy: as the text form writes it."""
+    return fields["behavior"], hat_keys.write(fields)
 
 
 def _twice(parsed: hat_text.HatText) -> list[Finding]:

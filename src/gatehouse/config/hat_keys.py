@@ -71,7 +71,9 @@ _VERIFY_SUFFIX = "_verify"
 _SWITCHES: Mapping[str | int, bool] = MappingProxyType(
     {"on": True, "off": False, 1: True, 0: False}
 )
-_PART = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"])+')  # a quoted local part may hold a comma
+# A quoted local part may hold a comma. It is bounded, so that quotes which are never closed are not
+# looked for from each of them to the end; RFC 5321 §4.5.3.1.1 allows 64 octets.
+_PART = re.compile(r'(?:"(?:[^"\\]|\\.){0,320}+"|[^,])++')
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gatehouse.config import builtin, document, findings, hat_keys, schema
+from gatehouse.config import builtin, document, findings, hat_keys, schema, text
 from gatehouse.config.findings import Finding
 from gatehouse.policy import members
 
-MAX_BYTES = 4 * 1024 * 1024  # as a configuration file (text.MAX_BYTES)
+MAX_BYTES = text.MAX_BYTES
+MAX_PARTS = text.MAX_SECTIONS  # policies and groups: a configuration with more cannot be read
 MAX_NUMBER = 18  # digits
 
 # The appliance's older names for two of the usual groups.
@@ -32,9 +33,10 @@ RENAMED = {"WHITELIST": "ALLOWED_LIST", "BLACKLIST": "BLOCKED_LIST"}
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")  # as schema.Name
 _GROUP = re.compile(r"([^\s:]+)\s*:")
-# Behaviours are upper case here, so that a host called "relay" can be a member.
+# Behaviours are upper case here, so that a host called "relay" can be a member. Possessive: else
+# each blank of a long row would be tried as the end of the first run and of the second.
 _TARGET = re.compile(
-    r"(?:\$([^\s({]+)|(ACCEPT|RELAY|REJECT|TCPREFUSE|CONTINUE))\s*(\{)?\s*(?:\((.*)\))?"
+    r"(?:\$([^\s({]+)|(ACCEPT|RELAY|REJECT|TCPREFUSE|CONTINUE))\s*+(\{)?+\s*+(?:\((.*)\))?"
 )
 _CLOSED = re.compile(r"\}\s*(?:\((.*)\))?")
 _PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:(-?\d+)|"((?:[^"\\]|\\.)*)")')
@@ -73,11 +75,11 @@ def parse(data: bytes) -> HatText | tuple[Finding, ...]:
     if len(data) > MAX_BYTES:
         return (findings.error((), "the text is too large", hint=f"at most {MAX_BYTES} bytes"),)
     try:
-        text = data.decode("utf-8")
+        written = data.decode("utf-8")
     except UnicodeDecodeError as fault:
         line = data.count(b"\n", 0, fault.start) + 1
         return (at(line, "the text is not valid UTF-8"),)
-    reader = _Reader(text)
+    reader = _Reader(written)
     reader.read()
     if reader.faults:
         shown = sorted(reader.faults, key=lambda one: one.line or 0)
@@ -129,7 +131,7 @@ def _member(text: str) -> str:
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads line by line; a fault never stops it."""
+    """Reads line by line; a fault does not stop it, more faults than anybody reads do."""
 
     text: str
     policies: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -138,19 +140,24 @@ class _Reader:
     remarks: list[Finding] = field(default_factory=list)
     _lines: list[tuple[int, str]] = field(default_factory=list)
     _next: int = 0
+    _stopped: bool = False
 
     def read(self) -> None:
         numbered = ((number, line.strip()) for number, line in enumerate(self.text.split("\n"), 1))
         self._lines = [(number, line) for number, line in numbered if line and line[0] != "#"]
-        while self._next < len(self._lines):
+        while self._goes_on():
             number, line = self._take()
+            if len(self.policies) + len(self.entries) >= MAX_PARTS:
+                self._stop(number, f"there are more than {MAX_PARTS} policies and groups")
+                return
             if line.startswith("$"):
                 self._policy(number, line[1:])
             elif group := _GROUP.fullmatch(line):
                 self._group(number, group[1])
             else:
                 self._direct(number, line)
-        self._closed()
+        if not self._enough():
+            self._closed()
 
     def _policy(self, number: int, name: str) -> None:
         if not _NAME.fullmatch(name):
@@ -172,11 +179,14 @@ class _Reader:
             self._remark(number, f"group {name} is called {RENAMED[name]} now")
             name = RENAMED[name]
         texts: dict[str, str] = {}
-        while self._next < len(self._lines) and not self._at_target():
+        while self._goes_on() and not self._at_target():
             line_number, line = self._lines[self._next]
             if _GROUP.fullmatch(line):
                 break
             self._next += 1
+            if len(texts) >= schema.MAX_ENTRIES:
+                self._stop(line_number, f"a group has at most {schema.MAX_ENTRIES} members")
+                return
             if line.lower() in texts:
                 self._remark(line_number, "the member is there twice", found=line)
             elif self._is_member(line_number, line):
@@ -309,6 +319,17 @@ class _Reader:
             number = self._lines[-1][0] if self._lines else 1
             self._fault(number, "the last entry must be ALL", hint="for whom no entry above fits")
 
+    def _goes_on(self) -> bool:
+        return self._next < len(self._lines) and not self._enough()
+
+    def _enough(self) -> bool:
+        """Are there more faults than are shown, or is there more of anything than is read?"""
+        return self._stopped or len(self.faults) >= findings.MAX_FINDINGS
+
+    def _stop(self, number: int, what: str) -> None:
+        self._fault(number, what)
+        self._stopped = True
+
     def _take(self) -> tuple[int, str]:
         self._next += 1
         return self._lines[self._next - 1]
@@ -317,7 +338,7 @@ class _Reader:
         return self._lines[self._next][1] if self._next < len(self._lines) else ""
 
     def _fault(self, number: int, what: str, *, hint: str = "", found: object = None) -> None:
-        if len(self.faults) < findings.MAX_FINDINGS:
+        if not self._enough():
             self.faults.append(at(number, what, hint=hint, found=found))
 
     def _remark(self, number: int, what: str, *, found: object = None) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from gatehouse.config import builtin, document, findings, hat_text, schema
+from gatehouse.config import builtin, document, findings, hat_text, schema, text
 from gatehouse.config.findings import Finding
 from gatehouse.policy import recipients
 
@@ -24,6 +24,7 @@ _ENTRY = re.compile(
     re.IGNORECASE,
 )
 _ESCAPE = re.compile(r'\\(["\\])')
+MAX_ENTRIES = text.MAX_KEYS // 2  # each has two keys at least, where it is written in the end
 
 
 def parse(data: bytes) -> tuple[schema.RecipientAccess, ...] | tuple[Finding, ...]:
@@ -31,13 +32,13 @@ def parse(data: bytes) -> tuple[schema.RecipientAccess, ...] | tuple[Finding, ..
     if len(data) > hat_text.MAX_BYTES:
         return (findings.error((), "the text is too large"),)
     try:
-        text = data.decode("utf-8")
+        written = data.decode("utf-8")
     except UnicodeDecodeError as fault:
         return (hat_text.at(data.count(b"\n", 0, fault.start) + 1, "the text is not valid UTF-8"),)
     entries: list[dict[str, Any]] = []
     lines: list[int] = []
     faults: list[Finding] = []
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(written.split("\n"), 1):
         stripped = line.strip()
         if not stripped or stripped[0] == "#":
             continue
@@ -47,6 +48,10 @@ def parse(data: bytes) -> tuple[schema.RecipientAccess, ...] | tuple[Finding, ..
         else:
             entries.append(entry)
             lines.append(number)
+        if len(entries) > MAX_ENTRIES:
+            faults.append(hat_text.at(number, f"there are more than {MAX_ENTRIES} entries"))
+        if len(faults) >= findings.MAX_FINDINGS or len(entries) > MAX_ENTRIES:
+            break
     if not entries and not faults:
         faults.append(hat_text.at(1, "there is no entry", hint="DOMAIN ACCEPT, then ALL REJECT"))
     return tuple(faults[: findings.MAX_FINDINGS]) or _checked(entries, lines)

@@ -164,7 +164,11 @@ def test_what_is_not_here_is_left_out_with_a_remark() -> None:
         ),
         (DEFAULT + "[a.example]\nrecipient_minutes = x\n", "line 12: recipient_minutes cannot be"),
         (DEFAULT + "[a.example]\n# gatehouse: format = 1\n", "line 12: is no field"),
-        (DEFAULT + "[a.example]\n# gatehouse: dane = \n", "line 12: is no field"),
+        (DEFAULT + "[a.example]\n# gatehouse: dane = \n", "line 12: dane cannot be read"),
+        (
+            DEFAULT + '[a.example]\n# gatehouse: dane = "none"\n# gatehouse: dane = "none"\n',
+            "line 13: dane stands in this section already",
+        ),
         (DEFAULT + '[a.example]\n# gatehouse: dane = "x"\n', "line 12: 'a.example'.dane"),
         ("# gatehouse: dane = 1\n", "line 1: stands in no section"),
     ],

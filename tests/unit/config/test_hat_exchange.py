@@ -183,3 +183,22 @@ def test_what_does_not_fit_is_refused_with_its_line(text: str, fault: str) -> No
     found = hat_exchange.adopt(document(), parsed)
     assert isinstance(found, tuple)
     assert str(found[0]).startswith(fault)
+
+
+def test_a_policy_that_could_be_none_by_its_name_is_refused_as_any_other() -> None:
+    parsed = hat_text.parse(b"A:\n$b@d\nALL\n$ACCEPTED\n")
+    assert isinstance(parsed, hat_text.HatText)
+    found = hat_exchange.adopt(document(), parsed)
+    assert isinstance(found, tuple)
+    assert [one.line for one in found] == [1]
+    assert "there is no such mail flow policy (found '$b@d')" in str(found[0])
+
+
+def test_behaviours_that_say_the_same_share_a_policy_and_others_are_numbered() -> None:
+    text = "a.example\nREJECT\nb.example\nREJECT\n"
+    text += "".join(f'{n}.example\nREJECT {{\nsmtp_reject_text = "{n}"\n}}\n' for n in (1, 2, 2, 3))
+    after, adopted = adopt(document(), text + "ALL\n$ACCEPTED\n")
+    named = [one.policy for one in after.listeners[LISTENER].sender_groups]
+    assert named[0] == named[1] == "BLOCKED", "there is one that says just that"
+    assert named[2:-1] == ["REJECT", "REJECT_2", "REJECT_2", "REJECT_3"]
+    assert list(adopted.policies) == ["REJECT", "REJECT_2", "REJECT_3"]

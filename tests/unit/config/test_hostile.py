@@ -5,13 +5,27 @@
 """
 
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from gatehouse.config import checks, document, findings, saved, text
+from gatehouse.config import (
+    checks,
+    defaults,
+    destination_text,
+    document,
+    findings,
+    hat_exchange,
+    hat_text,
+    rat_text,
+    route_text,
+    saved,
+    schema,
+    text,
+)
 
 HEAD = b'format = 1\n[system]\nhostname = "gw1.example.com"\n'
 LISTENER = (
@@ -135,3 +149,134 @@ def test_an_error_behind_many_warnings_is_found() -> None:
     many = [findings.warning(("x",), f"odd {n}") for n in range(5_000)]
     found = checks._bounded([*many, findings.error(("y",), "wrong")])
     assert found[0].severity is findings.Severity.ERROR
+
+
+# --- texts that are imported ----------------------------------------------------------------------
+
+LONG = 60_000
+BLANKS = b" " * LONG
+LONG_LINES: dict[str, tuple[Callable[[bytes], Any], bytes]] = {
+    "blanks behind a behaviour": (hat_text.parse, b"A:\nACCEPT" + BLANKS + b"x\n"),
+    "blanks behind a policy": (hat_text.parse, b"A:\n$P {" + BLANKS + b"x\n"),
+    "blanks in a value": (
+        destination_text.parse,
+        b"[DEFAULT]\nbounce_profile = x" + BLANKS + b"y\n",
+    ),
+    "a dotted key": (
+        destination_text.parse,
+        b"[DEFAULT]\n# gatehouse: " + b"a." * LONG + b"a = 1\n",
+    ),
+    "a dotted key behind a known one": (
+        destination_text.parse,
+        b"[DEFAULT]\n# gatehouse: dane = {" + b"a." * LONG + b"a = 1}\n",
+    ),
+    "quotes that are never closed": (
+        hat_text.parse,
+        b'$A\nACCEPT {\n tls_mandatory_list = "' + b'\\"\\\\' * LONG + b'"\n}\nALL\n$A\n',
+    ),
+    "blanks between recipient and word": (rat_text.parse, b"a.example" + BLANKS + b"x\n"),
+    "quotes in a recipient": (rat_text.parse, b'"a' * LONG + b"\n"),
+}
+
+
+@pytest.mark.parametrize("name", LONG_LINES)
+def test_a_long_line_is_looked_at_once(name: str) -> None:
+    """Some milliseconds, or minutes where each of its characters leads through all others."""
+    parse, data = LONG_LINES[name]
+    began = time.process_time()
+    parse(data)
+    assert time.process_time() - began < 5
+
+
+DOCUMENT = checks.load(defaults.DEFAULT_TEXT.encode())
+DEFAULT = destination_text.format_controls(schema.Document(format=1)).encode()
+
+
+def adopt(data: bytes) -> Any:
+    parsed = hat_text.parse(data)
+    assert isinstance(DOCUMENT, checks.Loaded)
+    return hat_exchange.adopt(DOCUMENT.whole, parsed) if not isinstance(parsed, tuple) else parsed
+
+
+IMPORTED: dict[str, tuple[Callable[[bytes], Any], Callable[[int], bytes]]] = {
+    "policies": (adopt, lambda n: b"".join(b"$P%d\nACCEPT\n" % k for k in range(n))),
+    "behaviours without a name": (
+        adopt,
+        lambda n: (
+            b"".join(
+                b'10.0.%d.%d\nREJECT {\n smtp_reject_text = "%d"\n}\n' % (k >> 8, k & 255, k)
+                for k in range(n)
+            )
+            + b"ALL\n$ACCEPTED\n"
+        ),
+    ),
+    "policies that are none": (
+        adopt,
+        lambda n: b"".join(b"G%d:\n$X%d\n" % (k, k) for k in range(n)) + b"ALL\n$ACCEPTED\n",
+    ),
+    "members that are none": (
+        adopt,
+        lambda n: b"A:\n" + b"!x\n" * n + b"$ACCEPTED\nALL\n$ACCEPTED\n",
+    ),
+    "recipients": (
+        rat_text.parse,
+        lambda n: b"".join(b"u%d@a.example ACCEPT\n" % k for k in range(n)),
+    ),
+    "destinations": (
+        destination_text.parse,
+        lambda n: DEFAULT + b"".join(b"[d%d]\ntable_tls = on\n" % k for k in range(n)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IMPORTED)
+def test_twice_the_imported_text_is_at_most_twice_the_work(name: str) -> None:
+    read, made = IMPORTED[name]
+    small, large = made(100), made(200)
+    read(small)  # whatever is made once is made now
+    first, second = calls(lambda: read(small)), calls(lambda: read(large))
+    assert second <= 2.3 * first + 2_000, (first, second)
+
+
+@pytest.mark.parametrize(
+    ("parse", "data", "said"),
+    [
+        (hat_text.parse, b"A:\n" + b"!\n" * 20_000 + b"$A\n", "is no member"),
+        (hat_text.parse, b"$P\n" * 20_000, "a policy is a behaviour"),
+        (rat_text.parse, b"!\n" * 20_000, "is no entry"),
+        (route_text.parse, b"d h\n" * 20_000, "a route for it already"),
+        (destination_text.parse, DEFAULT + b"[[\n" * 20_000, "is no entry"),
+        (destination_text.parse, DEFAULT + b"# gatehouse: dane\n" * 20_000, "dane cannot be read"),
+    ],
+)
+def test_reading_ends_with_more_faults_than_anybody_reads(
+    parse: Callable[[bytes], Any], data: bytes, said: str
+) -> None:
+    found: list[Any] = []
+    assert calls(lambda: found.append(parse(data))) < 100_000
+    assert len(found[0]) == findings.MAX_FINDINGS
+    assert said in str(found[0][0])
+
+
+@pytest.mark.parametrize(
+    ("module", "bound", "parse", "data", "said"),
+    [
+        (hat_text, "MAX_PARTS", adopt, b"$A\nACCEPT\nALL\n$A\n", "policies and groups"),
+        (schema, "MAX_ENTRIES", adopt, b"A:\na.example\nb.example\n$A\nALL\n$A\n", "members"),
+        (rat_text, "MAX_ENTRIES", rat_text.parse, b"a.example ACCEPT\nALL REJECT\n", "1 entries"),
+        (text, "MAX_KEYS", route_text.parse, b"a.example b\nb.example b\n", "1 routes"),
+        (hat_text, "MAX_PARTS", destination_text.parse, DEFAULT + b"[a.example]\n", "1 sections"),
+    ],
+)
+def test_what_no_configuration_could_hold_is_refused_at_once(
+    module: Any,
+    bound: str,
+    parse: Callable[[bytes], Any],
+    data: bytes,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, bound, 1)
+    found = parse(data)
+    assert len(found) == 1
+    assert said in str(found[0])
