@@ -6,7 +6,7 @@ place that adds them up; `status_values` brings the sum into the order of the li
 grammar, section 11). What Gatehouse has no source for is 0.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gatehouse.journal import facts
@@ -138,6 +138,27 @@ class Counters:
 
     def _bounced(self, fact: facts.RecipientBounced | facts.DoubleBounce) -> None:
         self._add(_hard_bounce_key(fact.enhanced, fact.code), 1)
+
+
+class Totals:
+    """What all processes have counted since the start; a process that ended is still in it."""
+
+    def __init__(self) -> None:
+        self._counters: dict[str, int] = {}
+
+    def grow(self, growth: Mapping[str, int]) -> None:
+        """Add what one process tells (`Counters.take_growth`)."""
+        for name, grown in growth.items():
+            self._counters[name] = self._counters.get(name, 0) + grown
+
+    def values(self, gauges: Iterable[Mapping[str, int]]) -> dict[str, int | str]:
+        """The Status line, with the gauges of the processes that live."""
+        now: dict[str, int] = {}
+        for each in gauges:
+            for name, value in each.items():
+                known = now.get(name, 0)
+                now[name] = max(known, value) if name in ID_KEYS else known + value
+        return status_values(self._counters, now)
 
 
 def status_values(

@@ -2,7 +2,7 @@
 import pytest
 
 from gatehouse.journal import counters, facts
-from gatehouse.journal.counters import STATUS_KEYS, Counters, status_values
+from gatehouse.journal.counters import STATUS_KEYS, Counters, Totals, status_values
 from tests.unit.journal.samples import AT, all_types, message_life, specimen
 
 
@@ -115,3 +115,20 @@ def test_messages_that_never_end_do_not_pile_up(monkeypatch: pytest.MonkeyPatch)
         *(facts.MessageQueued(at=AT, mid=mid) for mid in (1, 2, 3)),
     )
     assert done.take_growth()["InjMsg"] == 2
+
+
+def test_processes_are_added_up_and_of_their_ids_the_latest_counts() -> None:
+    totals = Totals()
+    totals.grow({"InjMsg": 2})
+    totals.grow({"InjMsg": 3, "DlvRcp": 1})
+    values = totals.values([{"CrtMID": 7, "CrtCncIn": 2}, {"CrtMID": 5, "CrtCncIn": 1}])
+    assert (values["InjMsg"], values["DlvRcp"], values["CmpRcp"]) == (5, 1, 1)
+    assert (values["CrtMID"], values["CrtCncIn"]) == (7, 3)
+
+
+def test_what_a_process_counted_stays_when_it_is_gone_and_its_gauges_do_not() -> None:
+    totals = Totals()
+    totals.grow({"InjMsg": 2})
+    assert totals.values([{"CrtCncIn": 4}])["CrtCncIn"] == 4
+    values = totals.values([])
+    assert (values["InjMsg"], values["CrtCncIn"]) == (2, 0)

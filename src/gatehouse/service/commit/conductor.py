@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from gatehouse.config.running import Running
 from gatehouse.journal import facts
-from gatehouse.journal.counters import ID_KEYS, status_values
+from gatehouse.journal.counters import Totals
 from gatehouse.service.base import channel as line
 from gatehouse.service.base import handover
 from gatehouse.service.base.children import Callbacks, Child, Children, Launch, Rules
@@ -95,7 +95,7 @@ class Conductor:
         self._entrances = entrances.Entrances(
             self._children, lambda: self._deaths, tools.clock.monotonic
         )
-        self._totals: dict[str, int] = {}
+        self._totals = Totals()
         self._applied: dict[int, asyncio.Future[str | None]] = {}
         self._deaths = 0
         self._turn = asyncio.Lock()
@@ -110,11 +110,16 @@ class Conductor:
 
         `tried`: nobody has seen this revision run yet, so that all of it has to come up.
         """
-        running = await asyncio.to_thread(self._load, revision)
         if not self._upkeep:
             self._upkeep = True
             self._tools.tasks.start(self._flush(), "journal")
             self._tools.tasks.start(self._status(), "status line")
+        # One receiver is wanted whatever the revision says: it loads while we read.
+        async with self.standing_by(1):
+            await self._start(revision, tried)
+
+    async def _start(self, revision: int, tried: bool) -> None:
+        running = await asyncio.to_thread(self._load, revision)
         try:
             sockets = self._bind(running)
             # Receivers first: who waits for a banner is served before mail that has waited.
@@ -201,14 +206,14 @@ class Conductor:
     # --- a new revision --------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def standing_by(self) -> AsyncIterator[None]:
-        """Around the checks and the start of a revision that is about to be applied.
+    async def standing_by(self, number: int | None = None) -> AsyncIterator[None]:
+        """Around the checks and the start of a revision: as many receivers as serve, or so many.
 
-        Receivers load their modules while its text is still being checked: at a large commit that
-        is half of the time it takes. Those that were not needed, or not good for anything because
-        the text was refused, are gone afterwards.
+        They load their modules while its text is still being read and checked. Those that were not
+        needed, or not good for anything because the text was refused, are gone afterwards.
         """
-        await self._children.stand_by(RECEIVER, len(self._children.of(RECEIVER)))
+        wanted = len(self._children.of(RECEIVER)) if number is None else number
+        await self._children.stand_by(RECEIVER, wanted)
         try:
             yield
         finally:
@@ -313,7 +318,8 @@ class Conductor:
                 for deliverer in self._children.of(DELIVERER):
                     deliverer.send(message)
             case line.Stats():
-                self._counted(child, message)
+                child.gauges = message.gauges
+                self._totals.grow(message.counters)
             case line.Alarmed():
                 self._tools.alarmed(message)
             case line.Inside(people):
@@ -326,11 +332,6 @@ class Conductor:
                     waiting.set_result(error)
             case _:
                 pass
-
-    def _counted(self, child: Child, stats: line.Stats) -> None:
-        child.gauges = stats.gauges
-        for name, grown in stats.counters.items():
-            self._totals[name] = self._totals.get(name, 0) + grown
 
     def _started(self, child: Child) -> None:
         self._record(
@@ -373,12 +374,7 @@ class Conductor:
 
     def totals(self) -> dict[str, int | str]:
         """Counters since the start and gauges now, of all processes together."""
-        gauges: dict[str, int] = {}
-        for child in self._children.all:
-            for name, value in child.gauges.items():
-                known = gauges.get(name, 0)
-                gauges[name] = max(known, value) if name in ID_KEYS else known + value
-        return status_values(self._totals, gauges)
+        return self._totals.values(child.gauges for child in self._children.all)
 
     # --- upkeep -----------------------------------------------------------------------------------
 
