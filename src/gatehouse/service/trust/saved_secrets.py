@@ -29,11 +29,14 @@ PASSWORDS = (secret_name(""),)  # how the names of passwords at other servers be
 CERTIFICATES, TRUST = "certificate/", "trust/"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")  # as a section of the configuration
-_BASE32 = re.compile(r"[A-Z2-7]{16,128}=*")
+# RFC 4648 §6: so many characters of the last eight make whole octets. Without padding, as ours.
+_BASE32 = re.compile(r"(?:[A-Z2-7]{8}){2,16}(?:|[A-Z2-7]{2}|[A-Z2-7]{4,5}|[A-Z2-7]{7})")
 _MAX_PASSWORD = 4096  # octets, as `smart-host password`
 _MAX_SCRAM_ITERATIONS = 1_000_000  # our own; ours have 15,000
 _MAX_FULL_NAME = 200
 _SHA256_OCTETS = 32
+_MAX_HASH = 1024  # characters; ours have 97
+_LATEST = 253_402_300_799.0  # the last second of the year 9999: no date is written beyond
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -159,8 +162,7 @@ def _why_not(name: str, content: bytes) -> str | None:
         return "the name is none"
     match f"{prefix}/":
         case one if one in PASSWORDS:
-            fine = 1 <= len(content) <= _MAX_PASSWORD and b"\0" not in content
-            return None if fine else f"a password has 1 to {_MAX_PASSWORD} octets, none of them NUL"
+            return _password_fault(content)
         case "certificate/":
             return _certificate_fault(short, content)
         case "trust/":
@@ -171,12 +173,22 @@ def _why_not(name: str, content: bytes) -> str | None:
     return "nothing of this kind travels in a file"
 
 
+def _password_fault(content: bytes) -> str | None:
+    if not 1 <= len(content) <= _MAX_PASSWORD or b"\0" in content:
+        return f"a password has 1 to {_MAX_PASSWORD} octets, none of them NUL"
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return "a password is UTF-8 text"
+    return None
+
+
 def _certificate_fault(name: str, content: bytes) -> str | None:
     if name == keyring.DEMO:
         return "the Demo certificate keeps its name for itself"
     try:
         certified = keyring.decode(name, content)
-    except (msgspec.MsgspecError, UnicodeEncodeError):
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
         return "it has an unknown form"
     # The test of the primes of a key was made where the key came from; see `tls.read_key`.
     opened = tls.open_key(certified)
@@ -192,6 +204,8 @@ def _account_fault(account: SavedAccount) -> str | None:
         return "the full name is none"
     if account.totp_secret is not None and not _BASE32.fullmatch(account.totp_secret):
         return "the secret of the second factor is none"
+    if not 0 <= account.created_at <= _LATEST:
+        return "the time when it was made is none"
     return _hash_fault(account.password_hash)
 
 
@@ -207,6 +221,8 @@ def _user_fault(user: SavedUser) -> str | None:
         and len(keys.stored_key) == len(keys.server_key) == _SHA256_OCTETS
     ):
         return "the keys of SCRAM are none"
+    if not 0 <= user.created_at <= _LATEST:
+        return "the time when it was made is none"
     return _hash_fault(user.password_hash)
 
 
@@ -214,6 +230,8 @@ def _hash_fault(encoded: str | None) -> str | None:
     """A hash says itself what each check of it costs."""
     if encoded is None:
         return None
+    if not encoded.isascii() or len(encoded) > _MAX_HASH:
+        return "the hash of the password is none"  # it would break each login, not only fail it
     try:
         price = argon2.extract_parameters(encoded)
     except (argon2.exceptions.InvalidHashError, ValueError):

@@ -84,7 +84,8 @@ def _prepared(passphrase: str) -> str:
     prepared = saslprep.prepare_password(passphrase, stored=True)
     if prepared is None:
         raise BadPassphrase(
-            f"A passphrase has no control characters and at most {saslprep.MAX_PASSWORD} octets"
+            f"A passphrase has at most {saslprep.MAX_PASSWORD} octets, no control characters, not"
+            " letters of both directions of writing, and none newer than Unicode 3.2, as emoji are"
         )
     return prepared
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What arrives sealed is judged piece by piece, and everything that is wrong is told."""
 
+import binascii
 from datetime import UTC, datetime
 
 import msgspec
+import pyotp
 import pytest
 
 from gatehouse.service.base import passwords
@@ -76,11 +78,17 @@ def test_junk_is_told_apart(content: bytes) -> None:
     [
         ("smart-host/ses", b"", "octets"),
         ("smart-host/ses", b"a\0b", "NUL"),
+        ("smart-host/ses", b"\xff\xfe", "UTF-8"),
         ("smart-host/../x", b"pass", "name"),
         ("pending/eve/certificate/mx", b"x", "name"),
         ("alarms", b"{}", "name"),
         ("acme/account", b"{}", "nothing of this kind"),
         ("certificate/mx", b"{}", "unknown form"),
+        (
+            "certificate/mx",
+            b'{"key":"","chain":[],"x":' + b"[" * 9_999 + b"]" * 9_999 + b"}",
+            "unknown form",
+        ),
         ("certificate/mx", kept(CertifiedKey(MX.key_pem, OTHER.chain_pem)), "does not belong"),
         ("certificate/Demo", kept(MX), "Demo"),
         ("trust/x", b"no pem", "PEM"),
@@ -103,14 +111,21 @@ def test_a_secret_that_cannot_be_kept_is_named(name: str, content: bytes, words:
         ({"role": "king"}, "role"),
         ({"full_name": "a\nb"}, "full name"),
         ({"totp_secret": "1"}, "second factor"),
+        ({"totp_secret": "A" * 17}, "second factor"),
+        ({"totp_secret": "A" * 16 + "="}, "second factor"),
         ({"password_hash": "secret"}, "is none"),
         ({"password_hash": HASH.replace("m=19456", "m=4194304")}, "costs too much"),
         ({"password_hash": HASH.replace("t=2", "t=4000")}, "costs too much"),
         ({"password_hash": HASH.replace("p=1", "p=900")}, "costs too much"),
         ({"password_hash": HASH.replace("argon2id", "argon2d")}, "costs too much"),
+        ({"password_hash": HASH + "\u00e9"}, "is none"),
+        ({"password_hash": HASH + "A" * 1024}, "is none"),
+        ({"created_at": 1e300}, "time when it was made"),
+        ({"created_at": float("nan")}, "time when it was made"),
+        ({"created_at": -1.0}, "time when it was made"),
     ],
 )
-def test_an_operator_who_cannot_be_is_named(change: dict[str, str], words: str) -> None:
+def test_an_operator_who_cannot_be_is_named(change: dict[str, object], words: str) -> None:
     (found,) = faults(Secrets(accounts=(msgspec.structs.replace(ANN, **change),)))
     assert words in found
 
@@ -120,6 +135,7 @@ def test_an_operator_who_cannot_be_is_named(change: dict[str, str], words: str) 
     [
         ({"name": "a b"}, "name"),
         ({"certificate": "nonsense"}, "certificate"),
+        ({"created_at": float("inf")}, "time when it was made"),
         ({"password_hash": HASH.replace("m=19456", "m=4194304")}, "costs too much"),
         ({"scram": SavedScram(salt=b"", iterations=1, stored_key=b"", server_key=b"")}, "SCRAM"),
     ],
@@ -157,3 +173,18 @@ def test_the_kinds_say_nothing_of_names() -> None:
         "SMTP users",
     )
     assert saved_secrets.kinds(Secrets()) == ()
+
+
+@pytest.mark.parametrize("size", range(16, 129))
+def test_the_secret_of_a_second_factor_that_is_kept_can_be_used(size: int) -> None:
+    secret = "A" * size
+    kept = msgspec.structs.replace(ANN, totp_secret=secret)
+    fine = isinstance(
+        saved_secrets.decode(saved_secrets.encode(Secrets(accounts=(kept,)))), Secrets
+    )
+    try:
+        pyotp.TOTP(secret).at(0)
+    except binascii.Error:
+        assert not fine
+    else:
+        assert fine

@@ -94,7 +94,13 @@ def test_one_passphrase_typed_on_two_keyboards_is_one(cheap: None) -> None:
     assert sealing.unseal(File(text=BODY, saved=about), "cafe\u0301 ole ole ole") == CONTENT
 
 
-@pytest.mark.parametrize("bad", ["short", "", "with a \0 in it and long", "x" * 5000])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *("short", "", "with a \0 in it and long", "x" * 5000),
+        *("\udcff" * 12, "\U0001f600" * 12, "\u200b" * 20),
+    ],
+)
 def test_a_passphrase_that_is_none_is_refused(bad: str) -> None:
     with pytest.raises(BadPassphrase):
         sealing.seal(CONTENT, bad, BODY, ABOUT)
