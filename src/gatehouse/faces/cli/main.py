@@ -12,7 +12,8 @@ line was not understood.
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,15 +109,32 @@ def _carry_out(action: Action, given: msgspec.Struct, doors: Doors) -> None:
         if error.fault.reference != PASSWORD_NEEDED or not sys.stdin.isatty():
             raise
         output = work(_with_password(action, given))
-    output = commands.write_content(action, given, output)
-    aside = commands.writes_stream(action, given)
-    if commands.wants_json(context):
-        click.echo(msgspec.json.format(msgspec.json.encode(output), indent=2), err=aside)
-        return
-    click.echo(render(output, screen()), err=aside)
+    with _output_written():
+        output = commands.write_content(action, given, output)
+        aside = commands.writes_stream(action, given)
+        if commands.wants_json(context):
+            click.echo(msgspec.json.format(msgspec.json.encode(output), indent=2), err=aside)
+            return
+        click.echo(render(output, screen()), err=aside)
     if isinstance(output, people_access.TotpStarted) and not output.counts and sys.stdin.isatty():
         code = click.prompt("Code from the authenticator", err=True)
         click.echo(render(work(msgspec.structs.replace(given, code=code)), screen()))
+
+
+@contextmanager
+def _output_written() -> Iterator[None]:
+    """A disk that is full under a redirected output is told; who went away (EPIPE) is not."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # the library ends with status 1 and says nothing
+    except OSError as error:
+        # Otherwise the interpreter tries again at its end, and complains in its own way.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OperatorError(
+            "output-lost",
+            f"It was done, but the output cannot be written: {error.strerror}.",
+        ) from None
 
 
 def _carry_in_dialogue(doors: Doors) -> CarryThere:

@@ -315,6 +315,16 @@ def test_both_sides_know_how_a_process_of_ours_is_started() -> None:
     assert gatehouse.__main__.ROLE_COMMAND == app.ROLE_COMMAND
 
 
+def test_output_that_finds_no_room_is_told() -> None:
+    command = [sys.executable, "-m", "gatehouse", "version"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "gatehouse: It was done, but the output cannot be written: No space left on device.\n",
+    )
+
+
 def test_help_does_not_load_the_gateway() -> None:
     script = (
         "import sys\n"
