@@ -48,12 +48,12 @@ def carry(
         acting=himself,
         named=os.environ.get(machine.VARIABLE) or None,
     )
+    request = request_for(action, given, himself.name, acting_as)
     there = _has_data(house.directory)
     try:
         if action.needs is Needs.NOTHING and not acting_as:
             return asyncio.run(do(action, house, given))
         if action.needs is not Needs.NOTHING and house.directory.running() is not None:
-            request = request_for(action, given, himself.name, acting_as)
             return ask(house.directory, action, request)
         if action.needs is Needs.RUNNING:
             raise not_running()
@@ -101,10 +101,15 @@ def request_for(
     acting_as: str = "",
     visit: Visit | None = None,
 ) -> Request:
-    """An action as it is asked for over the control socket."""
+    """An action as it is asked for over the control socket; OperatorError for what is no text."""
+    try:
+        arguments = msgspec.json.encode(given)
+        acting_as.encode()
+    except UnicodeEncodeError:  # octets of a terminal or a command line that are no UTF-8
+        raise OperatorError("no-text", "What was given is no text in UTF-8.", action.name) from None
     return Request(
         action=action.name,
-        arguments=msgspec.Raw(msgspec.json.encode(given)),
+        arguments=msgspec.Raw(arguments),
         operator=operator,
         acting_as=acting_as,
         visit=visit,

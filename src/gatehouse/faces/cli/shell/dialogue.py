@@ -23,6 +23,7 @@ Out = TypeVar("Out", bound=msgspec.Struct)
 Check = Callable[[str], str | None]
 
 NOTHING = "none"  # typed where a value may be taken away
+NO_TEXT = "This is no text in UTF-8."
 _YES = ("y", "yes")
 _NO = ("n", "no")
 _WHOLE = 18  # digits that are read as a number; more are no number that anything here takes
@@ -300,8 +301,10 @@ def words(question: Question) -> tuple[str, ...]:
 def helped(question: Question) -> str:
     """What is said to `?`."""
     match question:
-        case Ask(help=text, default=default):
+        case Ask(help=text, default=default, check=check):
             empty = f"An empty line means {default!r}." if default else "The line may be empty."
+            if not default and check("") is not None:
+                empty = "An answer is needed."
             return f"{text} {empty}".strip()
         case Choose(help=text):
             return f"{text} Type a number, or an empty line for the one in brackets.".strip()
@@ -313,8 +316,15 @@ def helped(question: Question) -> str:
             return "What you type is not shown."
 
 
+def is_text(line: str) -> bool:
+    """Octets that are no UTF-8 come as lone surrogates, which nothing behind us can store."""
+    return line.isascii() or not any("\ud800" <= char <= "\udfff" for char in line)
+
+
 def answered(question: Question, line: str) -> Good | Bad:
     """What a line means as an answer."""
+    if not is_text(line):
+        return Bad(NO_TEXT)
     answer = line.strip()
     match question:
         case Ask(default=default, check=check):

@@ -67,6 +67,9 @@ class Source(Protocol):
     def pause(self, seconds: float) -> None:
         """Let time pass; KeyboardInterrupt for Ctrl-C."""
 
+    def forget(self) -> None:
+        """What was pasted ahead does not fit any more."""
+
 
 class Place(Protocol):
     """Where the files are that somebody names; both raise OperatorError."""
@@ -123,7 +126,7 @@ class Player:
                 match prompt:
                     case dialogue.Say() | dialogue.Show():
                         resume = partial(talk.send, None)
-                    case dialogue.Do(action=action, given=given) if not action.changes:
+                    case dialogue.Do(action=action, given=given) if _only_looks(action, given):
                         resume = self._looked(talk, action, self._at_level(action, given))
                     case dialogue.Mode(to=None):
                         resume = partial(talk.send, self.level)
@@ -226,6 +229,7 @@ class Player:
                 return self._sure(question, found.value)
             self._source.say(clean(found.why))
             self._ready.clear()  # what was meant for later questions does not fit any more
+            self._source.forget()
             wrong += 1
             if wrong >= _WRONG_ANSWERS and not self._source.person:
                 raise SessionEnded(f"{_WRONG_ANSWERS} wrong answers to one question")
@@ -255,6 +259,11 @@ class Player:
                 self._source.say("The two are not the same.")
                 return self._ask(question)
         return value
+
+
+def _only_looks(action: Action, given: msgspec.Struct) -> bool:
+    """It changes nothing, and nobody outside hears of it."""
+    return not action.changes and not getattr(given, "live", False)
 
 
 def clean_lines(text: str) -> str:

@@ -15,7 +15,16 @@ from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import Fault, OperatorError
 from gatehouse.faces.cli import files
 from gatehouse.faces.cli.shell.commands import ALIASES, COMMANDS, Command
-from gatehouse.faces.cli.shell.dialogue import Show, Talk, do, helped, say, shown
+from gatehouse.faces.cli.shell.dialogue import (
+    NO_TEXT,
+    Show,
+    Talk,
+    do,
+    helped,
+    is_text,
+    say,
+    shown,
+)
 from gatehouse.faces.cli.shell.player import (
     Carry,
     Kind,
@@ -81,6 +90,7 @@ class Session:
                 if line is None or not self._command(line):
                     break
             except KeyboardInterrupt:
+                self._source.forget()
                 self._source.say("")
             except SessionEnded as ended:
                 if ended.why:
@@ -137,8 +147,12 @@ class Session:
         """Carry out a line; False: the session is over."""
         try:
             words = shlex.split(line, comments=True)
+            why = "" if is_text(line) else NO_TEXT
         except ValueError:
-            self._source.say("A quote is not closed.")
+            words, why = [], "A quote is not closed."
+        if why:
+            self._source.say(why)
+            self._refused = True
             return True
         if not words:
             return True

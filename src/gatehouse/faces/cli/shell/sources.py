@@ -3,10 +3,15 @@
 
 A replayed session prints what a screen would have shown, with each answer behind its question, so
 that recording and replay can be compared line by line. A password is never among it.
+
+What a person pastes are as many answers as it has lines. A terminal hands it over in one piece, and
+as one answer its empty lines, which take defaults, would be lost.
 """
 
+import getpass
 import sys
 import time
+from collections import deque
 from typing import IO
 
 import click
@@ -17,13 +22,15 @@ from prompt_toolkit.history import DummyHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.output import Output
 from prompt_toolkit.shortcuts import CompleteStyle
+from prompt_toolkit.utils import is_dumb_terminal
 
-from gatehouse.faces.cli.shell.player import Kind
+from gatehouse.faces.cli.shell.player import Kind, SessionEnded
 from gatehouse.faces.cli.shown import render
 from gatehouse.faces.cli.terminal import Screen, screen
 from gatehouse.journal.escape import clean
 
 LONGEST_LINE = 65_536  # characters of an answer; ours: a list of some thousand members
+_TOO_LONG = f"a line has more than {LONGEST_LINE} characters"
 
 
 class _Printed:
@@ -47,6 +54,9 @@ class _Printed:
         """Let time pass; KeyboardInterrupt for Ctrl-C."""
         time.sleep(seconds)
 
+    def forget(self) -> None:
+        """What was given ahead does not fit any more; a recording goes on with its next line."""
+
 
 class Piped(_Printed):
     """Lines that were recorded."""
@@ -57,12 +67,14 @@ class Piped(_Printed):
         self._stream = sys.stdin if stream is None else stream
 
     def read(self, beginning: str, words: tuple[str, ...], kind: Kind) -> str | None:
-        """The next line."""
+        """The next line; SessionEnded for one that cannot be taken as a whole."""
         self._write(beginning)
         line = self._line()
         if not line:
             self._write("\n")
             return None
+        if len(line) >= LONGEST_LINE and not line.endswith("\n"):
+            raise SessionEnded(_TOO_LONG)
         answer = line.rstrip("\r\n")
         self.say("" if kind is Kind.SECRET else clean(answer))
         return answer
@@ -77,6 +89,8 @@ class Person(_Printed):
     person = True
 
     def __init__(self, source: Input | None = None, to: Output | None = None) -> None:
+        self._pasted: deque[str] = deque()
+        self._here = to is None  # the terminal is the one of this process
         # A name is no command, and a password is kept nowhere.
         histories: dict[Kind, History] = {
             Kind.COMMAND: InMemoryHistory(),
@@ -96,11 +110,28 @@ class Person(_Printed):
 
     def read(self, beginning: str, words: tuple[str, ...], kind: Kind) -> str | None:
         """One line; KeyboardInterrupt for Ctrl-C."""
+        if self._pasted:
+            line = self._pasted.popleft()
+            self.say(beginning if kind is Kind.SECRET else f"{beginning}{clean(line)}")
+        else:
+            try:
+                line, *rest = self._typed(beginning, words, kind).split("\n")
+            except EOFError:
+                return None
+            self._pasted.extend(rest if rest[-1:] != [""] else rest[:-1])  # it ended with a line
+        if len(line) > LONGEST_LINE:
+            self.say(f"Not taken: {_TOO_LONG}.")
+            raise KeyboardInterrupt
+        return line
+
+    def forget(self) -> None:
+        """Whatever was pasted behind a line that does not fit is not answered with."""
+        self._pasted.clear()
+
+    def _typed(self, beginning: str, words: tuple[str, ...], kind: Kind) -> str:
+        if kind is Kind.SECRET and self._here and is_dumb_terminal():
+            return getpass.getpass(beginning)  # the line editor shows everything on such a one
         completer = WordCompleter(list(words), ignore_case=True, sentence=True)
-        try:
-            line = self._lines[kind].prompt(
-                beginning, completer=completer, is_password=kind is Kind.SECRET
-            )
-        except EOFError:
-            return None
-        return line[:LONGEST_LINE]
+        return self._lines[kind].prompt(
+            beginning, completer=completer, is_password=kind is Kind.SECRET
+        )

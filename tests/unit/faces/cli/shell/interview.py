@@ -48,6 +48,9 @@ class Interview:
     def show(self, output: msgspec.Struct) -> None:
         self.say(render(output, Screen()))
 
+    def forget(self) -> None:
+        pass
+
     def pause(self, seconds: float) -> None:
         raise AssertionError("nobody sits here and watches")
 

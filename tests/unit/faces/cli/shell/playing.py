@@ -33,6 +33,9 @@ class Script:
     def say(self, text: str) -> None:
         self.transcript += text.split("\n")
 
+    def forget(self) -> None:
+        pass
+
     def pause(self, seconds: float) -> None:
         if self.pauses == 0:
             raise KeyboardInterrupt

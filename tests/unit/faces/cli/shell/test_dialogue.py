@@ -54,6 +54,8 @@ def test_a_line_is_understood(question: dialogue.Question, line: str, value: obj
         (Ask(text="?", check=dialogue.something), ""),
         (Ask(text="?", check=dialogue.whole_number(1, 65535)), "65536"),
         (Ask(text="?", check=dialogue.whole_number(1, 65535)), "٣"),
+        (Ask(text="?"), "b\udcff"),  # octets that are no UTF-8
+        (Secret(text="?"), "b\udcff"),
     ],
 )
 def test_a_line_that_is_no_answer_says_why(question: dialogue.Question, line: str) -> None:
@@ -67,6 +69,15 @@ def test_everything_can_be_asked_for_help_and_completed() -> None:
         assert dialogue.helped(question)
     assert dialogue.words(OPERATIONS) == ("NEW", "EDIT", "EXPORT")
     assert dialogue.words(Secret(text="?")) == ()
+
+
+def test_help_says_whether_a_line_may_be_empty() -> None:
+    for question, said in (
+        (Ask(text="?"), "The line may be empty."),
+        (Ask(text="?", check=dialogue.something), "An answer is needed."),
+        (Ask(text="?", default="25", check=dialogue.something), "An empty line means '25'."),
+    ):
+        assert dialogue.helped(question) == said
 
 
 def test_a_list_is_typed_with_commas_or_blanks() -> None:

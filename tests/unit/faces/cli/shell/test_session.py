@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from gatehouse.faces.actions import configuration, configuration_commit, status, who
+from gatehouse.faces.actions import configuration, configuration_commit, logs, status, who
 from gatehouse.faces.actions.action import Action, Nothing
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell import dialogue
@@ -109,6 +109,40 @@ def test_help_on_every_command_changes_nothing_and_leads_to_its_operations() -> 
     Session(source, look, who="ops", host="gw").run()
     for name, one in COMMANDS.items():
         assert f"{name}: {one.summary}" in source.transcript
+
+
+def test_help_on_a_test_of_a_destination_connects_to_nobody() -> None:
+    source = Script(["help tlsverify partner.example n", "help daneverify partner.example"])
+    Session(source, nothing_to_do, who="ops", host="gw").run()
+    assert "tlsverify: Test the TLS of a destination." in source.transcript
+
+
+def test_a_line_that_is_no_text_is_no_command() -> None:
+    _, said = session("greet b\udcff", "gre\udcffet")
+    assert said.count(dialogue.NO_TEXT) == 2
+    assert not any("hello" in line for line in said)
+
+
+def test_what_was_pasted_is_forgotten_after_control_c_and_after_a_wrong_answer() -> None:
+    class Pasting(Script):
+        forgotten = 0
+
+        def read(self, beginning: str, words: tuple[str, ...], kind: Kind) -> str | None:
+            answer = super().read(beginning, words, kind)
+            if answer == "^C":
+                raise KeyboardInterrupt
+            return answer
+
+        def forget(self) -> None:
+            self.forgotten += 1
+
+    source = Pasting(["greet", "^C", "tail 7", "1", "1", "quit"], person=True)
+    lines = logs.LogLines(path="", lines=())
+    Session(source, lambda action, given: lines, who="ops", host="gw", commands=HERE).run()
+    assert source.forgotten == 1
+    source = Pasting(["tail 7", "1", "1", "quit"], person=True)
+    Session(source, lambda action, given: lines, who="ops", host="gw").run()
+    assert source.forgotten == 2  # by the wrong answer, and by the Ctrl-C that ends the watching
 
 
 def test_a_session_that_breaks_off_within_a_dialogue_keeps_nothing_and_says_so() -> None:

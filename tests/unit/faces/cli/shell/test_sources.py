@@ -8,7 +8,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from gatehouse.faces.cli.shell import sources
-from gatehouse.faces.cli.shell.player import Kind
+from gatehouse.faces.cli.shell.player import Kind, SessionEnded
 
 
 def test_a_replay_prints_each_answer_behind_its_question_but_no_password(
@@ -25,9 +25,63 @@ def test_a_replay_prints_each_answer_behind_its_question_but_no_password(
     assert "\x1b" not in said
 
 
-def test_a_line_without_end_is_cut() -> None:
-    piped = sources.Piped(io.StringIO("x" * (sources.LONGEST_LINE + 5)))
-    assert piped.read("> ", (), Kind.ANSWER) == "x" * sources.LONGEST_LINE
+def test_a_line_that_is_too_long_ends_a_recording_and_its_rest_is_no_answer() -> None:
+    longest = "x" * sources.LONGEST_LINE
+    piped = sources.Piped(io.StringIO(f"{longest[1:]}\n{longest}commit\n"))
+    assert piped.read("> ", (), Kind.ANSWER) == longest[1:]
+    with pytest.raises(SessionEnded, match="65536 characters"):
+        piped.read("> ", (), Kind.ANSWER)
+
+
+def pasted(text: str) -> str:
+    """As a terminal hands it over (bracketed paste)."""
+    return f"\x1b[200~{text}\x1b[201~"
+
+
+def test_what_is_pasted_are_as_many_answers_as_it_has_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with create_pipe_input() as keys:
+        person = sources.Person(keys, DummyOutput())
+        keys.send_text(pasted("EDIT\r\n\r\nse\x9bcret\n2\n") + "\r")
+        kinds = (Kind.COMMAND, Kind.ANSWER, Kind.SECRET, Kind.ANSWER)
+        assert [person.read("> ", (), kind) for kind in kinds] == ["EDIT", "", "se\x9bcret", "2"]
+        assert capsys.readouterr().out == "> \n> \n> 2\n"  # the first is on the screen already
+        keys.send_text("typed\r")
+        assert person.read("> ", (), Kind.ANSWER) == "typed"
+
+
+def test_an_end_without_a_line_end_is_a_line_too_and_what_does_not_fit_is_forgotten() -> None:
+    with create_pipe_input() as keys:
+        person = sources.Person(keys, DummyOutput())
+        keys.send_text(pasted("a\nb") + "c\r")
+        assert [person.read("> ", (), Kind.ANSWER) for _ in range(2)] == ["a", "bc"]
+        keys.send_text(pasted("a\nb\nc") + "\rtyped\r")
+        assert person.read("> ", (), Kind.ANSWER) == "a"
+        person.forget()
+        assert person.read("> ", (), Kind.ANSWER) == "typed"
+
+
+def test_a_line_of_a_person_that_is_too_long_leaves_the_dialogue(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "LONGEST_LINE", 10)  # a pipe holds less than the real one
+    with create_pipe_input() as keys:
+        person = sources.Person(keys, DummyOutput())
+        keys.send_text("x" * 11 + "\r")
+        with pytest.raises(KeyboardInterrupt):
+            person.read("> ", (), Kind.ANSWER)
+        assert "Not taken: a line has more than" in capsys.readouterr().out
+
+
+def test_a_password_is_not_shown_on_a_terminal_without_any_abilities(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("getpass.getpass", lambda beginning: f"{beginning}typed unseen")
+    with create_pipe_input() as keys:
+        person = sources.Person(keys)
+        assert person.read("Password> ", (), Kind.SECRET) == "Password> typed unseen"
 
 
 def test_a_person_types_and_completes() -> None:
