@@ -4,6 +4,7 @@
 Nothing is printed for what is done within a second, and nothing where no terminal is.
 """
 
+import os
 import sys
 import threading
 import time
@@ -17,7 +18,7 @@ _WIPE = "\r\x1b[K"
 @contextmanager
 def at_work() -> Iterator[None]:
     """Say how long it takes already, until the block ends."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":  # it could not wipe the line
         yield
         return
     done = threading.Event()

@@ -5,6 +5,7 @@ A subject or a remote reply could carry sequences that move the cursor, rewrite 
 turn the reading direction. Everything printed for people goes through `clean`.
 """
 
+import os
 import shutil
 import sys
 import unicodedata
@@ -52,7 +53,13 @@ def screen() -> Screen:
     """Standard output as it is."""
     if not sys.stdout.isatty():
         return Screen()
-    return Screen(max(FEWEST_COLUMNS, shutil.get_terminal_size().columns), colour=True)
+    columns = shutil.get_terminal_size().columns
+    return Screen(max(FEWEST_COLUMNS, columns), colour=_wants_colour())
+
+
+def _wants_colour() -> bool:
+    """As https://no-color.org has it, and where the terminal can do nothing there is none."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], to: Screen) -> str:

@@ -51,6 +51,25 @@ def test_colour_is_for_terminals_only() -> None:
 
 
 @pytest.mark.parametrize(
+    ("environment", "colour"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_colour_is_for_terminals_that_have_it_and_people_who_want_it(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], colour: bool
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert terminal.screen().colour is colour
+
+
+@pytest.mark.parametrize(
     ("octets", "text"),
     [
         (0, "0 B"),

@@ -23,9 +23,12 @@ def shell_command(carry: CarryThere) -> click.Command:
         # Here and not above: help and completion do not load a line editor.
         from gatehouse.faces.cli.shell.opening import open_shell
 
-        data = commands.data_directory(click.get_current_context(), os.environ)
+        context = click.get_current_context()
+        data = commands.data_directory(context, os.environ)
         status = open_shell(
-            lambda action, given: carry(action, given, data), person=sys.stdin.isatty()
+            lambda action, given: carry(action, given, data),
+            person=sys.stdin.isatty(),
+            acting_as=commands.acting_as(context, os.environ),
         )
         raise click.exceptions.Exit(status)
 

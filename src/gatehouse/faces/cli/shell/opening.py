@@ -1,19 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """A shell is opened: who is there, on which machine, and where the answers come from."""
 
-import getpass
+import io
+import sys
+from typing import TextIO
 
 from gatehouse.faces.actions import status
+from gatehouse.faces.actions.carry import operator_name
 from gatehouse.faces.cli.shell.player import Carry, Source
 from gatehouse.faces.cli.shell.session import Session
 from gatehouse.faces.cli.shell.sources import Person, Piped
 
 
-def open_shell(carry: Carry, *, person: bool) -> int:
-    """Until it is left; the exit status. Raises OperatorError where there is nothing to work on."""
+def open_shell(carry: Carry, *, person: bool, acting_as: str = "") -> int:
+    """Until it is left; the exit status. Raises OperatorError where there is nothing to work on.
+
+    `acting_as`: the account that somebody of this machine has named, "" for none.
+    """
     now = carry(status.STATUS, status.StatusInput(destinations=0))
     assert isinstance(now, status.Status)
-    source: Source = Person() if person else Piped()
+    source: Source = Person() if person else Piped(_recording())
     if person:
         source.say("Gatehouse. `help` lists the commands; nothing changes before `commit`.")
-    return Session(source, carry, who=getpass.getuser(), host=now.hostname or "gatehouse").run()
+    session = Session(
+        source, carry, who=acting_as or operator_name(), host=now.hostname or "gatehouse"
+    )
+    left = session.run()
+    if person:
+        session.farewell()
+    return left
+
+
+def _recording() -> TextIO:
+    """Standard input; an octet that is no text is refused as an answer and not by the reading."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
+    return sys.stdin

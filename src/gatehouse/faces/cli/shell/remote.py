@@ -20,6 +20,7 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.utils import is_dumb_terminal
 
 from gatehouse.faces.actions import status
 from gatehouse.faces.actions.errors import OperatorError
@@ -131,7 +132,7 @@ class FarPerson(Person):
 
     def __init__(self, line: Line, source: Input, to: Vt100_Output) -> None:
         super().__init__(source, to)
-        self._far = line
+        self._far, self._colour = line, not is_dumb_terminal(to.term or "")
 
     def pause(self, seconds: float) -> None:
         """Let time pass; KeyboardInterrupt for Ctrl-C."""
@@ -144,7 +145,7 @@ class FarPerson(Person):
         self._far.write(text.replace("\n", "\r\n"))  # the terminal there is in raw mode
 
     def _screen(self) -> Screen:
-        return Screen(max(FEWEST_COLUMNS, self._far.size[1]), colour=True)
+        return Screen(max(FEWEST_COLUMNS, self._far.size[1]), colour=self._colour)
 
 
 class _FarInput(Input):

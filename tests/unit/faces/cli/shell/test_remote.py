@@ -124,7 +124,7 @@ def test_the_end_of_the_lines_ends_the_session() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "exit_status"), [("version", 0), ("nonsense", 1), ("tail", 1), ("'", 0), ("", 0)]
+    ("command", "exit_status"), [("version", 0), ("nonsense", 1), ("tail", 1), ("'", 1), ("", 0)]
 )
 def test_one_command_line_has_an_exit_status(command: str, exit_status: int) -> None:
     line = Line("")
@@ -176,3 +176,18 @@ def test_a_client_that_hangs_up_at_a_prompt_ends_the_session() -> None:
     line = Line("")
     line.hung_up = True
     assert call(line, terminal="xterm") == 0
+
+
+def test_a_far_terminal_without_any_abilities_gets_no_colour() -> None:
+    bob = who.WhoLine(name="bob", role="operator", way="ssh", address="::1", since=NOON, idle=1)
+
+    class Busy(House):
+        def carry(self, action: Action, given: msgspec.Struct) -> msgspec.Struct:
+            return (
+                who.WhoList(sessions=(bob,)) if action is who.WHO else super().carry(action, given)
+            )
+
+    for terminal, bold in (("xterm", True), ("dumb", False)):
+        line = Line("who\r", {"operator  ssh": "\x04"})
+        assert call(line, Busy(), terminal=terminal) == 0
+        assert ("\x1b[1mNAME" in line.printed) is bold

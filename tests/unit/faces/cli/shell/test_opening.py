@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A shell is opened here: who is there, what is read, and what is said when it is left."""
+
+import io
+
+import pytest
+
+from gatehouse.faces.actions.carry import operator_name
+from gatehouse.faces.cli.shell import opening
+from tests.unit.faces.cli.shell.playing import Script
+from tests.unit.faces.cli.shell.test_remote import House
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> io.BytesIO:
+    """What stands on standard input, as octets."""
+    octets = io.BytesIO()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(octets, encoding="utf-8", errors="strict"))
+    return octets
+
+
+def test_it_is_the_account_that_was_named_and_else_who_the_system_says(
+    typed: io.BytesIO, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "somebody")  # everybody can say so
+    for acting_as, name in (("bob", "bob"), ("", operator_name())):
+        typed.seek(0)
+        typed.write(b"who\n")
+        typed.seek(0)
+        assert opening.open_shell(House().carry, person=False, acting_as=acting_as) == 0
+        assert f"gw1> who\n{name}, at this shell\n" in capsys.readouterr().out
+
+
+def test_octets_that_are_no_text_are_refused_as_a_line_and_the_recording_goes_on(
+    typed: io.BytesIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed.write(b"hoststatus b\xff\nversion\n")
+    typed.seek(0)
+    assert opening.open_shell(House().carry, person=False) == 0
+    said = capsys.readouterr().out
+    assert "This is no text in UTF-8." in said
+    assert "1.2.3" in said
+
+
+def test_a_person_who_leaves_hears_what_is_not_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for changes, told in ((2, True), (0, False)):
+        source = Script(["quit"], person=True)
+        monkeypatch.setattr(opening, "Person", lambda script=source: script)
+        assert opening.open_shell(House(changes=changes).carry, person=True) == 0
+        assert any("Not committed: 2 changes." in line for line in source.transcript) is told
