@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that a person names: read within a bound, written new and for their owner alone.
 
+Rule: a file is there with all that belongs into it, or it is not there. Of a configuration that was
+cut off in its text the rest could be read as a whole one.
+
 Somebody who sits at this machine has the rights that the system gives him. Who works from afar has
 the gateway's, by way of a process of ours, and so gets one folder and plain names in it.
 """
 
+import errno
 import os
 import re
+import secrets
 import stat
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from gatehouse.faces.actions.errors import OperatorError
@@ -25,25 +32,42 @@ def read(name: str, most: int) -> bytes:
 def write_new(name: str, content: bytes) -> None:
     """A file that was not there, 0600 from its first instant; OperatorError."""
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with os.fdopen(os.open(name, flags, 0o600), "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+        _fill(os.open(name, _NEW, 0o600), content, partial(os.unlink, name))
     except (OSError, ValueError) as error:
         raise _fault("file-unwritable", "The file cannot be written", error, name) from None
 
 
 def replace(name: str, content: bytes) -> None:
     """The file that has this name is another one from now on, 0600; the old one or the new one."""
-    path = Path(name)
-    draft = path.with_name(f".{path.name[:200]}.{os.getpid()}")
-    write_new(str(draft), content)
     try:
-        os.replace(draft, path)
+        path = Path(name)
+        # A device or a pipe would be gone: for root `/dev/null` is a name like any other.
+        if os.path.lexists(path) and not (path.is_symlink() or path.is_file()):
+            raise FileExistsError(errno.EEXIST, "it is no file that could be replaced")
+        draft = path.with_name(f".gatehouse-{secrets.token_hex(8)}")
+        _fill(os.open(draft, _NEW, 0o600), content, draft.unlink)
+        try:
+            os.replace(draft, path)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
     except (OSError, ValueError) as error:
-        draft.unlink(missing_ok=True)
         raise _fault("file-unwritable", "The file cannot be written", error, name) from None
+
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+def _fill(descriptor: int, content: bytes, undo: Callable[[], None]) -> None:
+    """Write a file that was just made; with a full disk, or at Ctrl-C, it is gone again."""
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException:
+        undo()
+        raise
 
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -69,16 +93,13 @@ class Folder:
 
     def write_new(self, name: str, content: bytes) -> None:
         """A file that was not there, 0600 from its first instant; OperatorError."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             if self._path.is_dir() and len(os.listdir(self._path)) >= MOST_FILES:
                 raise OperatorError(
                     "too-many-files", f"There are {MOST_FILES} files already.", self._path.name
                 )
-            with os.fdopen(self._open(name, flags), "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
+            opened = self._open(name, _NEW | os.O_NOFOLLOW)
+            _fill(opened, content, partial(os.unlink, self._path / name))
         except (OSError, ValueError) as error:
             raise _fault("file-unwritable", "The file cannot be written", error, name) from None
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one folder for files of people who work from afar: plain names, nothing that leads out."""
+"""Files are there whole or not at all; people from afar have one folder, and nothing leads out."""
 
+import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,76 @@ def test_there_are_so_many_files_and_no_more(place: Path, monkeypatch: pytest.Mo
     folder.write_new("a", b"")
     folder.write_new("b", b"")
     assert refused("write", folder, "c") == "too-many-files"
+
+
+# --- whole or not at all --------------------------------------------------------------------------
+
+OLD, NEW = b"the old one\n", b"the new one\n"
+
+
+def in_folder(name: str, content: bytes) -> None:
+    Folder(Path(name).parent / "configuration").write_new(Path(name).name, content)
+
+
+@pytest.mark.parametrize(
+    ("write", "step"),
+    [
+        (files.write_new, "fsync"),
+        (in_folder, "fsync"),
+        (files.replace, "fsync"),
+        (files.replace, "replace"),
+    ],
+)
+@pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+def test_a_full_disk_and_an_interrupt_leave_no_part_of_a_file(
+    write: Callable[[str, bytes], None],
+    fault: BaseException,
+    step: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = tmp_path / "gw1.toml"
+    if write is files.replace:
+        name.write_bytes(OLD)
+    before = everything(tmp_path)
+
+    def breaks(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(os, step, breaks)
+    with pytest.raises((OperatorError, KeyboardInterrupt)) as raised:
+        write(str(name), NEW)
+    assert everything(tmp_path) == before
+    if isinstance(raised.value, OperatorError):
+        assert raised.value.fault.reference == "file-unwritable"
+        assert raised.value.fault.message == "The file cannot be written: full."
+        assert "gw1.toml" in (raised.value.fault.context or "")
+
+
+def everything(place: Path) -> dict[str, bytes]:
+    return {str(one): one.read_bytes() for one in place.rglob("*") if one.is_file()}
+
+
+def test_a_replaced_file_is_another_one_for_its_owner_alone(tmp_path: Path) -> None:
+    for name in ("gw1.toml", "\u4e2d" * 85):  # 255 octets: no room for anything beside the name
+        path = tmp_path / name
+        path.write_bytes(OLD)
+        path.chmod(0o644)
+        with path.open("rb") as reader:
+            files.replace(str(path), NEW)
+            assert reader.read() == OLD, "who reads it reads on"
+        assert path.read_bytes() == NEW
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        path.unlink()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "inside").mkdir()
+    for name in ("pipe", "inside", "", ".", "..", "a\0b", "none/there"):
+        with pytest.raises(OperatorError) as raised:
+            files.replace(str(tmp_path / name) if name else name, NEW)
+        assert raised.value.fault.reference == "file-unwritable"
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["inside", "pipe"]
