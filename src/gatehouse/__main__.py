@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROLE_COMMAND = "_role"  # how a process of ours is started; not for people
+INTERRUPTED = 130  # 128 and SIGINT, as shells count
 
 
 def main() -> int:
@@ -22,11 +23,14 @@ def main() -> int:
         from gatehouse import roles
 
         return roles.run_role(arguments[1:])
-    from gatehouse.faces.cli.main import Doors
-    from gatehouse.faces.cli.main import main as command_line
+    try:
+        from gatehouse.faces.cli.main import Doors
+        from gatehouse.faces.cli.main import main as command_line
 
-    doors = Doors(version=_version, run_gateway=_run_gateway, open_house=_open_house)
-    return command_line(arguments, doors)
+        doors = Doors(version=_version, run_gateway=_run_gateway, open_house=_open_house)
+        return command_line(arguments, doors)
+    except KeyboardInterrupt:  # before the command line could take care of it
+        return INTERRUPTED
 
 
 def _version() -> str:

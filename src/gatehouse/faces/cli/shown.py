@@ -107,12 +107,16 @@ def _status(one: status.Status, to: Screen) -> str:
 
 def _queue_rows(one: status.Status) -> list[tuple[str, str]]:
     queue_now = one.queue
-    text = f"{queue_now.messages} messages, {queue_now.recipients} recipients, "
+    text = f"{_count(queue_now.messages, 'message')}, {_count(queue_now.recipients, 'recipient')}, "
     text += f"{size(queue_now.bytes)}, {queue_now.held} on hold"
     rows = [("Queue", text)]
     if queue_now.oldest_at is not None:
         rows.append(("Oldest message", age(queue_now.oldest_at, one.at)))
     return rows
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _processes(one: status.Status, to: Screen) -> str:
@@ -197,7 +201,7 @@ def _queue_list(one: queue.QueueList, to: Screen) -> str:
         for each in one.messages
     ]
     shown = table(columns, rows, to)
-    return f"{shown}\n\n{len(one.messages)} of {one.total} messages."
+    return f"{shown}\n\n{len(one.messages)} of {_count(one.total, 'message')}."
 
 
 def _message(one: queue.MessageView, to: Screen) -> str:

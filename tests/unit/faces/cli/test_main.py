@@ -325,6 +325,15 @@ def test_output_that_finds_no_room_is_told() -> None:
     )
 
 
+def test_ctrl_c_ends_without_a_word_however_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(arguments: list[str], doors: Doors) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gatehouse.faces.cli.main.main", interrupted)
+    monkeypatch.setattr("sys.argv", ["gatehouse", "status"])
+    assert gatehouse.__main__.main() == 130
+
+
 def test_help_does_not_load_the_gateway() -> None:
     script = (
         "import sys\n"

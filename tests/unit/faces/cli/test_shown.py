@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from gatehouse.faces.actions import status
 from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.registry import ACTIONS
 from gatehouse.faces.cli.shown import RENDERERS, render
@@ -44,3 +45,14 @@ def test_every_output_is_shown_clean_on_a_terminal(action: Action, width: int) -
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
 def test_every_output_has_a_renderer(action: Action) -> None:
     assert action.output in RENDERERS
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0 messages,"), (1, "1 message,"), (2, "2 messages,")]
+)
+def test_one_is_not_many(number: int, said: str) -> None:
+    whole = sample(status.Status)
+    one = msgspec.structs.replace(
+        whole, queue=msgspec.structs.replace(whole.queue, messages=number)
+    )
+    assert said in render(one, Screen())
