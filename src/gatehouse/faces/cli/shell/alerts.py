@@ -152,6 +152,8 @@ def _from(draft: Draft) -> Talk[None]:
     if word == "EDIT":
         now = alert_build.sender_text(draft.document)
         value = yield from ask("From address of alert mail", now, check=_no_mailbox)
+        if value == now:
+            return  # what is the default stays the default
     draft.put(("alerts", "from_address"), value)
     yield from keep(draft)
 

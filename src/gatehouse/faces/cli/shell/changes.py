@@ -7,6 +7,7 @@ from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell.dialogue import (
     NOTHING,
+    Show,
     Talk,
     ask,
     choose,
@@ -29,9 +30,11 @@ def commit() -> Talk[None]:
     )
     within = yield from _ask_time()
     given = configuration.CommitInput(comment=comment or _NO_COMMENT, confirm_within=within)
-    yield from show(configuration.COMMIT, given)
-    newest = (yield from _history(1))[0]
-    yield from say(f"Changes committed: {moment(newest.committed_at)}")
+    done = yield from do(configuration.COMMIT, given, configuration.Committed)
+    yield Show(output=done)
+    for one in (yield from _history(_LISTED)):  # somebody else may have committed since
+        if one.revision == done.revision:
+            yield from say(f"Changes committed: {moment(one.committed_at)}")
     if within is not None:
         yield from say("Keep them with `commitconfirm` when all is well.")
 

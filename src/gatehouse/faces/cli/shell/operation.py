@@ -16,6 +16,8 @@ from gatehouse.faces.cli.shell.dialogue import (
 )
 from gatehouse.faces.cli.terminal import moment, pairs, size, span
 
+_MOST = 100_000  # messages that are removed at once, the most that `queue list` gives
+
 
 def status_short() -> Talk[None]:
     """Whether it runs, since when, and what waits."""
@@ -90,12 +92,16 @@ def show_recipients() -> Talk[None]:
 def delete_recipients() -> Talk[None]:
     """Messages are removed for good."""
     selected = yield from _selected("deleted")
-    whole = queue.ListInput(destination=selected.destination, sender=selected.sender, limit=100_000)
+    whole = queue.ListInput(destination=selected.destination, sender=selected.sender, limit=_MOST)
     found = yield from do(queue.LIST, whole, queue.QueueList)
     if not found.messages:
         yield from say("No message fits.")
         return
-    if (yield from confirm(f"Remove {len(found.messages)} messages for good?")):
+    count = len(found.messages)
+    what = "1 message" if count == 1 else f"{count} messages"
+    if count == _MOST:
+        yield from say(f"More than {_MOST} may fit: these are the oldest.")
+    if (yield from confirm(f"Remove {what}, with all recipients, for good?")):
         mids = tuple(one.mid for one in found.messages)
         yield from show(queue.DELETE, queue.SelectInput(mids=mids))
 

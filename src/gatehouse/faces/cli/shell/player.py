@@ -89,6 +89,7 @@ class Player:
         self._ready: deque[str] = deque()
         self.commit_refused = False
         self.unconfirmed: int | None = None  # a revision of this session that may go back
+        self.committed = False  # since somebody looked, who sets it back
         self.level = places.CLUSTER  # what the edits of this session are for
 
     def play(self, talk: Talk[T], answers: Iterable[str] = ()) -> T:
@@ -211,6 +212,7 @@ class Player:
                 raise SessionEnded(error.fault.message.rstrip(".")) from None
             raise
         if isinstance(done, configuration.CommitView):
+            self.committed = True
             self.unconfirmed = None if done.confirm_by is None else done.revision
         elif isinstance(done, configuration_commit.Confirmed):
             self.unconfirmed = None

@@ -126,20 +126,25 @@ class Session:
         return f"{clean(self._host)}{part}> "
 
     def _remind(self) -> None:
-        """A commit of this session goes back by itself: whether it still may, and until when."""
-        if self._player.unconfirmed is None:
+        """A commit of this session may have renamed the machine, or may go back by itself."""
+        waiting = self._player.unconfirmed
+        if waiting is None and not self._player.committed:
             return
         try:
-            waits = self._player.ask_status().unconfirmed
+            now = self._player.ask_status()
         except OperatorError:
             return  # whatever is wrong there is said to the next command
-        if waits is not None:
-            until = moment(waits.confirm_by)
-            self._source.say(f"Revision {waits.revision} goes back at {until}: `commitconfirm`.")
+        self._player.committed = False
+        self._host = now.hostname or self._host
+        if waiting is None:
+            return
+        if now.unconfirmed is not None:
+            until = moment(now.unconfirmed.confirm_by)
+            revision = now.unconfirmed.revision
+            self._source.say(f"Revision {revision} goes back at {until}: `commitconfirm`.")
             return
         self._source.say(
-            f"Revision {self._player.unconfirmed} was confirmed elsewhere, or went back:"
-            " `commitdetail`."
+            f"Revision {waiting} was confirmed elsewhere, or went back: `commitdetail`."
         )
         self._player.unconfirmed = None
 

@@ -32,11 +32,14 @@ _RECORDS = {
 def trace() -> Talk[None]:
     """A client that does not exist goes through the tables, changes not committed among them."""
     draft = yield from open_draft()
+    names = draft.names("listeners")
+    if not names:
+        yield from say("There is no listener.")
+        return
     address = yield from ask("IP address of the client", "127.0.0.1", check=_address)
     name = yield from ask(
         "Its host name, confirmed (empty: ask DNS)", help="As if DNS had confirmed it."
     )
-    names = draft.names("listeners")
     place = yield from choose("Listener", names)
     helo = yield from ask("What it says in EHLO", "client.example", check=something)
     tls = yield from confirm("Does it start TLS?", default=True)

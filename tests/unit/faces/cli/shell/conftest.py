@@ -83,7 +83,7 @@ class Desk:
         status = Session(source, self.carry, who="ops", host="gw1.example.com").run()
         self.said = source.transcript
         assert status == 0, "\n".join(self.said)
-        assert self.said[-1] == "gw1.example.com> quit", "\n".join(self.said)
+        assert self.said[-1].endswith("> quit"), "\n".join(self.said)
         return self.candidate()
 
     def interview(self, way: str, answers: Mapping[str, str]) -> schema.Document:

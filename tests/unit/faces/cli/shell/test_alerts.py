@@ -52,6 +52,7 @@ def test_intervals_and_the_way(desk: Desk) -> None:
 
 
 def test_the_from_address_has_a_default_that_one_can_go_back_to(desk: Desk) -> None:
+    assert desk.play("alertconfig", "FROM", "EDIT", "", "").alerts.from_address is None
     made = desk.play("alertconfig", "FROM", "EDIT", "gate@example.com", "")
     assert made.alerts.from_address == "gate@example.com"
     made = desk.play("alertconfig", "FROM", "DEFAULT", "")

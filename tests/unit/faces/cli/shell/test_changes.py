@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration as a whole, certificates, and trace: on the real actions."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from gatehouse.faces.actions import configuration
+from gatehouse.faces.actions.action import Action
+from gatehouse.faces.actions.errors import OperatorError
+from gatehouse.faces.cli.shell.session import Session
+from gatehouse.faces.cli.terminal import moment
 from tests.unit.faces.cli.shell.conftest import Desk
+from tests.unit.faces.cli.shell.playing import Script
 
 
 def history(desk: Desk) -> list[str]:
@@ -23,6 +31,38 @@ def test_changes_are_shown_committed_and_taken_back(desk: Desk) -> None:
     assert history(desk)[0] == "another name"
     desk.play("rollbackconfig", "1", "Y")
     assert desk.text() == before
+
+
+def test_the_time_of_a_commit_is_its_own_and_not_that_of_a_later_one(desk: Desk) -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+
+    def one(revision: int) -> configuration.RevisionLine:
+        return configuration.RevisionLine(
+            revision=revision,
+            committed_at=at.replace(day=revision),
+            operator="ops",
+            comment="c",
+            in_force=revision == 8,
+            kind="commit",
+        )
+
+    def carry(action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        if action is configuration.COMMIT:
+            return configuration.Committed(revision=7, running=True, warnings=())
+        if action is configuration.HISTORY:
+            return configuration.History(revisions=(one(8), one(7)))
+        raise OperatorError("no", "Nothing runs.")
+
+    source = Script(["commit mine", "quit"])
+    Session(source, carry, who="ops", host="gw").run()
+    assert f"Changes committed: {moment(at.replace(day=7))}" in source.transcript
+
+
+def test_the_prompt_has_the_name_that_was_committed(desk: Desk) -> None:
+    source = Script(["sethostname gw3.example.com", "commit c", "rollbackconfig", "1", "Y", "quit"])
+    Session(source, desk.carry, who="ops", host="gw1.example.com").run()
+    prompts = [line.partition(">")[0] for line in source.transcript if line.startswith("gw")]
+    assert prompts == ["gw1.example.com", "gw1.example.com", "gw3.example.com", "gw1.example.com"]
 
 
 def test_changes_are_dropped_when_that_is_confirmed(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """daneverify: what is said about each host, and about the domain as a whole."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from gatehouse.faces.actions import explain_outbound
 from gatehouse.faces.actions.action import Action
 from gatehouse.faces.cli.shell.session import Session
 from gatehouse.faces.cli.shell.tracing import dane_lines
+from tests.unit.faces.cli.shell.conftest import Desk
 from tests.unit.faces.cli.shell.playing import Script
 
 RECORD = "3 1 1 ab12"
@@ -118,6 +120,15 @@ def test_the_whole_is_as_good_as_its_worst_host(
     found: explain_outbound.OutboundView, whole: str
 ) -> None:
     assert dane_lines(found)[-1] == whole
+
+
+def test_there_is_nothing_to_trace_without_a_listener(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "data", 'format = 1\n\n[system]\nhostname = "gw1.example.com"\n')
+    try:
+        desk.play("trace")
+    finally:
+        desk.close()
+    assert "There is no listener." in desk.said
 
 
 def test_records_and_reasons_stand_beside_their_host() -> None:
