@@ -5,6 +5,8 @@ import enum
 import types
 import typing
 
+from pydantic.fields import FieldInfo
+
 from gatehouse.config import schema
 
 
@@ -40,4 +42,15 @@ def section_of(annotation: object) -> tuple[type[schema.Section], Many] | None:
         return found and (found[0], Many.BY_NAME if origin is dict else Many.IN_ORDER)
     if isinstance(annotation, type) and issubclass(annotation, schema.Section):
         return annotation, Many.NO
+    return None
+
+
+def bound(said: tuple[object, ...], side: str) -> int | None:
+    """The bound "ge" or "le" in what is said beside a type, if there is one."""
+    for one in said:
+        found = bound(tuple(one.metadata), side) if isinstance(one, FieldInfo) else None
+        if found is None:
+            found = getattr(one, side, None)
+        if found is not None:
+            return int(found)
     return None

@@ -53,12 +53,12 @@ def _finding(fault: ErrorDetails) -> findings.Finding:
         return findings.error(path, "is missing", hint=_help(path))
     if fault["loc"] and fault["loc"][-1] == "[key]" and kind != "value_error":
         own = kind == "value_error"  # the key says itself what it may be
-        allowed = _allowed(fault) if own else "letters, digits, '.', '_' and '-', at most 63"
-        return findings.error(path, "is no name", hint=f"allowed: {allowed}")
+        needed = allowed(fault) if own else "letters, digits, '.', '_' and '-', at most 63"
+        return findings.error(path, "is no name", hint=f"allowed: {needed}")
     if kind in ("string_type", "dict_type", "model_type", "list_type", "bool_type", "int_type"):
         return findings.error(path, _WRONG_TYPE[kind], hint=_help(path), found=fault["input"])
-    allowed = _allowed(fault)
-    return findings.error(path, "is not allowed", hint=f"allowed: {allowed}", found=fault["input"])
+    needed = allowed(fault)
+    return findings.error(path, "is not allowed", hint=f"allowed: {needed}", found=fault["input"])
 
 
 _WRONG_TYPE = {
@@ -71,7 +71,8 @@ _WRONG_TYPE = {
 }
 
 
-def _allowed(fault: ErrorDetails) -> str:
+def allowed(fault: ErrorDetails) -> str:
+    """What a value would have to be, of a fault of the schema library."""
     context: dict[str, Any] = fault.get("ctx", {})
     match fault["type"]:
         case "value_error":

@@ -225,21 +225,10 @@ _WORDS: dict[object, str] = {
 def _plain(annotation: object, metadata: tuple[object, ...]) -> str:
     unit = next((word for word in ("size", "duration") if word in metadata), "")
     word = unit or _WORDS[annotation]
-    least, most = _bound(metadata, "ge"), _bound(metadata, "le")
+    least, most = annotations.bound(metadata, "ge"), annotations.bound(metadata, "le")
     if least is None or most is None or annotation is not int:
         return word
     return f"{word}, {_amount(least, unit)} to {_amount(most, unit)}"
-
-
-def _bound(metadata: tuple[object, ...], side: str) -> int | None:
-    """The bound "ge" or "le", if there is one."""
-    for one in metadata:
-        found = _bound(tuple(one.metadata), side) if isinstance(one, FieldInfo) else None
-        if found is None:
-            found = getattr(one, side, None)
-        if found is not None:
-            return int(found)
-    return None
 
 
 def _amount(number: int, unit: str) -> str:

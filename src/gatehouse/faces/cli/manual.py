@@ -52,6 +52,8 @@ _LISTENER = "listenerconfig > edit"
 _HAT = f"{_LISTENER} > hostaccess"
 _RAT = f"{_LISTENER} > rcptaccess"
 _CRL = "certconfig > crl"
+_SYSTEM = "certconfig > certauthority > system"
+_DELIVERY = "deliveryconfig"
 _SHOWS = "certificate assign"
 
 WAYS: Mapping[str, Mapping[str, Way]] = {
@@ -65,7 +67,7 @@ WAYS: Mapping[str, Mapping[str, Way]] = {
         "type": Way("listenerconfig > new"),
         **_by(Way(f"{_LISTENER} > interface"), "interface", "port", "tls_mode"),
         **_by(Way(f"{_LISTENER} > certificate", _SHOWS), "certificate", "certificates"),
-        "tls_profile": _SET,
+        "tls_profile": Way(f"{_LISTENER} > tlsprofile"),
         "bounce_profile": Way(f"{_LISTENER} > bounceconfig"),
         "max_concurrency": Way(f"{_LISTENER} > limits"),
         "recipient_access": Way(f"{_RAT} > new", "rat import"),
@@ -79,7 +81,7 @@ WAYS: Mapping[str, Mapping[str, Way]] = {
     "listeners.NAME.recipient_access": {
         "recipient": Way(f"{_RAT} > new", "rat import"),
         **_by(Way(f"{_RAT} > edit", "rat import"), "access", "code", "text"),
-        "comment": _SET,
+        "comment": Way(f"{_RAT} > comment"),
     },
     "listeners.NAME.sender_groups": {
         "name": Way(f"{_HAT} > edit > rename", "hat import"),
@@ -99,36 +101,37 @@ WAYS: Mapping[str, Mapping[str, Way]] = {
             *("banner_code", "banner_text", "banner_host", "reject_code", "reject_text"),
         ),
     },
-    "smtp_auth_profiles.NAME": _by(_SET, "mechanisms", "senders", "relay", "max_failures"),
+    "smtp_auth_profiles.NAME": {
+        **_by(Way("smtpauthconfig > edit"), "mechanisms", "relay", "max_failures"),
+        "senders": Way("smtpauthconfig > edit > new"),
+    },
     "delivery": {
         "certificate": Way("destconfig > setup", _SHOWS),
         "alert_on_required_tls_failure": Way("destconfig > setup"),
-        **_by(Way("deliveryconfig"), "interface", "max_connections"),
+        **_by(Way(f"{_DELIVERY} > setup"), "interface", "max_connections", "suspended"),
+        **_by(Way(f"{_DELIVERY} > dns"), "dns_servers", "dns_trusted"),
+        **_by(Way(f"{_DELIVERY} > ports"), "smtp_port", "mta_sts_port", "mta_sts_internal"),
         **_by(
-            _SET,
-            *("dns_servers", "dns_trusted", "smtp_port", "mta_sts_port", "mta_sts_internal"),
+            Way(f"{_DELIVERY} > timeouts"),
             *("connect_timeout", "starttls_timeout", "dns_timeout", "idle_timeout"),
-            *("transaction_timeout", "suspended"),
+            "transaction_timeout",
         ),
     },
-    'destination_controls."DOMAIN"': {
-        **_by(
-            Way("destconfig > edit"),
-            *("tls", "dane", "recipient_limit", "recipient_minutes", "limit_type"),
-            *("max_connections", "bounce_profile"),
-        ),
-        **_by(
-            _SET,
-            *("mta_sts", "verify_ptr", "weak_basis", "trust", "ca_certificates"),
-            *("pinned_fingerprints", "client_certificate", "min_tls", "tls_profile"),
-            *("retry_without_dh", "max_messages_per_connection", "max_recipients_per_message"),
-            *("ip_preference", "alert_on_required_tls_failure"),
-        ),
-    },
-    "sender_tls_overrides": _by(_SET, "sender", "destination", "tls", "may_lower"),
+    'destination_controls."DOMAIN"': _by(
+        Way("destconfig > edit"),
+        *("tls", "dane", "recipient_limit", "recipient_minutes", "limit_type"),
+        *("max_connections", "bounce_profile"),
+        *("mta_sts", "verify_ptr", "weak_basis", "trust", "ca_certificates"),
+        *("pinned_fingerprints", "client_certificate", "min_tls", "tls_profile"),
+        *("retry_without_dh", "max_messages_per_connection", "max_recipients_per_message"),
+        *("ip_preference", "alert_on_required_tls_failure"),
+    ),
+    "sender_tls_overrides": _by(
+        Way(f"{_DELIVERY} > sendertls > edit"), "sender", "destination", "tls", "may_lower"
+    ),
     "tls_profiles.NAME": {
         **_by(Way("sslconfig > outbound"), "min_version", "max_version", "ciphers"),
-        **_by(_SET, "groups", "security_level"),
+        **_by(Way("sslconfig > profiles > edit"), "groups", "security_level"),
     },
     "ssl": {"inbound_profile": Way("sslconfig > inbound")},
     "bounce_profiles.NAME": {
@@ -139,12 +142,15 @@ WAYS: Mapping[str, Mapping[str, Way]] = {
             *("send_bounces", "max_bounce_copy"),
         ),
     },
-    "smart_hosts.NAME": _by(_SET, "host", "port", "tls_mode", "tls", "username", "password_over"),
+    "smart_hosts.NAME": _by(
+        Way("smtpauthconfig > edit"),
+        *("host", "port", "tls_mode", "tls", "username", "password_over"),
+    ),
     "smtp_configuration": _by(_SET, "server", "port", "encryption", "from_email", "username"),
-    "reputation": _by(_SET, "scores", "countries", "owners"),
+    "reputation": _by(Way(f"{_HAT} > reputation > new"), "scores", "countries", "owners"),
     "trust": {
-        "system": Way("certconfig > certauthority > system > disable"),
-        "system_file": _SET,
+        "system": Way(f"{_SYSTEM} > disable"),
+        "system_file": Way(f"{_SYSTEM} > file"),
     },
     "ldap": {"client_certificate": Way(command=_SHOWS)},
     "url_filtering": {"client_certificate": Way(command=_SHOWS)},
@@ -153,12 +159,14 @@ WAYS: Mapping[str, Mapping[str, Way]] = {
         "sources": Way(f"{_CRL} > new"),
     },
     "crl.sources": _by(Way(f"{_CRL} > edit"), "url", "interval", "internal"),
-    "acme": _by(_SET, "http_address", "http_port", "hook_timeout"),
-    "tls_reporting": _by(
-        _SET,
-        *("enabled", "from_address", "organization", "contact", "spread", "internal"),
-        "receive_at",
-    ),
+    "acme": _by(Way("certconfig > acme > setup"), "http_address", "http_port", "hook_timeout"),
+    "tls_reporting": {
+        **_by(
+            Way("tlsrptconfig > send"),
+            *("enabled", "from_address", "organization", "contact", "spread", "internal"),
+        ),
+        "receive_at": Way("tlsrptconfig > receive"),
+    },
     "alerts": {
         "from_address": Way("alertconfig > from > edit"),
         **_by(Way("alertconfig > setup"), "initial_interval", "maximum_interval", "smart_host"),
@@ -166,13 +174,13 @@ WAYS: Mapping[str, Mapping[str, Way]] = {
     },
     'alerts.recipients."ADDRESS"': _by(Way("alertconfig > edit"), "severities", "classes"),
     "ssh": _by(
-        _SET,
+        Way("sshconfig > sshd > setup"),
         *("enabled", "interface", "address", "port", "password_login", "idle_timeout"),
         *("max_sessions", "banner"),
     ),
     "logs": _by(Way("logconfig > edit"), "rollover_size", "keep"),
-    "queue": {"disk_reserve": _SET, "max_received_hops": Way("listenerconfig > setup")},
-    "processes": _by(_SET, "receivers"),
+    "queue": _by(Way("listenerconfig > setup"), "disk_reserve", "max_received_hops"),
+    "processes": _by(Way("listenerconfig > setup"), "receivers"),
     "cluster": {"name": Way("clusterconfig > setname", "cluster name")},
     "groups.NAME": {
         "comment": Way("clusterconfig > addgroup", "cluster group add"),

@@ -2,6 +2,7 @@
 """certconfig > CERTAUTHORITY: whose certificates are believed, the own list and the system's."""
 
 from gatehouse.faces.actions import trust
+from gatehouse.faces.cli.shell import menus
 from gatehouse.faces.cli.shell.candidate_edit import attempt, choose_name, keep, open_draft
 from gatehouse.faces.cli.shell.dialogue import (
     Talk,
@@ -15,44 +16,40 @@ from gatehouse.faces.cli.shell.dialogue import (
     something,
     write_file,
 )
+from gatehouse.faces.cli.shell.section_questions import Question, ask_section
 from gatehouse.journal.escape import clean
 
+_FILE = Question(field="system_file", text="File with the certificates, in PEM")
 _LARGEST = 4 * 1024 * 1024  # as faces.actions.trust
 
 
 def authorities() -> Talk[None]:
     """The menu of both lists."""
-    while True:
-        found = yield from do(trust.LIST, trust.ListInput(), trust.TrustList)
-        system = "believed" if found.system else "not believed"
-        yield from say(
-            "",
-            f"Custom list: {len(found.entries)} entries",
-            f"System list: {found.system_count} entries, {system}",
-            *map(clean, found.remarks),
-        )
-        word = yield from menu(
-            ("CUSTOM", "Manage your own list."),
-            ("SYSTEM", "Manage the system's list."),
-        )
-        if word is None:
-            return
-        yield from (_custom if word == "CUSTOM" else _system)()
+    yield from menus.operate(
+        _both,
+        ("CUSTOM", "Manage your own list.", _custom),
+        ("SYSTEM", "Manage the system's list.", _system),
+    )
+
+
+def _both() -> Talk[None]:
+    found = yield from do(trust.LIST, trust.ListInput(), trust.TrustList)
+    system = "believed" if found.system else "not believed"
+    yield from say(
+        "",
+        f"Custom list: {len(found.entries)} entries",
+        f"System list: {found.system_count} entries, {system}",
+        *map(clean, found.remarks),
+    )
 
 
 def _custom() -> Talk[None]:
-    while True:
-        yield from say("")
-        yield from show(trust.LIST, trust.ListInput())
-        word = yield from menu(
-            ("IMPORT", "Add the certificates of a file."),
-            ("EXPORT", "Write them into a file."),
-            ("DELETE", "Remove one."),
-            ("PRINT", "Show all."),
-        )
-        if word is None:
-            return
-        yield from attempt(_CUSTOM[word]())
+    yield from menus.operate(_list_custom, *_CUSTOM)
+
+
+def _list_custom() -> Talk[None]:
+    yield from say("")
+    yield from _print_custom()
 
 
 def _import() -> Talk[None]:
@@ -79,12 +76,12 @@ def _print_custom() -> Talk[None]:
     yield from show(trust.LIST, trust.ListInput())
 
 
-_CUSTOM = {
-    "IMPORT": _import,
-    "EXPORT": _export_custom,
-    "DELETE": _delete,
-    "PRINT": _print_custom,
-}
+_CUSTOM = (
+    ("IMPORT", "Add the certificates of a file.", _import),
+    ("EXPORT", "Write them into a file.", _export_custom),
+    ("DELETE", "Remove one.", _delete),
+    ("PRINT", "Show all.", _print_custom),
+)
 
 
 def _system() -> Talk[None]:
@@ -95,7 +92,10 @@ def _system() -> Talk[None]:
         )
         yield from say("", f"System list: {'enabled' if found.system else 'disabled'}")
         word = yield from menu(
-            switch, ("EXPORT", "Write it into a file."), ("PRINT", "Show all entries.")
+            switch,
+            ("EXPORT", "Write it into a file."),
+            ("PRINT", "Show all entries."),
+            ("FILE", "Say where it stands."),
         )
         match word:
             case None:
@@ -104,6 +104,8 @@ def _system() -> Talk[None]:
                 yield from show(trust.LIST, trust.ListInput(system=True))
             case "EXPORT":
                 yield from attempt(_export(system=True))
+            case "FILE":
+                yield from attempt(_file())
             case _:
                 yield from attempt(_switch(believed=word == "ENABLE"))
 
@@ -111,6 +113,12 @@ def _system() -> Talk[None]:
 def _switch(*, believed: bool) -> Talk[None]:
     draft = yield from open_draft()
     draft.put(("trust", "system"), believed)
+    yield from keep(draft)
+
+
+def _file() -> Talk[None]:
+    draft = yield from open_draft()
+    yield from ask_section(draft, ("trust",), (_FILE,))
     yield from keep(draft)
 
 

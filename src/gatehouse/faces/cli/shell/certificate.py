@@ -4,8 +4,10 @@
 from gatehouse.faces.actions import certificates, certificates_look
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import PASSWORD_NEEDED, OperatorError
+from gatehouse.faces.cli.shell import menus
+from gatehouse.faces.cli.shell.acme import acme_config
 from gatehouse.faces.cli.shell.authorities import authorities
-from gatehouse.faces.cli.shell.candidate_edit import attempt, choose_name
+from gatehouse.faces.cli.shell.candidate_edit import choose_name
 from gatehouse.faces.cli.shell.dialogue import (
     Talk,
     ask,
@@ -31,22 +33,12 @@ _SEND_IT = "Commit it; then EDIT > CSR gives the request for your CA, and EDIT >
 
 def certificate_config() -> Talk[None]:
     """The menu of certificates."""
-    while True:
-        yield from say("")
-        yield from show(certificates.LIST, Nothing())
-        word = yield from menu(
-            ("NEW", "Make a key and a self-signed certificate."),
-            ("EDIT", "Get it signed, or look at it."),
-            ("IMPORT", "Take a key with its certificate from a file."),
-            ("EXPORT", "Write one with its key into a file."),
-            ("DELETE", "Remove one with its key."),
-            ("PRINT", "Show who uses which."),
-            ("CERTAUTHORITY", "Set whose certificates are believed."),
-            ("CRL", "Set revocation lists."),
-        )
-        if word is None:
-            return
-        yield from attempt(_OPERATIONS[word]())
+    yield from menus.operate(_list, *_OPERATIONS)
+
+
+def _list() -> Talk[None]:
+    yield from say("")
+    yield from show(certificates.LIST, Nothing())
 
 
 def _new() -> Talk[None]:
@@ -157,16 +149,17 @@ def _print() -> Talk[None]:
     )
 
 
-_OPERATIONS = {
-    "NEW": _new,
-    "EDIT": _edit,
-    "IMPORT": _import,
-    "EXPORT": _export,
-    "DELETE": _delete,
-    "PRINT": _print,
-    "CERTAUTHORITY": authorities,
-    "CRL": revocation_lists,
-}
+_OPERATIONS = (
+    ("NEW", "Make a key and a self-signed certificate.", _new),
+    ("EDIT", "Get it signed, or look at it.", _edit),
+    ("IMPORT", "Take a key with its certificate from a file.", _import),
+    ("EXPORT", "Write one with its key into a file.", _export),
+    ("DELETE", "Remove one with its key.", _delete),
+    ("PRINT", "Show who uses which.", _print),
+    ("CERTAUTHORITY", "Set whose certificates are believed.", authorities),
+    ("CRL", "Set revocation lists.", revocation_lists),
+    ("ACME", "Order certificates that renew themselves.", acme_config),
+)
 
 
 def _names() -> Talk[list[str]]:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """destconfig: what delivery must and may do towards a domain."""
 
-from gatehouse.config import schema
+from gatehouse.config import build, schema
 from gatehouse.faces.actions import certificates, destinations
 from gatehouse.faces.actions.action import Nothing
+from gatehouse.faces.cli.shell import menus
 from gatehouse.faces.cli.shell.candidate_edit import (
     Draft,
-    attempt,
     choose_name,
     keep,
     open_draft,
@@ -26,9 +26,9 @@ from gatehouse.faces.cli.shell.dialogue import (
     something,
     write_file,
 )
+from gatehouse.faces.cli.shell.section_questions import Question, ask_section
 from gatehouse.faces.cli.terminal import pairs
 from gatehouse.journal.escape import clean
-from gatehouse.mail import address
 from gatehouse.policy.destinations import DaneUse, LimitType
 from gatehouse.policy.outbound_tls import OutboundTlsLevel
 
@@ -46,6 +46,8 @@ _LEVELS = (
     (OutboundTlsLevel.REQUIRED_VERIFY_HOSTED, "Required (Verify hosted domains)"),
 )
 _VALUES = tuple(level.value for level, _ in _LEVELS)
+LEVEL_NAMES = tuple(words for _, words in _LEVELS)
+"""Their names, which the schema's own order has to follow."""
 _LIMITS = (LimitType.HOST.value, LimitType.MX_IP.value)
 _DANE = tuple(one.value for one in DaneUse)
 
@@ -53,32 +55,22 @@ _DANE = tuple(one.value for one in DaneUse)
 def destination_config() -> Talk[None]:
     """The menu of destinations."""
     draft = yield from open_draft()
-    while True:
-        yield from say("", f"{len(_domains(draft))} entries.")
-        word = yield from menu(
-            ("NEW", "Make an entry for a domain."),
-            ("EDIT", "Change an entry."),
-            ("DELETE", "Remove an entry."),
-            ("DEFAULT", "Change what holds for all others."),
-            ("PRINT", "Show all entries, or one with everything."),
-            ("SETUP", "Set certificate and alert for all deliveries."),
-            ("IMPORT", "Replace all entries from a file."),
-            ("EXPORT", "Write all entries into a file."),
-            ("CLEAR", "Remove all entries."),
-        )
-        if word is None:
-            return
-        yield from attempt(_OPERATIONS[word](draft))
-        draft.revert()
+    yield from menus.edit(draft, _count, *_OPERATIONS)
+
+
+def _count(draft: Draft) -> Talk[None]:
+    yield from say("", f"{len(_domains(draft))} entries.")
 
 
 def _new(draft: Draft) -> Talk[None]:
     taken = draft.names(_SECTION)
 
     def check(answer: str) -> str | None:
-        if address.parse_domain(answer.removeprefix(".")) is None:
+        domain = build.canonical_domain(answer)
+        if domain is None or domain in (".", _DEFAULT):
             return "A domain, or .domain for all below it, is needed."
-        return "There is an entry for it already." if answer in taken else None
+        same = domain in map(build.canonical_domain, taken)
+        return "There is an entry for it already." if same else None
 
     domain = yield from ask("Domain", check=check, help="domain, or .domain for all below it.")
     draft.table(_SECTION, domain)
@@ -88,7 +80,7 @@ def _new(draft: Draft) -> Talk[None]:
 def _edit(draft: Draft) -> Talk[None]:
     domain = yield from choose_name("Which domain?", _domains(draft), "entry")
     if domain is not None:
-        yield from _ask(draft, domain)
+        yield from _ask(draft, domain, further=True)
 
 
 def _delete(draft: Draft) -> Talk[None]:
@@ -99,7 +91,7 @@ def _delete(draft: Draft) -> Talk[None]:
 
 
 def _change_default(draft: Draft) -> Talk[None]:
-    yield from _ask(draft, _DEFAULT)
+    yield from _ask(draft, _DEFAULT, further=True)
 
 
 def _print(draft: Draft) -> Talk[None]:
@@ -179,25 +171,29 @@ def _clear(draft: Draft) -> Talk[None]:
         yield from keep(draft)
 
 
-_OPERATIONS = {
-    "NEW": _new,
-    "EDIT": _edit,
-    "DELETE": _delete,
-    "DEFAULT": _change_default,
-    "PRINT": _print,
-    "SETUP": _setup,
-    "IMPORT": _import,
-    "EXPORT": _export,
-    "CLEAR": _clear,
-}
+_OPERATIONS = (
+    ("NEW", "Make an entry for a domain.", _new),
+    ("EDIT", "Change an entry.", _edit),
+    ("DELETE", "Remove an entry.", _delete),
+    ("DEFAULT", "Change what holds for all others.", _change_default),
+    ("PRINT", "Show all entries, or one with everything.", _print),
+    ("SETUP", "Set certificate and alert for all deliveries.", _setup),
+    ("IMPORT", "Replace all entries from a file.", _import),
+    ("EXPORT", "Write all entries into a file.", _export),
+    ("CLEAR", "Remove all entries.", _clear),
+)
 
 
 def _domains(draft: Draft) -> list[str]:
     return [one for one in draft.names(_SECTION) if one != _DEFAULT]
 
 
-def _ask(draft: Draft, domain: str) -> Talk[None]:
-    """All questions about a domain, in the order of the modelled appliance."""
+def _ask(draft: Draft, domain: str, *, further: bool = False) -> Talk[None]:
+    """All questions about a domain, in the order of the modelled appliance.
+
+    `further`: then those that it does not ask. A new entry is made without them, so that the
+    answers of a recording from there fit.
+    """
     new = not draft.get(_SECTION, domain)
     yield from _connections(draft, domain, new)
     limited = yield from _recipients(draft, domain)
@@ -211,6 +207,8 @@ def _ask(draft: Draft, domain: str) -> Talk[None]:
         draft.put((_SECTION, domain, "limit_type"), _LIMITS[place])
     yield from _tls(draft, domain)
     yield from _profile(draft, domain)
+    if further:
+        yield from _further(draft, domain)
     yield from keep(draft)
 
 
@@ -273,3 +271,52 @@ def _profile(draft: Draft, domain: str) -> Talk[None]:
         1 + names.index(old) if old in names else 0,
     )
     draft.put(path, names[place - 1] if place else None)
+
+
+# --- what the modelled appliance does not ask -----------------------------------------------------
+
+_INHERITED = "As the default"
+
+
+def _asked(field: str, text: str, names: str = "", choices: tuple[str, ...] = ()) -> Question:
+    return Question(field=field, text=text, names=names, choices=choices, unset=_INHERITED)
+
+
+_CONNECTION_QUESTIONS = (
+    _asked("max_messages_per_connection", "Messages in one connection"),
+    _asked("max_recipients_per_message", "Recipients of one message"),
+    _asked(
+        "ip_preference",
+        "Addresses of a mail exchanger",
+        choices=("IPv6 preferred", "IPv4 preferred", "IPv6 required", "IPv4 required"),
+    ),
+)
+_TLS_QUESTIONS = (
+    _asked("mta_sts", "Keep to the MTA-STS policy of the domain?"),
+    _asked("verify_ptr", "Does a common name count that is the reverse name of the address?"),
+    _asked("weak_basis", "Names that only an unsigned MX answer or a reverse name gave"),
+    _asked("trust", "Lists that chains may end in: system, custom"),
+    _asked("ca_certificates", "The only CAs, by their names in the custom list"),
+    _asked("pinned_fingerprints", "Fingerprints of the certificate or of its public key"),
+)
+_OWN_TLS_QUESTIONS = (
+    _asked("tls_profile", "TLS profile", names="tls_profiles"),
+    _asked("min_tls", "Lowest TLS version"),
+    _asked("retry_without_dh", "Try again without DH where a server's group is too small?"),
+    _asked("alert_on_required_tls_failure", "Alert when required TLS fails?"),
+)
+
+
+def _further(draft: Draft, domain: str) -> Talk[None]:
+    path = (_SECTION, domain)
+    if (yield from confirm("Change further settings of connections?")):
+        yield from ask_section(draft, path, _CONNECTION_QUESTIONS)
+    if (yield from confirm("Change further settings of TLS?")):
+        held = yield from do(certificates.LIST, Nothing(), certificates.CertificateList)
+        own = Question(
+            field="client_certificate",
+            text="Certificate that is shown",
+            known=tuple(one.name for one in held.certificates),
+            unset=_INHERITED,
+        )
+        yield from ask_section(draft, path, (*_TLS_QUESTIONS, own, *_OWN_TLS_QUESTIONS))

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """listenerconfig > edit > hostaccess: sender groups in their order, and mail flow policies."""
 
+from functools import partial
 from typing import Any
 
 from gatehouse.config import builtin, format, schema
-from gatehouse.faces.cli.shell import candidate_edit, policy_questions
+from gatehouse.faces.cli.shell import candidate_edit, menus, policy_questions
 from gatehouse.faces.cli.shell.access_texts import HOST_TEXTS
-from gatehouse.faces.cli.shell.candidate_edit import Draft, attempt, choose_name, keep, new_name
+from gatehouse.faces.cli.shell.candidate_edit import Draft, choose_name, keep, new_name
 from gatehouse.faces.cli.shell.dialogue import (
     NOTHING,
     Talk,
@@ -18,6 +19,7 @@ from gatehouse.faces.cli.shell.dialogue import (
     say,
     words_of,
 )
+from gatehouse.faces.cli.shell.reputation import reputation
 from gatehouse.journal.escape import clean
 from gatehouse.policy import members
 
@@ -27,25 +29,14 @@ Group = dict[str, Any]
 
 def host_access(draft: Draft, listener: str) -> Talk[None]:
     """The menu of the host access table."""
-    while True:
-        policies = len(builtin.policy_names(draft.document))
-        named = len(_groups(draft, listener))
-        yield from say("", f"{policies} policies, {named} sender groups.")
-        word = yield from menu(
-            ("NEW", "Make a sender group or a policy."),
-            ("EDIT", "Change one."),
-            ("DELETE", "Remove one."),
-            ("MOVE", "Put a sender group in another place."),
-            ("DEFAULT", "Set the default policy parameters."),
-            ("PRINT", "Show the table."),
-            ("IMPORT", "Replace the table from a file."),
-            ("EXPORT", "Write the table into a file."),
-            ("CLEAR", "Go back to the usual sender groups."),
-        )
-        if word is None:
-            return
-        yield from attempt(_OPERATIONS[word](draft, listener))
-        draft.revert()
+    rows = ((word, what, partial(talk, listener=listener)) for word, what, talk in _OPERATIONS)
+    yield from menus.edit(draft, partial(_count, listener=listener), *rows)
+
+
+def _count(draft: Draft, listener: str) -> Talk[None]:
+    policies = len(builtin.policy_names(draft.document))
+    named = len(_groups(draft, listener))
+    yield from say("", f"{policies} policies, {named} sender groups.")
 
 
 def _new(draft: Draft, listener: str) -> Talk[None]:
@@ -161,17 +152,18 @@ def _clear(draft: Draft, listener: str) -> Talk[None]:
         yield from keep(draft)
 
 
-_OPERATIONS = {
-    "NEW": _new,
-    "EDIT": _edit,
-    "DELETE": _delete,
-    "MOVE": _move,
-    "DEFAULT": _default,
-    "PRINT": HOST_TEXTS.print,
-    "IMPORT": HOST_TEXTS.read,
-    "EXPORT": HOST_TEXTS.write,
-    "CLEAR": _clear,
-}
+_OPERATIONS = (
+    ("NEW", "Make a sender group or a policy.", _new),
+    ("EDIT", "Change one.", _edit),
+    ("DELETE", "Remove one.", _delete),
+    ("MOVE", "Put a sender group in another place.", _move),
+    ("DEFAULT", "Set the default policy parameters.", _default),
+    ("PRINT", "Show the table.", HOST_TEXTS.print),
+    ("IMPORT", "Replace the table from a file.", HOST_TEXTS.read),
+    ("EXPORT", "Write the table into a file.", HOST_TEXTS.write),
+    ("CLEAR", "Go back to the usual sender groups.", _clear),
+    ("REPUTATION", "Set scores, countries and owners of addresses.", reputation),
+)
 _DEFAULT = schema.DEFAULT_POLICY
 
 
@@ -208,15 +200,17 @@ def _ask_name(draft: Draft, listener: str, question: str) -> Talk[str]:
     return (yield from ask(question, check=check))
 
 
-def _ask_members(question: str) -> Talk[tuple[str, ...]]:
-    def check(answer: str) -> str | None:
-        for one in words_of(answer):
-            parsed = members.parse_member(one)
-            if isinstance(parsed, members.MemberFault):
-                return f"{clean(one)}: {parsed.reason}."
-        return None if answer else "An answer is needed."
+def members_check(answer: str) -> str | None:
+    """Why these cannot be members of a group; None: they can, one at least."""
+    for one in words_of(answer):
+        parsed = members.parse_member(one)
+        if isinstance(parsed, members.MemberFault):
+            return f"{clean(one)}: {parsed.reason}."
+    return None if words_of(answer) else "An answer is needed."
 
-    return words_of((yield from ask(question, check=check)))
+
+def _ask_members(question: str) -> Talk[tuple[str, ...]]:
+    return words_of((yield from ask(question, check=members_check)))
 
 
 def _ask_policy(draft: Draft, default: str) -> Talk[str]:

@@ -4,7 +4,7 @@
 from gatehouse.config import builtin, format, schema
 from gatehouse.faces.actions import listeners
 from gatehouse.faces.actions.errors import OperatorError
-from gatehouse.faces.cli.shell import candidate_edit, listener_parts, policy_questions
+from gatehouse.faces.cli.shell import candidate_edit, listener_parts, menus, policy_questions
 from gatehouse.faces.cli.shell.candidate_edit import (
     Draft,
     attempt,
@@ -25,8 +25,8 @@ from gatehouse.faces.cli.shell.dialogue import (
     say,
     words_of,
 )
-from gatehouse.faces.cli.shell.host_access import host_access
-from gatehouse.faces.cli.shell.recipient_access import recipient_access
+from gatehouse.faces.cli.shell.host_access import host_access, members_check
+from gatehouse.faces.cli.shell.recipient_access import recipient_access, recipients_check
 from gatehouse.journal.escape import clean
 
 _SECTION = "listeners"
@@ -38,19 +38,12 @@ _TLS_PORT = 465  # RFC 8314 §7.3
 def listener_config() -> Talk[None]:
     """The menu of listeners."""
     draft = yield from open_draft()
-    while True:
-        lines = yield from _lines(draft)
-        yield from say("", "Listeners:", *map(_short, range(1, len(lines) + 1), lines))
-        word = yield from menu(
-            ("NEW", "Make a listener."),
-            ("EDIT", "Change a listener."),
-            ("DELETE", "Remove a listener."),
-            ("SETUP", "Change what holds for all listeners."),
-        )
-        if word is None:
-            return
-        yield from attempt(_OPERATIONS[word](draft))
-        draft.revert()
+    yield from menus.edit(draft, _list, *_OPERATIONS)
+
+
+def _list(draft: Draft) -> Talk[None]:
+    lines = yield from _lines(draft)
+    yield from say("", "Listeners:", *map(_short, range(1, len(lines) + 1), lines))
 
 
 def _new(draft: Draft) -> Talk[None]:
@@ -71,12 +64,14 @@ def _new(draft: Draft) -> Talk[None]:
     if mode:
         new["tls_mode"] = listener_parts.MODES[mode]
     if _TYPES[kind] == "public":
-        domains = yield from ask("Domains to accept mail for, with commas between them")
+        domains = yield from ask(
+            "Domains to accept mail for, with commas between them", check=_recipients
+        )
         new["recipient_access"] = [
             {"recipient": one, "access": "accept"} for one in words_of(domains)
         ]
     else:
-        hosts = yield from ask("Hosts that may relay, with commas between them")
+        hosts = yield from ask("Hosts that may relay, with commas between them", check=_members)
         new["sender_groups"] = _relaying(hosts)
     draft.put((_SECTION, name), new)
     if not (yield from keep(draft)):
@@ -84,6 +79,14 @@ def _new(draft: Draft) -> Talk[None]:
     yield from _change_default(draft)
     yield from say(clean(f"The listener {name} is made; it runs with `commit`."))
     yield from _summary(draft, name)
+
+
+def _recipients(answer: str) -> str | None:
+    return recipients_check(answer) if answer else None
+
+
+def _members(answer: str) -> str | None:
+    return members_check(answer) if answer else None
 
 
 def _change_default(draft: Draft) -> Talk[None]:
@@ -115,6 +118,7 @@ def _edit(draft: Draft) -> Talk[None]:
             *recipients,
             ("BOUNCECONFIG", "Choose the bounce profile."),
             ("CERTIFICATE", "Choose the certificate."),
+            ("TLSPROFILE", "Choose TLS versions and ciphers."),
         )
         if word is None:
             return
@@ -143,12 +147,12 @@ def _rename(draft: Draft, name: str) -> Talk[str]:
     return new if (yield from keep(draft)) else name
 
 
-_OPERATIONS = {
-    "NEW": _new,
-    "EDIT": _edit,
-    "DELETE": _delete,
-    "SETUP": listener_parts.setup_all,
-}
+_OPERATIONS = (
+    ("NEW", "Make a listener.", _new),
+    ("EDIT", "Change a listener.", _edit),
+    ("DELETE", "Remove a listener.", _delete),
+    ("SETUP", "Change what holds for all listeners.", listener_parts.setup_all),
+)
 _PARTS = {
     "INTERFACE": listener_parts.interface,
     "LIMITS": listener_parts.limits,
@@ -157,6 +161,7 @@ _PARTS = {
     "RCPTACCESS": recipient_access,
     "BOUNCECONFIG": listener_parts.bounce_profile,
     "CERTIFICATE": listener_parts.certificate,
+    "TLSPROFILE": listener_parts.tls_profile,
 }
 
 

@@ -20,6 +20,7 @@ from gatehouse.faces.cli.shell.dialogue import (
     show,
     words_of,
 )
+from gatehouse.faces.cli.shell.section_questions import Question, ask_section, fits
 from gatehouse.policy import members, smtp_auth
 
 SECTION = "listeners"
@@ -31,7 +32,21 @@ _TIMES = (
     ("idle_timeout", "Seconds of silence before a client is disconnected", 1, 3600),
     ("connection_timeout", "Seconds that one connection may take", 30, 86_400),
 )
-_HOPS = "Received fields at which a message is taken for a loop"
+_PROFILE = Question(
+    field="tls_profile",
+    text="TLS profile",
+    names="tls_profiles",
+    unset="That of all listeners (sslconfig)",
+)
+_QUEUE = (
+    Question(
+        field="max_received_hops", text="Received fields at which a message is taken for a loop"
+    ),
+    Question(field="disk_reserve", text="Free disk space below which new mail is put off"),
+)
+_PROCESSES = (
+    Question(field="receivers", text="Processes that receive (0: one for each processor)"),
+)
 
 
 def ask_interface(draft: Draft, old: str | None) -> Talk[str | None]:
@@ -73,7 +88,10 @@ def setup(draft: Draft, name: str) -> Talk[None]:
     """Default domain, rejection, time-outs, and who speaks for others."""
     now = draft.document.listeners[name]
     yield from ask_field(
-        draft, (SECTION, name, "default_domain"), "Domain behind addresses without one"
+        draft,
+        (SECTION, name, "default_domain"),
+        "Domain behind addresses without one",
+        check=fits(schema.Listener, "default_domain"),
     )
     delayed = yield from confirm(_DELAYED, now.delayed_reject)
     if delayed != now.delayed_reject:
@@ -132,6 +150,15 @@ def certificate(draft: Draft, name: str) -> Talk[None]:
         yield from keep(draft)
 
 
+def tls_profile(draft: Draft, name: str) -> Talk[None]:
+    """Versions and ciphers of this listener, where they are not those of all."""
+    if not draft.names("tls_profiles"):
+        yield from say("There is no TLS profile: make one with sslconfig > profiles.")
+        return
+    yield from ask_section(draft, (SECTION, name), (_PROFILE,))
+    yield from keep(draft)
+
+
 def setup_all(draft: Draft) -> Talk[None]:
     """The same for all listeners; what stays as it is may differ between them."""
     found = draft.document.listeners
@@ -154,10 +181,8 @@ def setup_all(draft: Draft) -> Talk[None]:
     if answer != delayed:
         for name in found:
             draft.put((SECTION, name, "delayed_reject"), answer)
-    hops = draft.document.queue.max_received_hops
-    number = yield from ask_number(_HOPS, hops, 10, 1000)
-    if number != hops:
-        draft.put(("queue", "max_received_hops"), number)
+    yield from ask_section(draft, ("queue",), _QUEUE)
+    yield from ask_section(draft, ("processes",), _PROCESSES)
     yield from keep(draft)
 
 

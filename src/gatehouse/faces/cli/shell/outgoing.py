@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""deliveryconfig, smtproutes and bounceconfig: how mail goes out, where to, and for how long."""
+"""smtproutes and bounceconfig: where mail goes to, and for how long that is tried."""
 
 from gatehouse.config import build, hat_text, route_text, schema, units
+from gatehouse.faces.cli.shell import menus
 from gatehouse.faces.cli.shell.candidate_edit import (
     Draft,
     ask_field,
-    attempt,
     choose_name,
     keep,
     new_name,
@@ -14,10 +14,8 @@ from gatehouse.faces.cli.shell.candidate_edit import (
 from gatehouse.faces.cli.shell.dialogue import (
     Talk,
     ask,
-    ask_number,
     choose,
     confirm,
-    menu,
     read_file,
     say,
     something,
@@ -26,30 +24,10 @@ from gatehouse.faces.cli.shell.dialogue import (
 )
 from gatehouse.faces.cli.terminal import pairs
 from gatehouse.journal.escape import clean
+from gatehouse.policy import route_table
 
 _ROUTES = "smtp_routes"
 _PROFILES = "bounce_profiles"
-_AUTO = "Automatic (the first one)"
-
-
-def delivery_config() -> Talk[None]:
-    """What all outgoing connections have in common."""
-    draft = yield from open_draft()
-    now = draft.document.delivery
-    names = list(draft.names("interfaces"))
-    place = yield from choose(
-        "Interface whose host name is said in EHLO",
-        (_AUTO, *names),
-        1 + names.index(now.interface) if now.interface in names else 0,
-    )
-    if place or now.interface is not None:
-        draft.put(("delivery", "interface"), names[place - 1] if place else None)
-    number = yield from ask_number(
-        "Outgoing connections at the same time", now.max_connections, 1, 1_000_000
-    )
-    if number != now.max_connections:
-        draft.put(("delivery", "max_connections"), number)
-    yield from keep(draft)
 
 
 # --- routes ---------------------------------------------------------------------------------------
@@ -58,33 +36,27 @@ def delivery_config() -> Talk[None]:
 def smtp_routes() -> Talk[None]:
     """The menu of SMTP routes."""
     draft = yield from open_draft()
-    while True:
-        yield from say("", f"{len(draft.names(_ROUTES))} routes.")
-        word = yield from menu(
-            ("NEW", "Make a route."),
-            ("EDIT", "Change one."),
-            ("DELETE", "Remove one."),
-            ("PRINT", "Show all."),
-            ("IMPORT", "Replace all routes from a file."),
-            ("EXPORT", "Write all routes into a file."),
-            ("CLEAR", "Remove all."),
-        )
-        if word is None:
-            return
-        yield from attempt(_ROUTE_OPERATIONS[word](draft))
-        draft.revert()
+    yield from menus.edit(draft, _count_routes, *_ROUTE_OPERATIONS)
+
+
+def _count_routes(draft: Draft) -> Talk[None]:
+    yield from say("", f"{len(draft.names(_ROUTES))} routes.")
 
 
 def _new_route(draft: Draft) -> Talk[None]:
     taken = draft.names(_ROUTES)
 
     def check(answer: str) -> str | None:
-        return "There is a route for it already." if answer in taken else something(answer)
+        domain = build.canonical_domain(route_text.domain_of(answer))
+        if domain is None or domain == schema.DEFAULT_DESTINATION:
+            return "A domain, .domain for all below it, or ALL is needed."
+        same = domain in map(build.canonical_domain, taken)
+        return "There is a route for it already." if same else None
 
     domain = yield from ask(
-        "Domain", check=check, help='domain, .domain for all below it, or "." for all others.'
+        "Domain", check=check, help="domain, .domain for all below it, or ALL for all others."
     )
-    yield from _ask_hosts(draft, domain)
+    yield from _ask_hosts(draft, route_text.domain_of(domain))
 
 
 def _edit_route(draft: Draft) -> Talk[None]:
@@ -129,28 +101,65 @@ def _clear_routes(draft: Draft) -> Talk[None]:
         yield from keep(draft)
 
 
-_ROUTE_OPERATIONS = {
-    "NEW": _new_route,
-    "EDIT": _edit_route,
-    "DELETE": _delete_route,
-    "PRINT": _print_routes,
-    "IMPORT": _import_routes,
-    "EXPORT": _export_routes,
-    "CLEAR": _clear_routes,
-}
+_ROUTE_OPERATIONS = (
+    ("NEW", "Make a route.", _new_route),
+    ("EDIT", "Change one.", _edit_route),
+    ("DELETE", "Remove one.", _delete_route),
+    ("PRINT", "Show all.", _print_routes),
+    ("IMPORT", "Replace all routes from a file.", _import_routes),
+    ("EXPORT", "Write all routes into a file.", _export_routes),
+    ("CLEAR", "Remove all.", _clear_routes),
+)
 
 
 def _ask_hosts(draft: Draft, domain: str) -> Talk[None]:
+    """Hosts, and then the login at them, in the order of the modelled appliance."""
     old = ", ".join(draft.get(_ROUTES, domain) or ())
     answer = yield from ask(
         "Hosts, with commas between them",
         old,
-        check=something,
+        check=_hosts,
+        words=[f"{route_table.SMART_HOST}{one}" for one in draft.names("smart_hosts")],
         help="host, host:port or smarthost:NAME; the first that answers takes the mail.",
     )
-    if answer != old:
-        draft.put((_ROUTES, domain), list(words_of(answer)))
+    hosts = list(words_of(answer))
+    if draft.document.smart_hosts and all(_plain(one) for one in hosts):
+        hosts = yield from _with_login(draft, hosts)
+    if hosts != draft.get(_ROUTES, domain):
+        draft.put((_ROUTES, domain), hosts)
         yield from keep(draft)
+
+
+def _with_login(draft: Draft, hosts: list[str]) -> Talk[list[str]]:
+    """These hosts, or the profile that holds the login and the host for it."""
+    profiles = draft.document.smart_hosts
+    place = yield from choose(
+        "Outgoing SMTP AUTH profile",
+        ("None", *profiles),
+        help="The mail goes to the host of the profile, with its login and its TLS.",
+    )
+    if not place:
+        return hosts
+    name = list(profiles)[place - 1]
+    relay = profiles[name]
+    said = {route_table.parse_route_host(one) for one in hosts}
+    if said - {route_table.RouteHost(relay.host, port) for port in (None, relay.port)}:
+        yield from say(clean(f"It goes to {relay.host} port {relay.port}, as the profile says."))
+    return [f"{route_table.SMART_HOST}{name}"]
+
+
+def _plain(host: str) -> bool:
+    """A host by its name or address, at which a login could be needed."""
+    found = route_table.parse_route_host(host)
+    return isinstance(found, route_table.RouteHost) and found.host != route_table.USE_DNS
+
+
+def _hosts(answer: str) -> str | None:
+    for one in words_of(answer):
+        found = route_table.parse_route_host(one)
+        if isinstance(found, route_table.RouteFault):
+            return f"{clean(one)}: {found.reason}."
+    return None if words_of(answer) else "An answer is needed."
 
 
 # --- bounce profiles ------------------------------------------------------------------------------
@@ -159,17 +168,11 @@ def _ask_hosts(draft: Draft, domain: str) -> Talk[None]:
 def bounce_config() -> Talk[None]:
     """The menu of bounce profiles."""
     draft = yield from open_draft()
-    while True:
-        yield from say("", "Bounce profiles:", *map(clean, _all_profiles(draft)))
-        word = yield from menu(
-            ("NEW", "Make a profile."),
-            ("EDIT", "Change one; the others inherit from the default."),
-            ("DELETE", "Remove one."),
-        )
-        if word is None:
-            return
-        yield from attempt(_PROFILE_OPERATIONS[word](draft))
-        draft.revert()
+    yield from menus.edit(draft, _list_profiles, *_PROFILE_OPERATIONS)
+
+
+def _list_profiles(draft: Draft) -> Talk[None]:
+    yield from say("", "Bounce profiles:", *map(clean, _all_profiles(draft)))
 
 
 def _new_profile(draft: Draft) -> Talk[None]:
@@ -192,7 +195,11 @@ def _delete_profile(draft: Draft) -> Talk[None]:
         yield from keep(draft)
 
 
-_PROFILE_OPERATIONS = {"NEW": _new_profile, "EDIT": _edit_profile, "DELETE": _delete_profile}
+_PROFILE_OPERATIONS = (
+    ("NEW", "Make a profile.", _new_profile),
+    ("EDIT", "Change one; the others inherit from the default.", _edit_profile),
+    ("DELETE", "Remove one.", _delete_profile),
+)
 
 
 def _all_profiles(draft: Draft) -> list[str]:

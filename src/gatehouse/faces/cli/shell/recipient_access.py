@@ -1,50 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
 """listenerconfig > edit > rcptaccess: whom mail is taken for, in order."""
 
+from functools import partial
 from typing import Any
 
-from gatehouse.config import format
+from gatehouse.config import format, schema
+from gatehouse.faces.cli.shell import menus
 from gatehouse.faces.cli.shell.access_texts import RECIPIENT_TEXTS
-from gatehouse.faces.cli.shell.candidate_edit import Draft, attempt, keep
+from gatehouse.faces.cli.shell.candidate_edit import Draft, keep
 from gatehouse.faces.cli.shell.dialogue import (
     Talk,
     ask,
     ask_number,
     choose,
     confirm,
-    menu,
     say,
     something,
     words_of,
 )
+from gatehouse.faces.cli.shell.section_questions import Question, ask_values, fits
+from gatehouse.journal.escape import clean
+from gatehouse.policy import recipients
 
 _ALL = "ALL"
 _ACCESS = ("accept", "reject")
+_COMMENT = Question(field="comment", text="Comment")
 Entry = dict[str, Any]
 
 
 def recipient_access(draft: Draft, listener: str) -> Talk[None]:
     """The menu of the recipient access table."""
-    while True:
-        yield from say("", f"{len(_entries(draft, listener))} entries; all others are refused.")
-        word = yield from menu(
-            ("NEW", "Add recipients."),
-            ("EDIT", "Change an entry."),
-            ("DELETE", "Remove an entry."),
-            ("PRINT", "Show the table."),
-            ("IMPORT", "Replace the table from a file."),
-            ("EXPORT", "Write the table into a file."),
-            ("CLEAR", "Remove all entries."),
-        )
-        if word is None:
-            return
-        yield from attempt(_OPERATIONS[word](draft, listener))
-        draft.revert()
+    rows = ((word, what, partial(talk, listener=listener)) for word, what, talk in _OPERATIONS)
+    yield from menus.edit(draft, partial(_count, listener=listener), *rows)
+
+
+def _count(draft: Draft, listener: str) -> Talk[None]:
+    yield from say("", f"{len(_entries(draft, listener))} entries; all others are refused.")
 
 
 def _new(draft: Draft, listener: str) -> Talk[None]:
     answer = yield from ask(
-        "Recipients: domain, .domain, user@, user@domain, [address] or ALL", check=something
+        "Recipients: domain, .domain, user@, user@domain, [address] or ALL", check=recipients_check
     )
     decision = yield from _decision("accept", {})
     entries = _entries(draft, listener)
@@ -75,20 +71,38 @@ def _delete(draft: Draft, listener: str) -> Talk[None]:
         yield from _put(draft, listener, entries)
 
 
+def _comment(draft: Draft, listener: str) -> Talk[None]:
+    place = yield from _which(draft, listener)
+    if place is not None:
+        entries = _entries(draft, listener)
+        yield from ask_values(draft, schema.RecipientAccess, entries[place], (_COMMENT,))
+        yield from _put(draft, listener, entries)
+
+
 def _clear(draft: Draft, listener: str) -> Talk[None]:
     if (yield from confirm("Remove all entries, so that every recipient is refused?")):
         yield from _put(draft, listener, [])
 
 
-_OPERATIONS = {
-    "NEW": _new,
-    "EDIT": _edit,
-    "DELETE": _delete,
-    "PRINT": RECIPIENT_TEXTS.print,
-    "IMPORT": RECIPIENT_TEXTS.read,
-    "EXPORT": RECIPIENT_TEXTS.write,
-    "CLEAR": _clear,
-}
+def recipients_check(answer: str) -> str | None:
+    """Why these are no recipients; None: they are, one at least."""
+    for one in words_of(answer):
+        found = recipients.parse_recipient(one)
+        if isinstance(found, recipients.PatternFault):
+            return f"{clean(one)}: {found.reason}."
+    return None if words_of(answer) else "An answer is needed."
+
+
+_OPERATIONS = (
+    ("NEW", "Add recipients.", _new),
+    ("EDIT", "Change an entry.", _edit),
+    ("DELETE", "Remove an entry.", _delete),
+    ("PRINT", "Show the table.", RECIPIENT_TEXTS.print),
+    ("IMPORT", "Replace the table from a file.", RECIPIENT_TEXTS.read),
+    ("EXPORT", "Write the table into a file.", RECIPIENT_TEXTS.write),
+    ("CLEAR", "Remove all entries.", _clear),
+    ("COMMENT", "Say what an entry is for.", _comment),
+)
 
 
 def _entries(draft: Draft, listener: str) -> list[Entry]:
@@ -109,10 +123,14 @@ def _which(draft: Draft, listener: str) -> Talk[int | None]:
     return (yield from choose("Which entry?", shown))
 
 
+def _text(answer: str) -> str | None:
+    return something(answer) or fits(schema.RecipientAccess, "text")(answer)
+
+
 def _decision(default: str, old: Entry) -> Talk[Entry]:
     place = yield from choose("Mail for them is", ("Accepted", "Refused"), _ACCESS.index(default))
     found: Entry = {"access": _ACCESS[place]}
     if place and (yield from confirm("Give a reply of your own?", "code" in old)):
         found["code"] = yield from ask_number("Code", old.get("code", 550), 400, 599)
-        found["text"] = yield from ask("Text", old.get("text", ""), check=something)
+        found["text"] = yield from ask("Text", old.get("text", ""), check=_text)
     return found

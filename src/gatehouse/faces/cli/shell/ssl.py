@@ -9,8 +9,16 @@ from dataclasses import dataclass
 
 from gatehouse.config import schema
 from gatehouse.faces.actions import tls_ciphers
-from gatehouse.faces.cli.shell.candidate_edit import Draft, attempt, keep, open_draft
-from gatehouse.faces.cli.shell.dialogue import Talk, ask, choose, confirm, do, menu, say, show
+from gatehouse.faces.cli.shell import menus
+from gatehouse.faces.cli.shell.candidate_edit import (
+    Draft,
+    choose_name,
+    keep,
+    new_name,
+    open_draft,
+)
+from gatehouse.faces.cli.shell.dialogue import Talk, ask, choose, confirm, do, say, show
+from gatehouse.faces.cli.shell.section_questions import Question, ask_section
 from gatehouse.faces.cli.terminal import pairs
 from gatehouse.journal.escape import clean
 from gatehouse.policy.tls_profiles import DEFAULT_SECURITY_LEVEL, TlsVersionName
@@ -39,17 +47,11 @@ _OUTBOUND = _Side(
 def ssl_config() -> Talk[None]:
     """The menu of TLS, behind what holds now."""
     draft = yield from open_draft()
-    while True:
-        yield from say("", "sslconfig settings:", pairs(_now(draft)))
-        word = yield from menu(
-            ("INBOUND", "Set TLS for mail that comes in."),
-            ("OUTBOUND", "Set TLS for mail that goes out."),
-            ("VERIFY", "Show the suites that a cipher string stands for."),
-        )
-        if word is None:
-            return
-        yield from attempt(_OPERATIONS[word](draft))
-        draft.revert()
+    yield from menus.edit(draft, _settings, *_OPERATIONS)
+
+
+def _settings(draft: Draft) -> Talk[None]:
+    yield from say("", "sslconfig settings:", pairs(_now(draft)))
 
 
 def _now(draft: Draft) -> list[tuple[str, str]]:
@@ -84,10 +86,18 @@ def _outbound(draft: Draft) -> Talk[None]:
 
 def _ask(draft: Draft, side: _Side) -> Talk[None]:
     """Versions, then ciphers, in the order of the modelled appliance."""
-    named = draft.get(*side.path)
-    now = _profile(draft, named)
+    name = draft.get(*side.path) or _free(draft, side.new)
+    if (yield from _ask_profile(draft, name, f" for {side.word.lower()} mail")):
+        draft.put(side.path, name)
+        if (yield from keep(draft)):
+            yield from say(clean(f"It stands in the TLS profile {name}."))
+
+
+def _ask_profile(draft: Draft, name: str, whose: str = "") -> Talk[bool]:
+    """Versions and ciphers of a profile, made if it is not there; False: nothing was changed."""
+    now = _profile(draft, name)
     lowest = yield from choose(
-        f"The lowest TLS version for {side.word.lower()} mail",
+        f"The lowest TLS version{whose}",
         _WORDS,
         _VERSIONS.index(now.min_version.value),
         help="Below v1.2 nothing is safe (RFC 8996).",
@@ -95,18 +105,14 @@ def _ask(draft: Draft, side: _Side) -> Talk[None]:
     highest = yield from choose(
         "The highest TLS version", _WORDS, _VERSIONS.index(now.max_version.value)
     )
-    level = now.security_level
-    if TlsVersionName(_VERSIONS[lowest]).outdated and level:
-        yield from say(f"{_WORDS[lowest]} is spoken at security level 0 only: with weak keys, too.")
-        if not (yield from confirm("Lower the security level to 0?")):
-            yield from say("Nothing was changed.")
-            return
-        level = 0
-    elif not TlsVersionName(_VERSIONS[lowest]).outdated and not level:
-        level = DEFAULT_SECURITY_LEVEL  # nothing needs the low one any more
+    level = yield from _ask_level(now, lowest)
+    if level is None:
+        yield from say("Nothing was changed.")
+        return False
     ciphers = yield from ask(
         f"The cipher string for TLS v1.2 and older ({_OWN}: the built-in one)",
         now.ciphers or _OWN,
+        check=_no_ciphers,
         help="OpenSSL's words, as in ciphers(1). VERIFY shows what a string stands for.",
     )
     text = "" if ciphers == _OWN else ciphers
@@ -119,7 +125,6 @@ def _ask(draft: Draft, side: _Side) -> Talk[None]:
     yield from do(
         tls_ciphers.CIPHERS, given, tls_ciphers.Ciphers
     )  # refuses what stands for nothing
-    name = named or _free(draft, side.new)
     wanted = schema.TlsProfile()
     draft.table(_PROFILES, name)
     for field, value, default in (
@@ -129,9 +134,25 @@ def _ask(draft: Draft, side: _Side) -> Talk[None]:
         ("security_level", level, wanted.security_level),
     ):
         draft.put((_PROFILES, name, field), None if value == default else value)
-    draft.put(side.path, name)
-    if (yield from keep(draft)):
-        yield from say(clean(f"It stands in the TLS profile {name}."))
+    return True
+
+
+def _ask_level(now: schema.TlsProfile, lowest: int) -> Talk[int | None]:
+    """The security level that the lowest version needs; None: it is not to be lowered."""
+    outdated = TlsVersionName(_VERSIONS[lowest]).outdated
+    if outdated and now.security_level:
+        yield from say(f"{_WORDS[lowest]} is spoken at security level 0 only: with weak keys, too.")
+        if not (yield from confirm("Lower the security level to 0?")):
+            return None
+        return 0
+    if not outdated and not now.security_level:
+        return DEFAULT_SECURITY_LEVEL  # nothing needs the low one any more
+    return now.security_level
+
+
+def _no_ciphers(answer: str) -> str | None:
+    why = None if answer == _OWN else schema.why_no_ciphers(answer)
+    return None if why is None else f"What is needed: {why}."
 
 
 def _free(draft: Draft, name: str) -> str:
@@ -143,9 +164,67 @@ def _free(draft: Draft, name: str) -> str:
     return found
 
 
+# --- profiles by name -----------------------------------------------------------------------------
+
+_FURTHER = (
+    Question(field="groups", text="Key exchange groups"),
+    Question(field="security_level", text="Security level of OpenSSL"),
+)
+
+
+def _profiles(draft: Draft) -> Talk[None]:
+    yield from menus.edit(
+        draft,
+        _list,
+        ("NEW", "Make a profile.", _new_profile),
+        ("EDIT", "Change a profile.", _edit_profile),
+        ("DELETE", "Remove a profile.", _delete_profile),
+    )
+
+
+def _list(draft: Draft) -> Talk[None]:
+    found = draft.document.tls_profiles
+    rows = [(clean(name), clean(_in_words(one))) for name, one in found.items()]
+    yield from say("", pairs(rows) if rows else "There is no TLS profile.")
+
+
+def _in_words(one: schema.TlsProfile) -> str:
+    parts = [f"TLS v{one.min_version.value} to v{one.max_version.value}", one.ciphers or _OWN]
+    parts += [f"groups {', '.join(one.groups)}"] if one.groups else []
+    return "; ".join([*parts, f"security level {one.security_level}"])
+
+
+def _new_profile(draft: Draft) -> Talk[None]:
+    yield from _ask_all(draft, (yield from new_name(draft, (_PROFILES,), "Name")))
+
+
+def _edit_profile(draft: Draft) -> Talk[None]:
+    name = yield from choose_name("Which profile?", draft.names(_PROFILES), "TLS profile")
+    if name is not None:
+        yield from _ask_all(draft, name)
+
+
+def _ask_all(draft: Draft, name: str) -> Talk[None]:
+    if (yield from _ask_profile(draft, name)):
+        yield from ask_section(draft, (_PROFILES, name), _FURTHER)
+        yield from keep(draft)
+
+
+def _delete_profile(draft: Draft) -> Talk[None]:
+    name = yield from choose_name("Which profile?", draft.names(_PROFILES), "TLS profile")
+    if name is not None and (yield from confirm(f"Remove {name}?")):
+        draft.put((_PROFILES, name), None)
+        yield from keep(draft)
+
+
 def _verify(draft: Draft) -> Talk[None]:
     string = yield from ask("The cipher string", help="OpenSSL's words, as in ciphers(1).")
     yield from show(tls_ciphers.CIPHERS, tls_ciphers.CiphersInput(string=string))
 
 
-_OPERATIONS = {"INBOUND": _inbound, "OUTBOUND": _outbound, "VERIFY": _verify}
+_OPERATIONS = (
+    ("INBOUND", "Set TLS for mail that comes in.", _inbound),
+    ("OUTBOUND", "Set TLS for mail that goes out.", _outbound),
+    ("VERIFY", "Show the suites that a cipher string stands for.", _verify),
+    ("PROFILES", "Manage TLS profiles, for single listeners and destinations.", _profiles),
+)

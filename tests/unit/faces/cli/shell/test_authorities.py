@@ -72,11 +72,12 @@ def test_sources_of_revocation_lists_and_switches(desk: Desk) -> None:
     assert "There is no source." in desk.said
 
 
-def test_a_bad_source_is_refused_and_the_menu_goes_on(desk: Desk) -> None:
-    made = desk.play("certconfig", "CRL", "NEW", "ftp://a.example/", "soon", "1h", "N", "", "")
-    assert made.crl.sources == []
-    assert any("is needed." in line for line in desk.said)
-    assert "Nothing was changed." in desk.said
+def test_a_bad_source_is_asked_for_again_at_once(desk: Desk) -> None:
+    url = ["ftp://a.example/", "", "http://crl.a.example/ca.crl"]
+    made = desk.play("certconfig", "CRL", "NEW", *url, "soon", "10s", "1h", "N", "", "")
+    assert [one.interval for one in made.crl.sources] == [3600]
+    assert any("http://host/path" in line for line in desk.said)
+    assert sum("at least 5m, at most 7d" in line for line in desk.said) == 2
 
 
 def test_the_lists_are_fetched_at_once(desk: Desk) -> None:

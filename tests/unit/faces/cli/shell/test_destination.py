@@ -33,7 +33,8 @@ def test_the_numbers_of_levels_are_those_of_the_appliance(
 def test_an_entry_is_changed_shown_and_removed(desk: Desk) -> None:
     desk.play("destconfig", "NEW", "a.example", "N", "N", "Y", "3", "1", "")
     made = desk.play(
-        *["destconfig", "EDIT", "1", "N", "N", "N", "PRINT", "LIST", "PRINT", "DETAIL", "1", ""]
+        *["destconfig", "EDIT", "1", "N", "N", "N", "N", "N"],
+        *["PRINT", "LIST", "PRINT", "DETAIL", "1", ""],
     )
     assert made.destination_controls["a.example"].model_fields_set == set()
     assert "a.example: as the default" in desk.said
@@ -50,9 +51,40 @@ def test_the_list_says_what_each_entry_sets(desk: Desk) -> None:
 
 
 def test_the_default_and_the_settings_of_all(desk: Desk) -> None:
-    made = desk.play("destconfig", "DEFAULT", "N", "N", "Y", "5", "1", "SETUP", "1", "N", "")
+    default = ["DEFAULT", "N", "N", "Y", "5", "1", "N", "N"]
+    made = desk.play("destconfig", *default, "SETUP", "1", "N", "")
     assert made.destination_controls["default"].tls is OutboundTlsLevel.REQUIRED_VERIFY
     assert made.delivery.alert_on_required_tls_failure is False
+
+
+def test_what_inherits_goes_on_inheriting_when_all_further_questions_get_their_default(
+    desk: Desk,
+) -> None:
+    desk.play("destconfig", "NEW", "a.example", "N", "N", "Y", "3", "1", "")
+    before = desk.text()
+    further = ["Y", *[""] * 3, "Y", *[""] * 11]
+    desk.play("destconfig", "EDIT", "1", "N", "N", "Y", "3", "1", *further, "")
+    assert desk.text() == before
+
+
+def test_what_was_said_for_a_domain_is_taken_away_again(desk: Desk) -> None:
+    desk.play(
+        "destconfig NEW a.example N N N",
+        "",
+        "set destination_controls.'a.example'.mta_sts true",
+        f"set destination_controls.'a.example'.pinned_fingerprints sha256:{'a' * 64}",
+        "set destination_controls.'a.example'.max_messages_per_connection 7",
+    )
+    further = ["Y", "none", "", "", "Y", "1", *[""] * 4, "none", *[""] * 5]
+    made = desk.play("destconfig", "EDIT", "1", "N", "N", "N", *further, "")
+    assert made.destination_controls["a.example"].model_fields_set == set()
+
+
+def test_an_entry_is_found_again_however_its_domain_is_written(desk: Desk) -> None:
+    desk.play("destconfig", "NEW", "a.example", "N", "N", "N", "")
+    desk.play("destconfig", "NEW", "A.Example", "default", "[192.0.2.1]", "N", "N", "N", "")
+    assert "There is an entry for it already." in desk.said
+    assert "[192.0.2.1]" in desk.candidate().destination_controls
 
 
 def test_all_entries_are_removed_but_the_default(desk: Desk) -> None:

@@ -104,10 +104,11 @@ def test_name_interface_limits_and_setup(desk: Desk) -> None:
 
 def test_what_is_set_up_for_all_is_set_on_each_of_them(desk: Desk) -> None:
     two = ["NEW", "", "Two", "", "", "2526", "example.com", "N"]
-    made = desk.play("listenerconfig", *two, "SETUP", "", "120", "", "Y", "50", "")
+    made = desk.play("listenerconfig", *two, "SETUP", "", "120", "", "Y", "50", "1G", "2", "")
     assert [one.idle_timeout for one in made.listeners.values()] == [120, 120]
     assert all(one.delayed_reject for one in made.listeners.values())
-    assert made.queue.max_received_hops == 50
+    assert (made.queue.max_received_hops, made.queue.disk_reserve) == (50, 2**30)
+    assert made.processes.receivers == 2
     assert all(
         not {"max_concurrency", "connection_timeout"} & one.model_fields_set
         for one in made.listeners.values()
@@ -130,6 +131,27 @@ def test_more_certificates_are_asked_for_where_there_are_more(desk: Desk) -> Non
     made = desk.play(*new, *more, "listenerconfig", "EDIT", "1", "CERTIFICATE", "2", "mx2", "", "")
     listener = made.listeners["InboundMail"]
     assert (listener.certificate, listener.certificates) == ("mx", ["mx2"])
+
+
+def test_a_tls_profile_is_chosen_where_there_are_any(desk: Desk) -> None:
+    desk.play("listenerconfig", "EDIT", "1", "TLSPROFILE", "", "")
+    assert any("make one with sslconfig" in line for line in desk.said)
+    profile = ["sslconfig", "PROFILES", "NEW", "strict", "TLS v1.3", "", "", "", "", "", ""]
+    made = desk.play(*profile, "listenerconfig", "EDIT", "1", "TLSPROFILE", "strict", "", "")
+    assert made.listeners["InboundMail"].tls_profile == "strict"
+    made = desk.play("listenerconfig", "EDIT", "1", "TLSPROFILE", "1", "", "")
+    assert made.listeners["InboundMail"].tls_profile is None
+
+
+def test_what_is_no_domain_and_no_host_is_asked_for_again_at_once(desk: Desk) -> None:
+    new = ["NEW", "Public", "EdgeIn", "1", "1", "2526", "a..b", "example.com", "N"]
+    made = desk.play("listenerconfig", *new, "EDIT", "2", "SETUP", "a b", *[""] * 5, "", "", "")
+    assert [one.recipient for one in made.listeners["EdgeIn"].recipient_access] == ["example.com"]
+    assert any(line.startswith("a..b: ") for line in desk.said)
+    assert "What is needed: a host name." in desk.said
+    private = ["NEW", "1", "Out", "1", "1", "2527", "192.0.2.0/99", "192.0.2.0/24", "N"]
+    made = desk.play("listenerconfig", *private, "")
+    assert made.listeners["Out"].sender_groups[0].members == ["192.0.2.0/24"]
 
 
 def test_a_suspended_listener_keeps_its_name(desk: Desk) -> None:

@@ -6,11 +6,6 @@ from pathlib import Path
 from tests.unit.faces.cli.shell.conftest import Desk
 
 
-def test_the_interface_of_deliveries_is_set_and_taken_away(desk: Desk) -> None:
-    assert desk.play("deliveryconfig", "2", "").delivery.interface == "PublicNet"
-    assert desk.play("deliveryconfig", "1", "").delivery.interface is None
-
-
 def test_routes(desk: Desk) -> None:
     new = ["NEW", "a.example", "192.0.2.1:2525, mx.a.example:25", "NEW", ".", "192.0.2.2:25"]
     assert desk.play("smtproutes", *new, "PRINT", "").smtp_routes == {
@@ -21,6 +16,35 @@ def test_routes(desk: Desk) -> None:
     made = desk.play("smtproutes", "EDIT", "1", "192.0.2.9:25", "DELETE", "2", "")
     assert made.smtp_routes == {"a.example": ["192.0.2.9:25"]}
     assert desk.play("smtproutes", "CLEAR", "Y", "").smtp_routes == {}
+
+
+RELAY = ["NEW", "2", "ses", "smtp.example.net", "1", "", "", "ann", "", ""]
+
+
+def test_a_route_gets_the_login_of_an_outgoing_profile(desk: Desk) -> None:
+    new = ["NEW", ".", "smtp.example.net:587", "ses", ""]
+    made = desk.play("smtpauthconfig", *RELAY, "", "smtproutes", *new)
+    assert made.smtp_routes == {".": ["smarthost:ses"]}
+    assert not any(line.startswith("It goes to") for line in desk.said)
+    made = desk.play("smtproutes", "EDIT", "1", "mx.a.example", "ses", "")
+    assert made.smtp_routes == {".": ["smarthost:ses"]}
+    assert "It goes to smtp.example.net port 587, as the profile says." in desk.said
+    made = desk.play("smtproutes", "EDIT", "1", "192.0.2.7:25", "None", "")
+    assert made.smtp_routes == {".": ["192.0.2.7:25"]}
+
+
+def test_no_login_is_asked_for_where_dns_or_a_profile_decides(desk: Desk) -> None:
+    new = ["NEW", "a.example", "USEDNS", "NEW", "b.example", "smarthost:ses", "EDIT", "2", "", ""]
+    made = desk.play("smtpauthconfig", *RELAY, "", "smtproutes", *new)
+    assert made.smtp_routes == {"a.example": ["USEDNS"], "b.example": ["smarthost:ses"]}
+
+
+def test_bad_domains_and_hosts_of_a_route_are_asked_for_again_at_once(desk: Desk) -> None:
+    new = ["NEW", "a b", "default", "all", "mx.a.example:99999", "mx.a.example", ""]
+    assert desk.play("smtproutes", *new).smtp_routes == {".": ["mx.a.example"]}
+    assert "mx.a.example:99999: a port is a number from 1 to 65535." in desk.said
+    desk.play("smtproutes", "NEW", ".", "B.example", "mx.b.example", "")
+    assert "There is a route for it already." in desk.said
 
 
 def test_routes_go_into_a_file_and_come_back(desk: Desk, tmp_path: Path) -> None:

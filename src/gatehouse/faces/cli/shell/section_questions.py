@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions about the fields of one section, asked as the schema declares the fields.
+
+What is asked, and in which words, is a table of the dialogue; what an answer may be, its bounds and
+its help are in the schema already. The default in brackets is the value that holds. An answer that
+means the same is not written, and so what has its default, or inherits, goes on doing so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gatehouse.config import annotations, field_values, schema, units
+from gatehouse.config.field_values import Declared, Kind
+from gatehouse.faces.cli.shell.candidate_edit import Draft, Values
+from gatehouse.faces.cli.shell.dialogue import (
+    NOTHING,
+    Check,
+    Talk,
+    ask,
+    choose,
+    confirm,
+    whole_number,
+    words_of,
+)
+
+Section = type[schema.Section]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One question. `choices`: what the words of the field are called, in the schema's order."""
+
+    field: str
+    text: str
+    choices: tuple[str, ...] = ()
+    names: str = ""  # the section whose names the field takes
+    known: tuple[str, ...] | None = None  # the names themselves, where they stand elsewhere
+    unset: str = "Not set"  # the choice that takes the value away
+
+
+def ask_section(draft: Draft, path: tuple[str, ...], questions: Sequence[Question]) -> Talk[None]:
+    """Ask about a section of the draft, which is not kept yet."""
+    before = draft.get(*path) or {}
+    values = dict(before)
+    yield from ask_values(draft, _model(path), values, questions)
+    if values != before:  # else a section that is not there would be there, with nothing in it
+        draft.put(path, values)
+
+
+def ask_values(
+    draft: Draft, model: Section, values: Values, questions: Sequence[Question]
+) -> Talk[None]:
+    """Ask about a section that has these values, and change them."""
+    for one in questions:
+        yield from _Asked(draft, model, values, one).ask()
+
+
+def fits(model: Section, field: str) -> Check:
+    """A check: the field could have this text."""
+
+    def check(answer: str) -> str | None:
+        return _needed(field_values.why_not(model, field, answer))
+
+    return check
+
+
+def _needed(why: str | None) -> str | None:
+    return None if why is None else f"What is needed: {why}."
+
+
+def _model(path: tuple[str, ...]) -> Section:
+    model: Section = schema.Document
+    names = iter(path)
+    for name in names:
+        found = annotations.section_of(model.model_fields[name].annotation)
+        assert found is not None, path
+        model, many = found
+        if many is annotations.Many.BY_NAME:
+            next(names)  # the operator's own
+    return model
+
+
+class _Asked:
+    """One question about one field of one section."""
+
+    def __init__(self, draft: Draft, model: Section, values: Values, one: Question) -> None:
+        self._model, self._values, self._one = model, values, one
+        self._declared: Declared = field_values.declared(model, one.field)
+        written = values.get(one.field)
+        self._now = (
+            self._declared.default
+            if written is None
+            else field_values.read(model, one.field, written)
+        )
+        self._known = draft.names(one.names) if one.names else one.known
+
+    def ask(self) -> Talk[None]:
+        if self._known is not None:
+            yield from self._choose(self._known, self._known)
+            return
+        match self._declared.kind:
+            case Kind.SWITCH if not self._declared.optional:
+                help = self._declared.description
+                self._put((yield from confirm(self._one.text, bool(self._now), help)))
+            case Kind.SWITCH:
+                yield from self._choose((True, False), ("Yes", "No"))
+            case Kind.WORD:
+                words = self._declared.words
+                yield from self._choose(words, self._one.choices or _capitals(words))
+            case Kind.LIST:
+                yield from self._list()
+            case _:
+                yield from self._line()
+
+    def _put(self, value: object) -> None:
+        """Write what differs from what holds."""
+        if value is None:
+            self._values.pop(self._one.field, None)
+        elif field_values.read(self._model, self._one.field, value) != self._now:
+            self._values[self._one.field] = value
+
+    def _choose(self, values: Sequence[object], shown: Sequence[str]) -> Talk[None]:
+        now = field_values.written(self._model, self._one.field, self._now)
+        choices: list[tuple[object, str]] = list(zip(values, shown, strict=True))
+        if self._declared.optional:
+            choices.insert(0, (None, self._one.unset))
+        places = [place for place, (value, _) in enumerate(choices) if value == now]
+        place = yield from choose(
+            self._one.text,
+            [words for _, words in choices],
+            places[0] if places else None,
+            self._declared.description,
+        )
+        self._put(choices[place][0])
+
+    def _list(self) -> Talk[None]:
+        now = field_values.written(self._model, self._one.field, self._now) or []
+        default = ", ".join(now)
+
+        def check(answer: str) -> str | None:
+            if answer == default or answer.lower() == NOTHING:
+                return None
+            for one in words_of(answer):
+                why = field_values.why_not(self._model, self._one.field, [one])
+                if why is not None:
+                    return _needed(f"{why}, and not {one}")
+            return _needed(
+                field_values.why_not(self._model, self._one.field, list(words_of(answer)))
+            )
+
+        answer = yield from ask(
+            f"{self._one.text}, with commas between them{self._hint(default)}",
+            default,
+            check=check,
+            help=self._declared.description,
+        )
+        if answer.lower() == NOTHING:
+            self._put(None)
+        elif answer != default:
+            self._put(list(words_of(answer)))
+
+    def _line(self) -> Talk[None]:
+        now = self._now
+        default = (
+            "" if now is None else str(field_values.written(self._model, self._one.field, now))
+        )
+        answer = yield from ask(
+            f"{self._one.text}{self._hint(default) if self._declared.optional else ''}",
+            default,
+            check=self._check,
+            help=self._declared.description,
+        )
+        if self._declared.optional and answer.lower() == NOTHING:
+            self._put(None)
+        elif answer and answer != default:
+            self._put(int(answer) if self._declared.kind is Kind.NUMBER else answer)
+
+    def _hint(self, default: str) -> str:
+        return f" ({NOTHING}: not set)" if default else ""
+
+    def _check(self, answer: str) -> str | None:
+        declared = self._declared
+        if declared.optional and (not answer or answer.lower() == NOTHING):
+            return None
+        if not answer:
+            return "An answer is needed."
+        least, most = declared.least, declared.most
+        if declared.kind is Kind.NUMBER and least is not None and most is not None:
+            return whole_number(least, most)(answer)
+        why = field_values.why_not(self._model, self._one.field, answer)
+        if why is not None and declared.kind in _FORMS:
+            bounds = [
+                f"{word} {field_values.written(self._model, self._one.field, bound)}"
+                for word, bound in (("at least", least), ("at most", most))
+                if bound is not None
+            ]
+            why = ", ".join((_FORMS[declared.kind], *bounds))
+        return _needed(why)
+
+
+_FORMS = {Kind.DURATION: units.DURATION_FORM, Kind.SIZE: units.SIZE_FORM}
+
+
+def _capitals(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{one[:1].upper()}{one[1:]}" for one in words)
