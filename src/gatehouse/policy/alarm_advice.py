@@ -30,12 +30,12 @@ ADVICE: Mapping[str, Advice] = MappingProxyType(
         ),
         "certificate-expiry": Advice(
             "A certificate ends.",
-            "Have it renewed: `gatehouse certificate csr NAME`, or `gatehouse acme order`."
+            "Have it renewed: `gatehouse certificate csr NAME`, or `gatehouse certificate acme`."
             " `gatehouse certificate show NAME` says who uses it.",
         ),
         "certificate-renewal": Advice(
             "A certificate was not renewed; the one in force stays.",
-            "`gatehouse acme renew NAME` tries at once and says what the authority answers.",
+            "`gatehouse certificate renew NAME` tries at once and says what the authority answers.",
         ),
         "crl-source": Advice(
             "A revocation list cannot be used.",

@@ -178,7 +178,7 @@ IMPORT = Action(
 whole mail that it came in. A report that is there already is not kept twice.
 
 The file is bounded before it is unpacked: 1 MiB packed, 10 MiB unpacked.""",
-    example="gatehouse tls-report import google.com!example.com!1700000000!1700086399.json.gz",
+    example="gatehouse tls-report import 'google.com!example.com!1700000000!1700086399.json.gz'",
     role=Role.OPERATOR,
     input=ImportInput,
     output=Imported,
