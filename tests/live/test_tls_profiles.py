@@ -135,9 +135,19 @@ def test_a_commit_looks_at_every_listener_by_its_own_profile(gateway: Gateway, o
     assert not client(own, "Plain", "-tls1_2")
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("groups", "nowhere", "Unknown key exchange group in nowhere"),
+        ("ciphers", "NOTHING", "No usable cipher in the cipher list 'NOTHING'"),
+        ("ciphers", "DHE-RSA-AES128-GCM-SHA256", "holds nothing but finite-field DH"),
+    ],
+)
 def test_a_profile_without_a_usable_suite_is_refused_and_nothing_changes(
-    gateway: Gateway, own: str
+    gateway: Gateway, own: str, field: str, value: str, said: str
 ) -> None:
-    path = ("config", "set", "tls_profiles.modern.groups", "nowhere", "--commit", "x")
-    gateway.command(*path, status=1)
+    path = ("config", "set", f"tls_profiles.modern.{field}", value, "--commit", "x")
+    done = gateway.run(*path)
+    assert done.returncode == 1
+    assert said in done.stderr.decode()
     assert "TLSv1.3" in client(own, "Modern", "-tls1_3")
