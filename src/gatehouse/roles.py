@@ -46,6 +46,7 @@ def _shell(worker: Worker) -> Callable[..., int]:
             way=Way.SSH.value, address=visit.address, credentials_at=person.credentials_at
         )
         visitor = Visitor(house, person.name, login)
+        visit.watch(visitor.counts)
         caller = Caller(
             line=visit.line,
             name=person.name,

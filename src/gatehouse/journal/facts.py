@@ -676,7 +676,8 @@ class OperatorLogin(HappenedAt, frozen=True, kw_only=True):
 
     `way` is "ssh", "api" or "web"; `outcome` is "succeeded", "failed" or "delayed" (not looked at,
     after failures before). `name` is what was typed, bounded; it need not be anybody's. `proof` is
-    "password" or "key"; accounts with a second factor were asked for its code besides.
+    "password" or "key"; accounts with a second factor were asked for its code besides. A key that
+    "failed" was none of the account's, or the code was wrong.
     """
 
     name: str

@@ -28,6 +28,7 @@ class Visitor:
     def __init__(self, house: House, name: str, visit: Visit) -> None:
         self._house = house
         self._visit = visit
+        self._changing = False  # his own account, so that what is seen of it is not the end
         self.name = name
 
     @property
@@ -38,6 +39,15 @@ class Visitor:
     def role(self) -> Role:
         """What he may do now; raises OperatorError when his login does not count any more."""
         return logged_in(self._house, self.name, self._visit).role
+
+    def counts(self) -> bool:
+        """Whether his login still does; for any thread. Raises StoreError."""
+        visit = self._visit
+        try:
+            logged_in(self._house, self.name, visit)
+        except OperatorError:
+            return self._changing or self._visit is not visit
+        return True
 
     def carry(self, action: Action, given: msgspec.Struct) -> msgspec.Struct:
         """Have an action done; raises OperatorError."""
@@ -50,11 +60,15 @@ class Visitor:
         if action.needs is Needs.NOTHING:
             who = logged_in(self._house, self.name, self._visit)
             return asyncio.run(do(action, self._house.acting_for(who), given))
-        before = self._version() if self._is_his_own(action, given) else None
         request = request_for(action, given, self.name, self.name, self._visit)
-        done = ask(self._house.directory, action, request)
-        if before is not None:
+        if not self._is_his_own(action, given):
+            return ask(self._house.directory, action, request)
+        before, self._changing = self._version(), True
+        try:
+            done = ask(self._house.directory, action, request)
             self._go_on(before)
+        finally:
+            self._changing = False
         return done
 
     def _is_his_own(self, action: Action, given: msgspec.Struct) -> bool:
@@ -67,10 +81,10 @@ class Visitor:
         account = self._house.store.people.get(self.name)
         return None if account is None else account.version
 
-    def _go_on(self, before: int) -> None:
+    def _go_on(self, before: int | None) -> None:
         """His login counts on, unless somebody else has changed the account at the same time."""
         account = self._house.store.people.get(self.name)
-        if account is not None and account.version == before + 1:
+        if account is not None and before is not None and account.version == before + 1:
             self._visit = msgspec.structs.replace(
                 self._visit, credentials_at=account.credentials_at
             )

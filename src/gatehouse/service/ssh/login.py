@@ -63,6 +63,8 @@ class Client(asyncssh.SSHServer):
         self._banner_shown = False
         self._password: str | None = None
         self._proven: tuple[str, str] | None = None  # name and key, where a code is needed besides
+        self.wrong_key_for: str | None = None  # the last name for which a key was not taken
+        self.judged = False  # a login was looked at, and stands in the journal
 
     # --- the connection ---------------------------------------------------------------------
 
@@ -171,6 +173,10 @@ class Client(asyncssh.SSHServer):
             return False
         return self._is_in(verdict)
 
+    def is_of(self, person: Person | None) -> bool:
+        """He has logged in with the account of this person."""
+        return self.person is not None and person is not None and self.person.name == person.name
+
     @property
     def needs_code(self) -> bool:
         """A key was proven, and a one-time password is missing."""
@@ -178,6 +184,7 @@ class Client(asyncssh.SSHServer):
 
     async def _judged(self, question: Callable[[], Awaitable[_Verdict]]) -> _Verdict:
         self.person = None  # whoever tries again begins anew
+        self.judged = True
         return await self._ask(question, _REFUSED)
 
     def _is_in(self, verdict: _Verdict) -> bool:
@@ -214,6 +221,16 @@ class Connection(asyncssh.SSHServerConnection):
     """The library's connection, with what it leaves open."""
 
     client: Client | None = None
+    strange_octets = 0
+
+    def data_received(self, data: bytes, datatype: int | None = None) -> None:
+        """Octets have come; a stranger needs few of them."""
+        if self.client is None or self.client.person is None:
+            self.strange_octets += len(data)
+            if self.strange_octets > limits.STRANGER_OCTETS:
+                self.abort()
+                return
+        super().data_received(data, datatype)
 
     async def reload_config(self) -> None:
         """There are no configuration files: nothing of this machine's sshd counts here."""
@@ -226,17 +243,26 @@ class Connection(asyncssh.SSHServerConnection):
         Certificates and SHA-1 are not looked at any further than their name.
         """
         client = self.client
-        if client is None or _first_string(key_data) not in ALGORITHMS:
+        if client is None:
             return False
-        if msg and _first_string(signature) not in limits.SIGNATURES:
-            return False
-        if not await super().validate_public_key(username, key_data, msg, signature):
+        if not await self._holds(username, key_data, msg, signature):
+            client.wrong_key_for = username
             return False
         if not msg or await client.proved(username, key_data):
             return True
         if client.needs_code:
             self.send_userauth_failure(True)
         return False
+
+    async def _holds(self, username: str, key_data: bytes, msg: bytes, signature: bytes) -> bool:
+        if _first_string(key_data) not in ALGORITHMS:
+            return False
+        if msg and _first_string(signature) not in limits.SIGNATURES:
+            return False
+        try:
+            return await super().validate_public_key(username, key_data, msg, signature)
+        except OverflowError:  # a number in the key is below zero; the library says so by accident
+            return False
 
     def create_server_channel(
         self, encoding: str | None = "", errors: str = "", window: int = 0, max_pktsize: int = 0

@@ -11,13 +11,15 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from functools import partial
 
 import asyncssh
 
 from gatehouse.config.running import Running, SshSettings
 from gatehouse.journal import facts
-from gatehouse.policy.people import Way
+from gatehouse.policy import auth_throttle
+from gatehouse.policy.people import MAX_NAME, Way
 from gatehouse.service.base import channel as line
 from gatehouse.service.base import open_sessions, ssh_keys
 from gatehouse.service.base.people import People
@@ -25,6 +27,7 @@ from gatehouse.service.base.worker import Worker
 from gatehouse.service.ssh import limits
 from gatehouse.service.ssh.login import Client, Connection, LoginTools
 from gatehouse.service.ssh.session import Program, SessionTools, ShellSession
+from gatehouse.store.errors import StoreError
 
 _LOOK_SECONDS = 0.05
 # What the library found out about a client that does not keep the protocol is no fault of ours;
@@ -69,6 +72,7 @@ class SshServer:
         for sock in self._sockets.values():
             self._servers.append(await loop.create_server(self._connection, sock=sock))
         self._worker.tasks.start(self._sweep(), "ssh sweep", vital=True)
+        self._worker.tasks.start(self._look_at_accounts(), "ssh accounts", vital=True)
 
     def message(self, message: line.Message) -> None:
         """Another process has taken over."""
@@ -136,7 +140,8 @@ class SshServer:
         return self._worker.tasks.start(carried(), name)
 
     def _begin(self, client: Client) -> bool:
-        from_there = Counter(one.address for one in self.strangers)[client.address]
+        networks = Counter(auth_throttle.network(one.address) for one in self.strangers)
+        from_there = networks[auth_throttle.network(client.address)]
         if len(self.strangers) >= limits.MAX_STRANGERS or from_there >= limits.MAX_STRANGERS_EACH:
             return False
         self.strangers.add(client)
@@ -145,9 +150,18 @@ class SshServer:
     def _entered(self, client: Client) -> None:
         self.strangers.discard(client)
         clock = self._worker.clock
+        self._make_room_for(client)
         self._inside[client] = clock.monotonic(), clock.wall()
         self._tell_who_is_inside()
         self._expect_session(client)
+
+    def _make_room_for(self, client: Client) -> None:
+        """Whoever logs in over and over loses what he does not use, and nobody else does."""
+        used = set(self.sessions.values())
+        unused = [one for one in self._inside if one.is_of(client.person) and one not in used]
+        for one in unused[: max(0, len(unused) + 1 - limits.MAX_UNUSED)]:
+            assert one.connection is not None
+            one.connection.close()
 
     def _expect_session(self, client: Client) -> None:
         """A connection without a session is of no use to anybody."""
@@ -166,6 +180,7 @@ class SshServer:
         if error is not None and not isinstance(error, _EXPECTED):
             self._worker.report("ssh", error)
         if client.person is None or since is None:
+            self._tell_of_keys(client)
             return
         self._worker.recorder.record(
             facts.OperatorLogout(
@@ -178,6 +193,21 @@ class SshServer:
             )
         )
         self._tell_who_is_inside()
+
+    def _tell_of_keys(self, client: Client) -> None:
+        """Somebody had keys, none of them was right, and he tried nothing else; told once."""
+        if client.wrong_key_for is None or client.judged:
+            return
+        self._worker.recorder.record(
+            facts.OperatorLogin(
+                at=self._worker.clock.wall(),
+                name=client.wrong_key_for[:MAX_NAME],
+                way=Way.SSH.value,
+                address=client.address,
+                outcome="failed",
+                proof="key",
+            )
+        )
 
     def _tell_who_is_inside(self) -> None:
         """The supervisor hears it behind the facts about it, and keeps it in case we die."""
@@ -236,6 +266,16 @@ class SshServer:
                 self._look_at(session, client)
             if self._retiring and not self.sessions and not self._inside:
                 self._worker.leave()
+
+    async def _look_at_accounts(self) -> None:
+        """End sessions whose login does not count any more; they may do nothing as it is."""
+        while True:
+            await asyncio.sleep(limits.ACCOUNT_SECONDS)
+            for session, client in list(self.sessions.items()):
+                with suppress(StoreError):  # a store that is busy is asked again
+                    if not await asyncio.to_thread(session.counts):
+                        self._reasons.setdefault(client, "changed")
+                        session.send_away("Your account was changed; this session ends.")
 
     def _look_at(self, session: ShellSession, client: Client) -> None:
         if session.line is None:

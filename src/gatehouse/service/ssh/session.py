@@ -33,6 +33,8 @@ class Visit:
     address: str
     terminal: str | None  # its type; None: no terminal, but a recorded session
     command: str | None  # a command line; None: the shell
+    # The program says how to find out whether the login still counts; asked in another thread.
+    watch: Callable[[Callable[[], bool]], None]
 
 
 # Plays a session to its end, in a thread; the exit status.
@@ -83,7 +85,8 @@ class ShellSession(asyncssh.SSHServerSession[bytes]):
         self._loop = asyncio.get_running_loop()
         self._running = False
         self._open = True
-        self._hung_up = False
+        self._hung_up = self._sent_away = False
+        self._counts: Callable[[], bool] | None = None
         self.line: Line | None = None
 
     # --- what asyncssh calls ----------------------------------------------------------------
@@ -138,6 +141,7 @@ class ShellSession(asyncssh.SSHServerSession[bytes]):
             address=self.address,
             terminal=self._terminal,
             command=self._command,
+            watch=self._watch,
         )
         self._running = True
         # A daemon: an action that hangs does not keep the process from ending.
@@ -185,10 +189,24 @@ class ShellSession(asyncssh.SSHServerSession[bytes]):
         if self.line is not None:
             self.line.end()
 
+    def counts(self) -> bool:
+        """Whether the login of this session still does; raises StoreError."""
+        return self._counts is None or self._counts()
+
+    def send_away(self, why: str) -> None:
+        """Hang up; who does not even take that when it is said again is cut off."""
+        if self._sent_away and self.line is not None and self.line.waiting:
+            self.cut()
+        self._sent_away = True
+        self.hang_up(why)
+
     def cut(self) -> None:
         """End it without the client: it does not take what we send."""
         if self._channel is not None and self._open:
             self._channel.abort()
+
+    def _watch(self, counts: Callable[[], bool]) -> None:
+        self._counts = counts
 
     def _play(self, visit: Visit) -> None:
         status = _FAILED

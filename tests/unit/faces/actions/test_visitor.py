@@ -78,7 +78,7 @@ def test_a_role_counts_from_the_next_action_on(served: House) -> None:
     do(session, "user list")
     do(Visitor(served, "ann", LOGIN), "user role", name="bob", role="guest")
     assert refused(session, "status") == LOGIN_OVER
-    again = bob(served, replace_at(NOW + 100))
+    again = now(served)
     assert refused(again, "user list") == "not-allowed"
     assert do(again, "status").running
 
@@ -127,3 +127,42 @@ def test_a_change_of_somebody_elses_at_the_same_time_ends_it_all_the_same(
 
 def replace_at(at: float) -> Visit:
     return Visit(way="ssh", address="192.0.2.7", credentials_at=at)
+
+
+def now(house: House) -> Visitor:
+    """Bob, who logs in at this moment."""
+    account = house.store.people.get("bob")
+    return bob(house, replace_at(0.0 if account is None else account.credentials_at))
+
+
+def test_a_login_counts_until_somebody_else_changes_the_account(served: House) -> None:
+    session, ann = bob(served), Visitor(served, "ann", LOGIN)
+    assert session.counts()
+    do(session, "user password", name="bob", password="canary of the deep mine")
+    assert session.counts()
+    do(ann, "user disable", name="bob")
+    assert not session.counts()
+    do(ann, "user delete", name="bob")
+    assert not now(served).counts()
+    assert ann.counts()
+
+
+def test_ones_own_change_is_not_the_end_while_it_is_under_way(
+    served: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, asked = bob(served), carry.ask
+    seen: list[bool] = []
+
+    def ask_and_look(*arguments: Any) -> Any:
+        done = asked(*arguments)
+        seen.append(session.counts())
+        return done
+
+    monkeypatch.setattr(visitor, "ask", ask_and_look)
+    do(session, "user password", name="bob", password="canary of the deep mine")
+    assert seen == [True]
+
+
+def test_a_clock_that_was_set_back_gives_an_old_login_nothing(served: House) -> None:
+    late = bob(served, replace_at(NOW + 1000))
+    assert refused(late, "status") == LOGIN_OVER

@@ -12,6 +12,8 @@ from typing import Any, cast
 
 import asyncssh
 import pytest
+from asyncssh.constants import MSG_IGNORE, MSG_USERAUTH_REQUEST
+from asyncssh.packet import Boolean, String
 
 from gatehouse.app import open_house
 from gatehouse.config.checks import Loaded, load
@@ -22,6 +24,7 @@ from gatehouse.service.base.clock import Clock
 from gatehouse.service.base.supervisor import TaskSupervisor
 from gatehouse.service.base.worker import Worker
 from gatehouse.service.ssh import limits
+from gatehouse.service.ssh.login import Client
 from gatehouse.service.ssh.server import SshServer
 from gatehouse.service.ssh.session import Visit
 from gatehouse.store.people_values import Account, SshKey
@@ -104,6 +107,38 @@ class Site:
 
     def of(self, kind: type[facts.HappenedAt]) -> list[Any]:
         return [one for one in self.worker.facts if type(one) is kind]
+
+
+class Stays(asyncssh.SSHClient):
+    """Says nothing when it is asked who it is."""
+
+    async def public_key_auth_requested(self) -> None:
+        await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def stranger(site: Site) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    """A connection with its keys exchanged and nobody logged in."""
+    there: list[asyncssh.SSHClientConnection] = []
+
+    class Calls(Stays):
+        def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+            there.append(conn)
+
+    async def connect() -> None:
+        with suppress(asyncssh.Error, OSError):
+            async with site.client(client_keys=None, client_factory=Calls):
+                pass
+
+    connecting = asyncio.ensure_future(connect())
+    await eventually(lambda: there and there[0].get_extra_info("send_cipher"))
+    try:
+        yield there[0]
+    finally:
+        there[0].abort()
+        connecting.cancel()
+        with suppress(asyncio.CancelledError):
+            await connecting
 
 
 @pytest.fixture
@@ -477,5 +512,146 @@ def test_the_supervisor_knows_who_is_inside_in_case_the_process_dies(play: Play)
             ("ann", "ssh", "127.0.0.1", 1000.0)
         ]
         assert left == ()
+
+    play(scene)
+
+
+class Stranger:
+    """Somebody, as far as his address."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+
+def test_one_network_of_ipv6_is_one_address(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        def comes(address: str) -> bool:
+            return site.server._begin(cast(Client, Stranger(address)))
+
+        each = limits.MAX_STRANGERS_EACH
+        assert all(comes(f"2001:db8::{number}") for number in range(1, each + 1))
+        assert not comes("2001:db8::ffff:1")
+        assert comes("2001:db8:0:1::1")
+        assert comes("192.0.2.1")
+        site.server.strangers.clear()
+
+    play(scene)
+
+
+def test_a_stranger_says_little(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LOGIN_SECONDS", 3600.0)  # it is not the time that ends it
+
+    async def scene(site: Site) -> None:
+        async with stranger(site) as there:
+            for _ in range(limits.STRANGER_OCTETS // 1000):
+                there.send_packet(MSG_IGNORE, String(b"x" * 1000))
+            await eventually(lambda: not site.server.strangers)
+        async with site.client():
+            pass
+
+    play(scene)
+
+
+def test_who_logs_in_over_and_over_loses_what_he_does_not_use(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_UNUSED", 2)
+    monkeypatch.setattr(limits, "LOGIN_SECONDS", 3600.0)  # it is not the time that ends it
+
+    async def scene(site: Site) -> None:
+        async with site.client() as used:
+            await used.create_process()
+            async with site.client() as first, site.client() as second:
+                assert not first.is_closed()
+                async with site.client() as third:
+                    await first.wait_closed()
+                    assert not any(one.is_closed() for one in (used, second, third))
+
+    play(scene)
+
+
+def test_whose_account_was_changed_is_sent_away_at_his_prompt(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ACCOUNT_SECONDS", 0.01)
+    counts = True
+
+    async def scene(site: Site) -> None:
+        nonlocal counts
+        echo = site.program
+
+        def program(visit: Visit) -> int:
+            visit.watch(lambda: counts)
+            return echo(visit)
+
+        site.server.program = program
+        async with site.client() as client:
+            process = await client.create_process()
+            process.stdin.write("one\n")
+            assert await process.stdout.readline() == "one None None\n"
+            counts = False
+            assert "Your account was changed" in await process.stdout.read()
+            assert (await process.wait()).exit_status == 7
+        await eventually(lambda: site.of(facts.OperatorLogout))
+        assert site.of(facts.OperatorLogout)[0].reason == "changed"
+
+    play(scene)
+
+
+def test_who_does_not_even_take_that_he_is_sent_away_is_cut_off(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ACCOUNT_SECONDS", 0.01)
+
+    async def scene(site: Site) -> None:
+        def program(visit: Visit) -> int:
+            visit.line.pause_writing()  # as for a client that takes nothing
+            visit.watch(lambda: False)
+            visit.line.write("much")
+            return 0
+
+        site.server.program = program
+        async with site.client() as client:
+            await client.create_process()
+            await eventually(lambda: not site.server.sessions)
+
+    play(scene)
+
+
+def test_keys_that_were_not_taken_are_told_once_and_not_beside_a_password(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        wrong = [asyncssh.generate_private_key("ssh-ed25519") for _ in range(3)]
+        with pytest.raises(asyncssh.PermissionDenied):
+            async with site.client(username="n" * 100, client_keys=wrong):
+                pass
+        await eventually(lambda: site.of(facts.OperatorLogin))
+        async with site.client(client_keys=wrong, password=PASSWORD):
+            pass
+        async with site.client(client_keys=[*wrong, KEY]):
+            pass
+        with pytest.raises(asyncssh.PermissionDenied):
+            async with site.client(client_keys=wrong, password="wrong"):
+                pass
+        await eventually(lambda: not site.server.strangers)
+        seen = [(one.name, one.proof, one.outcome) for one in site.of(facts.OperatorLogin)]
+        assert seen == [
+            ("n" * 64, "key", "failed"),
+            ("ann", "password", "succeeded"),
+            ("ann", "key", "succeeded"),
+            ("ann", "password", "failed"),
+        ]
+
+    play(scene)
+
+
+def test_a_key_whose_numbers_are_none_is_a_wrong_one_and_no_fault_of_ours(play: Play) -> None:
+    negative = String("ssh-rsa") + String(b"\x01\x00\x01") + String(b"\xff" * 256)
+
+    async def scene(site: Site) -> None:
+        async with stranger(site) as there:
+            asks = (String("ann"), String("ssh-connection"), String("publickey"), Boolean(False))
+            there.send_packet(MSG_USERAUTH_REQUEST, *asks, String("rsa-sha2-256"), String(negative))
+            await eventually(lambda: any(one.wrong_key_for for one in site.server.strangers))
+        await eventually(lambda: site.of(facts.OperatorLogin))
 
     play(scene)
