@@ -24,6 +24,8 @@ _LINE = 76  # characters of a line of base64 (RFC 2045 §6.8)
 
 # Possessive, and one run of one class: each octet is looked at once.
 _SEALED = re.compile(rb"^sealed = '''\n([A-Za-z0-9+/=\n]*+)'''(?:\n|\Z)", re.MULTILINE)
+# By this a section is known whose mark is damaged: no text of a configuration has such a line.
+_DIGEST = re.compile(rb'^text_sha256 = "[0-9a-f]{64}"', re.MULTILINE)
 _ANY_SEALED = re.compile(rb"^[ \t]*sealed[ \t]*=", re.MULTILINE)
 KDF, CIPHER = "argon2id", "AES-256-GCM"
 
@@ -67,7 +69,7 @@ def read(data: bytes) -> File | tuple[Finding, ...]:
     """Take a file apart; of a saved one the section is checked, the text is not."""
     at = _mark(data)
     if at is None:
-        return File(text=data)
+        return _without_mark(data)
     # An editor may have changed all line ends; no text ends in a bare CR, that is no TOML.
     body, section = data[:at].removesuffix(b"\r"), data[at + 1 :]
     if len(body) > text.MAX_BYTES:
@@ -139,7 +141,13 @@ def header(body: bytes, saved: Saved) -> bytes:
         "masked": list(saved.masked),
         "holds": list(saved.holds),
     }
-    lines = [format.format_field(name, one) for name, one in fields.items() if one != []]
+    # Of a file that is not sealed the end is known by what it lacks, be it nothing.
+    always = () if saved.lock is not None else ("masked",)
+    lines = [
+        format.format_field(name, one)
+        for name, one in fields.items()
+        if one != [] or name in always
+    ]
     lines.insert(2, f"saved_at = {saved.saved_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
     lock = saved.lock
     if lock is not None:
@@ -164,6 +172,16 @@ def _mark(data: bytes) -> int | None:
     if at < 0 or data[at + 1 + len(MARK) : at + 2 + len(MARK)] not in (b"\n", b"\r", b""):
         return None
     return at
+
+
+def _without_mark(data: bytes) -> File | tuple[Finding, ...]:
+    """A plain text; or a saved file whose parts nobody can tell apart any more."""
+    found = _DIGEST.search(data)
+    if found is None:
+        return File(text=data)
+    hint = f"above [saved] stands the line {MARK.decode()}"
+    fault = error(("saved",), "the mark where the text ends was changed", hint=hint)
+    return _lower((fault,), data.count(b"\n", 0, found.start()) + 1)
 
 
 def _content(checked: saved_fields.Fields, sealed: bytes) -> tuple[bytes, list[Finding]]:

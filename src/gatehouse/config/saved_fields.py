@@ -74,18 +74,31 @@ def read(values: Mapping[str, Any]) -> Fields:
     rest = {name: one for name, one in found.items() if name != "encryption"}
     if rest.get("format") != FORMAT or isinstance(rest.get("format"), bool):
         # Of another format nothing else can be said.
-        what, hint = "is not allowed", f"allowed: {FORMAT}; a newer Gatehouse may have written it"
-        one = error((*_SECTION, "format"), what, hint=hint, found=rest.get("format", "nothing"))
-        return Fields({}, {}, (one,))
+        return Fields({}, {}, (_other_format(rest.get("format", "nothing")),))
     faults += _judged(_SECTION, rest, _FIELDS, optional=_OPTIONAL)
     lock = found.get("encryption")
     if lock is not None and not isinstance(lock, dict):
         faults.append(error(_LOCK, "must be a section"))
         lock = None
+    if lock is None and "encryption" not in found and "masked" not in rest:
+        hint = "the file was cut off or changed on its way: fetch it once more"
+        faults.append(error(_SECTION, "has neither `masked` nor [saved.encryption]", hint=hint))
     if lock is not None:
         faults += _judged(_LOCK, lock, _LOCK_FIELDS)
         faults += [] if faults else _too_dear(lock)
     return Fields(rest, lock or {}, tuple(faults))
+
+
+def _other_format(found: object) -> Finding:
+    place = (*_SECTION, "format")
+    if not isinstance(found, int) or isinstance(found, bool) or found <= FORMAT:
+        return error(place, "is not allowed", hint=f"allowed: {FORMAT}", found=found)
+    return error(
+        place,
+        f"a file of a newer Gatehouse; this one reads saved files of format {FORMAT}",
+        hint="load it with the version that wrote it, or with a newer one",
+        found=found,
+    )
 
 
 def _judged(

@@ -120,6 +120,9 @@ def test_every_fault_of_the_section_is_told_at_once_with_its_line() -> None:
         (b"memory_kib = 65536", b"memory_kib = 16", "saved.encryption.lanes", "each 8"),
         (b"passes = 3", b"passes = true", "saved.encryption.passes", "whole number"),
         (b"\n[saved]\nformat = 1", b"\n[saved]\nformat = 2", "saved.format", "newer Gatehouse"),
+        (b"\n[saved]\nformat = 1", b"\n[saved]\nformat = 2", "saved.format", "version that wrote"),
+        (b"\n[saved]\nformat = 1", b"\n[saved]\nformat = 0", "saved.format", "allowed: 1"),
+        (b"\n[saved]\nformat = 1", b"\n[saved]\nformat = true", "saved.format", "allowed: 1"),
         (b"\n[saved]\nformat = 1", b"\n[saved]", "saved.format", "allowed: 1"),
         (b'cipher = "AES-256-GCM"', b'cipher = "ROT13"', "saved.encryption.cipher", "AES-256-GCM"),
         (b"salt = \"", b"salt = \"AAAA", "saved.encryption.salt", "16 octets"),
@@ -141,12 +144,15 @@ def test_a_broken_section_says_what_is_wrong(
     assert words in str(found[place])
 
 
-@pytest.mark.parametrize("end", range(1, 400, 13))
-def test_a_file_that_was_cut_off_is_refused(end: int) -> None:
-    written = saved.assemble(BODY, SEALED)
-    found = saved.read(written[:-end])
-    if isinstance(found, File):
-        assert found == saved.read(written), "only the last line end is missing"
+@pytest.mark.parametrize("about", [MASKED, SEALED, replace(MASKED, masked=())])
+def test_a_file_that_was_cut_off_is_refused(about: Saved) -> None:
+    written = saved.assemble(BODY, about)
+    section = len(BODY) + len(saved.MARK) + 1
+    for end in range(section, len(written)):
+        found = saved.read(written[:end])
+        if isinstance(found, File):
+            assert found == saved.read(written), "only the last line end is missing"
+            assert end == len(written) - 1
 
 
 def test_huge_parts_are_refused_before_they_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,3 +173,23 @@ def test_huge_parts_are_refused_before_they_are_parsed(monkeypatch: pytest.Monke
     large = saved.read(b"#" * (text.MAX_BYTES + 1) + written)
     assert isinstance(large, File), "the reader of texts refuses it"
     assert parsed == []
+
+
+@pytest.mark.parametrize("about", [MASKED, SEALED])
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n"])
+def test_a_file_whose_mark_was_changed_is_no_plain_text(about: Saved, ends: bytes) -> None:
+    written = saved.assemble(BODY, about).replace(b"\n", ends)
+    for changed in (
+        written.replace(b"above this", b"above thiz"),
+        written.replace(ends + ends + b"# ----", b"# ----"),
+        written.replace(saved.MARK, b""),
+        written.replace(saved.MARK + ends, saved.MARK + b" "),
+    ):
+        found = faults(changed)
+        assert "the mark where the text ends was changed" in str(found["saved"])
+        assert found["saved"].line == changed[: changed.index(b"text_sha256")].count(b"\n") + 1
+
+
+def test_a_text_that_speaks_of_saved_files_is_a_plain_text() -> None:
+    for body in (b"# [saved]\n", b'x = """\n[saved]\n"""\n', b"[saved]\n", b"text_sha256 = 1\n"):
+        assert saved.read(body) == File(text=body)

@@ -81,7 +81,12 @@ def sections_in(file: File, named: tuple[str, ...]) -> tuple[Part, ...]:
         raise no_section((places,))
     parsed = upgrade.parse(file.text)
     if isinstance(parsed, text.Unreadable):
-        raise no_section(parsed.findings)
+        raise OperatorError(
+            "configuration-refused",
+            "The text cannot be read, so no section can be taken out of it.",
+            hint="Nothing was loaded.",
+            findings=tuple(map(view, parsed.findings)),
+        )
     found = [sections.take(parsed, place) for place in places]
     missing = tuple(one for one in found if isinstance(one, findings.Finding))
     if missing:
@@ -120,25 +125,31 @@ async def opened(
 ) -> Opened:
     """A file with its secrets. `closed`: they are not wanted."""
     file = await asyncio.to_thread(taken_apart, content)
-    parts = await asyncio.to_thread(sections_in, file, named)
     about = file.saved
-    if about is None or about.lock is None:
-        notes = (_CHANGED,) if file.changed else ()
-        return Opened(file, parts, notes=notes)
-    if closed or (named and passphrase is None):
+    sealed = about is not None and about.lock is not None
+    shut = closed or (bool(named) and passphrase is None)
+    # Before its sections: which they are is a part of what the seal vouches for.
+    secrets = await _secrets_of(file, passphrase) if sealed and not shut else _NONE
+    parts = await asyncio.to_thread(sections_in, file, named)
+    notes = (_CHANGED,) if file.changed else ()
+    if sealed and shut:
         note = "What is sealed in the file was not opened" + ("." if closed else ": no passphrase.")
-        return Opened(file, parts, notes=(*((_CHANGED,) if file.changed else ()), note))
+        notes = (*notes, note)
+    return Opened(file, parts, saved_secrets.limited(secrets, wanted_by(parts)), notes)
+
+
+async def _secrets_of(file: File, passphrase: str | None) -> Secrets:
+    assert file.saved is not None, "a plain text has none"
     if file.changed:
         raise locked(Locked.CHANGED)
     if passphrase is None:
         raise OperatorError(
             PASSWORD_NEEDED,
             "The file is sealed under a passphrase.",
-            ", ".join(map(clean, about.holds)),
+            ", ".join(map(clean, file.saved.holds)),
             "Name a file with --passphrase-file, or load the text alone with --without-secrets.",
         )
-    secrets = await asyncio.to_thread(_unsealed, file, passphrase)
-    return Opened(file, parts, saved_secrets.limited(secrets, wanted_by(parts)))
+    return await asyncio.to_thread(_unsealed, file, passphrase)
 
 
 def _unsealed(file: File, passphrase: str) -> Secrets:

@@ -108,7 +108,9 @@ def decode(content: bytes) -> Secrets | tuple[str, ...]:
     try:
         secrets = msgspec.msgpack.decode(content, type=Secrets)
     except msgspec.MsgspecError:
-        return ("what is sealed has an unknown form; a newer Gatehouse may have written it",)
+        return (
+            "what is sealed has an unknown form: if a newer Gatehouse wrote it, load it with that",
+        )
     faults = tuple(_faults(secrets))
     return faults or secrets
 

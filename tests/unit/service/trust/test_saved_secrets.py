@@ -5,8 +5,8 @@ import binascii
 from datetime import UTC, datetime
 
 import msgspec
-import pyotp
 import pytest
+from pyotp.totp import TOTP
 
 from gatehouse.service.base import passwords
 from gatehouse.service.trust import keyring, saved_secrets
@@ -183,7 +183,7 @@ def test_the_secret_of_a_second_factor_that_is_kept_can_be_used(size: int) -> No
         saved_secrets.decode(saved_secrets.encode(Secrets(accounts=(kept,)))), Secrets
     )
     try:
-        pyotp.TOTP(secret).at(0)
+        TOTP(secret).at(0)
     except binascii.Error:
         assert not fine
     else:
