@@ -9,6 +9,7 @@ Exit status: 0 it was done, 1 it was not (one sentence on standard error says wh
 line was not understood.
 """
 
+import io
 import os
 import sys
 import time
@@ -54,6 +55,8 @@ class _Failure(msgspec.Struct, frozen=True):
 
 def main(arguments: list[str], doors: Doors) -> int:
     """Run a command line; the exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a subject may have what a locale cannot say
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         tree(doors).main(arguments, prog_name=_NAME, complete_var=_COMPLETION_VARIABLE)
     except SystemExit as ended:

@@ -293,6 +293,17 @@ def test_deleting_asks_at_a_terminal_only(
     assert command("queue", "delete", "--all", "--yes")[0] == 0
 
 
+def test_what_the_locale_cannot_say_is_escaped(
+    command: Command, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command("config", "load", str(file), "--commit", "Grüße 東京")[0] == 0
+    octets = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(octets, encoding="latin-1"))
+    assert main(["config", "history"], DOORS) == 0
+    sys.stdout.flush()
+    assert "Grüße \\u6771\\u4eac" in octets.getvalue().decode("latin-1")
+
+
 def test_run_ends_with_the_gateways_status(command: Command) -> None:
     assert command("run")[0] == 7
 
