@@ -257,9 +257,7 @@ class _Gateway:
             ),
             lambda: conductor.running,
         )
-        waiting = Job("alert mail", MAIL_SECONDS, self._alarms.send_waiting)
-        jobs = (waiting, *Rounds(tools).jobs(), reports.job())
-        return Schedule(jobs, SYSTEM_CLOCK, self._report)
+        return Schedule((*Rounds(tools).jobs(), reports.job()), SYSTEM_CLOCK, self._report)
 
     async def run(self, lock: DirectoryLock) -> int:
         """Start, wait for a signal, stop."""
@@ -313,12 +311,16 @@ class _Gateway:
         self._tasks.start(self._schedule(conductor).run(), "schedule")
         confirmation = Schedule((trials.job(),), SYSTEM_CLOCK, self._report, LOOK_SECONDS)
         self._tasks.start(confirmation.run(), "confirmation")
+        # Nor may an order at a slow authority hold up what somebody has to hear of.
+        letters = Job("alert mail", MAIL_SECONDS, self._alarms.send_waiting)
+        self._tasks.start(Schedule((letters,), SYSTEM_CLOCK, self._report).run(), "alert mail")
         _notify("READY=1")
         settle()
         await stop.wait()
         _notify("STOPPING=1")
         await control.close()
         await conductor.stop()
+        await self._alarms.close()
         await self._tasks.stop(1.0)
         self._recorder.flush()
         self._log.close()
