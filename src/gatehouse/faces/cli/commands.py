@@ -190,7 +190,8 @@ def _type(kind: object, asked: Arg) -> click.ParamType[Any]:
     if asked.choices:
         return click.Choice(asked.choices)
     if kind is int:
-        return click.IntRange(asked.least, asked.most)
+        bounded = asked.least is not None or asked.most is not None
+        return click.IntRange(asked.least, asked.most) if bounded else click.INT
     if kind is bytes or asked.writes:
         return click.Path(dir_okay=True, allow_dash=kind is bytes or asked.stream)
     return click.STRING
