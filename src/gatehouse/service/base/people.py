@@ -92,6 +92,8 @@ class People:
         self._record = record
         self._hashing: ThreadPoolExecutor | None = None  # made when somebody logs in
         self._waiting = 0
+        # Between the question whether he has to wait and the count of his failure nobody else asks.
+        self._judging = threading.Lock()
 
     async def authenticate(self, login: Login) -> Person | Refused:
         """Is it he? The answer goes into the journal."""
@@ -175,25 +177,26 @@ class People:
     def _judge(
         self, name: str, network: str, encoded: str | None, right: bool, code: str
     ) -> Person | Refused:
-        seconds = self._waits.seconds(failures_of(name), network)
-        if seconds > 0:
-            return Refused(seconds)
-        # While it was looked at, the account may have been disabled or got another password.
-        account = self._active(name)
-        if account is None or account.password_hash != encoded or not right:
-            right = False
-        elif account.totp_secret is not None:
-            right = self._use_code(account.name, account.totp_secret, code)
-        self._waits.note(failures_of(name), network, right=right)
+        with self._judging:
+            seconds = self._waits.seconds(failures_of(name), network)
+            if seconds > 0:
+                return Refused(seconds)
+            # While it was looked at, the account may have been disabled or got another password.
+            account = self._active(name)
+            if account is None or account.password_hash != encoded or not right:
+                right = False
+            elif account.totp_secret is not None:
+                right = self._use_code(account.name, account.totp_secret, code)
+            self._waits.note(failures_of(name), network, right=right)
         if not right or account is None:
             return Refused()
         self._people.note_login(name, self._wall())
         return _person(account)
 
     def _has_key(self, name: str, fingerprint: str) -> bool:
-        if self._active(name) is None:
-            return False
-        return any(one.fingerprint == fingerprint for one in self._people.ssh_keys(name))
+        # Keys first: a name that nobody has and a key that is not his cost the same.
+        found = any(one.fingerprint == fingerprint for one in self._people.ssh_keys(name))
+        return found and self._active(name) is not None
 
     def _enter_by_key(self, login: KeyLogin) -> Person | Refused | NeedsCode:
         # A key cannot be guessed, so nobody else's failures make its owner wait; a code can.
@@ -204,17 +207,22 @@ class People:
         if account.totp_secret is not None:
             if login.code is None:
                 return NeedsCode()
-            network = auth_throttle.network(login.address)
-            seconds = self._waits.seconds(failures_of(name), network)
-            if seconds > 0:
-                return Refused(seconds)
-            right = self._use_code(name, account.totp_secret, login.code)
-            self._waits.note(failures_of(name), network, right=right)
-            if not right:
-                return Refused()
+            refused = self._code_refused(account, login.code, login.address)
+            if refused is not None:
+                return refused
         self._people.note_ssh_key_used(name, login.fingerprint, self._wall())
         self._people.note_login(name, self._wall())
         return _person(account)
+
+    def _code_refused(self, account: Account, code: str, address: str) -> Refused | None:
+        network, failures = auth_throttle.network(address), failures_of(account.name)
+        with self._judging:
+            seconds = self._waits.seconds(failures, network)
+            if seconds > 0:
+                return Refused(seconds)
+            right = self._use_code(account.name, account.totp_secret or "", code)
+            self._waits.note(failures, network, right=right)
+        return None if right else Refused()
 
     def _asks_for_code(self, name: str, chance: bytes) -> bool:
         account = self._people.get(name)

@@ -2,7 +2,9 @@
 """Who is this operator: passwords, codes, tokens, waits; and refusals that say nothing."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -242,6 +244,70 @@ def test_guesses_at_the_same_time_do_not_slip_past_the_wait(
     assert isinstance(late, Refused) and late.seconds > 0
 
 
+class Slow(LoginWaits):
+    """Others are looked at between each answer and the count that follows from it."""
+
+    def seconds(self, account: str, network: str) -> float:
+        found = super().seconds(account, network)
+        # Whoever else is judged at the same time comes as far as this, too; a bound, not a wait.
+        with suppress(threading.BrokenBarrierError):
+            self.barrier.wait(0.05)
+        return found
+
+    barrier = threading.Barrier(3)
+
+
+@pytest.fixture
+def slow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setattr(module, "LoginWaits", Slow)
+    monkeypatch.setattr(passwords, "verify_password", lambda encoded, given: given == PASSWORD)
+    scene.door = People(scene.store, lambda: scene.now, scene.facts.append)
+    return scene
+
+
+def outcomes(scene: Scene) -> list[str]:
+    return sorted(fact.outcome for fact in scene.facts if isinstance(fact, facts.OperatorLogin))
+
+
+def test_many_guesses_in_one_instant_are_no_more_than_are_free(slow: Scene) -> None:
+    wrong = Login(name="ann", password="guess", way=Way.SSH, address="192.0.2.1")
+
+    async def many() -> None:
+        await asyncio.gather(*(slow.door.authenticate(wrong) for _ in range(10)))
+
+    asyncio.run(many())
+    assert outcomes(slow) == ["delayed"] * 5 + ["failed"] * auth_throttle.FREE_AT_BOTH
+
+
+def test_many_codes_behind_a_key_in_one_instant_are_no_more_than_are_free(
+    slow: Scene, keyed: Scene
+) -> None:
+    slow.change(totp_secret=second_factor.new_secret())
+    wrong = KeyLogin(name="ann", fingerprint=KEY, code="nonsense", way=Way.SSH, address="192.0.2.1")
+
+    async def many() -> None:
+        await asyncio.gather(*(slow.door.enter_by_key(wrong) for _ in range(10)))
+
+    asyncio.run(many())
+    assert outcomes(slow) == ["delayed"] * 5 + ["failed"] * auth_throttle.FREE_AT_BOTH
+
+
+def test_a_recovery_code_at_two_doors_at_once_opens_one(scene: Scene) -> None:
+    codes = second_factor.new_recovery_codes()
+    digest = second_factor.recovery_digest(codes[0])
+    assert digest is not None
+    scene.change((digest,), totp_secret=second_factor.new_secret())
+    other = People(scene.store, lambda: scene.now, scene.facts.append)  # as of another process
+    login = Login(name="ann", password=PASSWORD, code=codes[0], way=Way.SSH, address="192.0.2.1")
+
+    async def both() -> list[Person | Refused]:
+        doors = (scene.door, other, scene.door, other)
+        return await asyncio.gather(*(door.authenticate(login) for door in doors))
+
+    assert [isinstance(one, Person) for one in asyncio.run(both())].count(True) == 1
+    other.close()
+
+
 def test_too_many_at_once_are_told_to_come_back(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,6 +405,17 @@ def test_a_key_that_was_proven_opens_and_its_use_is_noted(keyed: Scene) -> None:
     (told,) = keyed.facts
     assert isinstance(told, facts.OperatorLogin)
     assert (told.way, told.outcome, told.proof) == ("ssh", "succeeded", "key")
+
+
+def test_a_wrong_key_costs_the_same_whoever_is_named(
+    keyed: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To unseal an account takes time that can be seen from outside."""
+    looked: list[str] = []
+    monkeypatch.setattr(keyed.store.people, "get", looked.append)
+    assert not has_key(keyed, "ann", "SHA256:other")
+    assert not has_key(keyed, "nobody", "SHA256:other")
+    assert looked == []
 
 
 def test_a_key_of_nobody_of_another_or_of_a_locked_account_opens_nothing(keyed: Scene) -> None:
