@@ -359,7 +359,8 @@ class Conductor:
         self._tools.recorder.record(fact)
 
     def queue_changed(self) -> None:
-        """An operator changed the queue: the deliverer looks again."""
+        """The queue is not as it was: the deliverer looks again, after the journal that says so."""
+        self._tools.recorder.flush()
         for deliverer in self._children.of(DELIVERER):
             deliverer.send(line.QueueChanged())
 
