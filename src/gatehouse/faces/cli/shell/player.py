@@ -211,6 +211,10 @@ class Player:
             if error.fault.reference == LOGIN_OVER:
                 raise SessionEnded(error.fault.message.rstrip(".")) from None
             raise
+        except KeyboardInterrupt:
+            if action.changes:  # the gateway does not hear that nobody waits any more
+                self._source.say("\nNobody waits for it now; it may be done all the same.")
+            raise
         if isinstance(done, configuration.CommitView):
             self.committed = True
             self.unconfirmed = None if done.confirm_by is None else done.revision

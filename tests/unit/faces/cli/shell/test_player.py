@@ -123,6 +123,22 @@ def test_a_refused_commit_is_remembered_and_no_other_error() -> None:
         assert player.commit_refused is remembered
 
 
+def test_control_c_while_something_is_changed_says_that_it_may_be_done() -> None:
+    def interrupted(action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        raise KeyboardInterrupt
+
+    for action, given, told in (
+        (program.VERSION, Nothing(), False),
+        (configuration.COMMIT, configuration.CommitInput(comment="x"), True),
+    ):
+        source = Script([], person=True)
+        with pytest.raises(KeyboardInterrupt):
+            Player(source, interrupted).play(dialogue.show(action, given))
+        assert (
+            "Nobody waits for it now; it may be done all the same." in source.transcript
+        ) is told
+
+
 def test_files_are_read_and_written_new(tmp_path: Path) -> None:
     name = str(tmp_path / "file")
 
