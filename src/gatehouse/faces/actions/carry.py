@@ -9,6 +9,7 @@ not to a file that may have been left behind.
 import asyncio
 import os
 import pwd
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,9 @@ from gatehouse.service.base.control import Request, Visit, call
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.errors import StoreError
 from gatehouse.store.interface import Store
+
+STARTING_SECONDS = 20.0  # a start takes one or two; many more where the machine is busy
+_LOOK_SECONDS = 0.1
 
 # The data directory and its store, made complete where they are new.
 OpenHouse = Callable[[Path], tuple[DataDirectory, Store]]
@@ -117,9 +121,9 @@ def request_for(
 
 
 def ask(directory: DataDirectory, action: Action, request: Request) -> msgspec.Struct:
-    """Have it done by the gateway that runs there."""
+    """Have it done by the gateway that runs there; one that is just starting is waited for."""
     try:
-        line = call(directory.control_socket, request)
+        line = _call(directory, request)
         answer = msgspec.json.decode(line, type=Answer)
         if answer.fault is None:
             return msgspec.json.decode(answer.output, type=action.output)
@@ -132,6 +136,18 @@ def ask(directory: DataDirectory, action: Action, request: Request) -> msgspec.S
             "It may be starting or stopping: try again.",
         ) from None
     raise OperatorError.of(answer.fault)
+
+
+def _call(directory: DataDirectory, request: Request) -> bytes:
+    """The lock is there first, the socket when the gateway serves."""
+    ends = time.monotonic() + STARTING_SECONDS
+    while True:
+        try:
+            return call(directory.control_socket, request)
+        except FileNotFoundError:
+            if time.monotonic() >= ends or directory.running() is None:
+                raise
+        time.sleep(_LOOK_SECONDS)
 
 
 def _do_with_store(

@@ -1,26 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What cannot be asked for at all, whether a gateway runs or not."""
+"""Where an action is carried: a gateway that is starting is waited for, but not for ever."""
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from gatehouse.faces.actions import configuration, delivery
-from gatehouse.faces.actions.carry import request_for
+from gatehouse.faces.actions import carry, program
 from gatehouse.faces.actions.errors import OperatorError
-from tests.unit.faces.cli.shell.conftest import Desk
+from gatehouse.faces.actions.perform import Answer
+from gatehouse.service.base.control import Request
+from gatehouse.store.directory import DataDirectory
+
+VERSION = program.Version(gatehouse="1", python="2", openssl="3", sqlite="4")
 
 
-def test_octets_that_are_no_text_are_refused_in_words(tmp_path: Path) -> None:
-    desk = Desk(tmp_path / "data")
-    try:
-        for action, given in (
-            (delivery.HOST, delivery.HostInput(domain="b\udcff.example")),
-            (configuration.COMMIT, configuration.CommitInput(comment="b\udcff")),
-        ):
-            with pytest.raises(OperatorError, match="no text in UTF-8"):
-                desk.carry(action, given)
-    finally:
-        desk.close()
-    with pytest.raises(OperatorError, match="no text in UTF-8"):
-        request_for(delivery.HOST, delivery.HostInput(domain="a.example"), "ops", "b\udcff")
+class Gateway:
+    """Its lock is held from the beginning; its socket is there at the third look, or never."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, serves: bool, lives: bool) -> None:
+        self.looks = 0
+        self._serves = serves
+        self.now = 0.0
+        monkeypatch.setattr(carry, "call", self.call)
+        monkeypatch.setattr(carry.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(carry.time, "sleep", self.sleep)
+        monkeypatch.setattr(DataDirectory, "running", lambda _: 5 if lives else None)
+
+    def call(self, path: Path, request: Request) -> bytes:
+        self.looks += 1
+        if self._serves and self.looks == 3:
+            return msgspec.json.encode(Answer(output=msgspec.Raw(msgspec.json.encode(VERSION))))
+        raise FileNotFoundError(2, "No such file or directory")
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def ask(tmp_path: Path) -> msgspec.Struct:
+    request = carry.request_for(program.VERSION, program.VERSION.input(), "root")
+    return carry.ask(DataDirectory(tmp_path), program.VERSION, request)
+
+
+def test_a_gateway_that_is_starting_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = Gateway(monkeypatch, serves=True, lives=True)
+    assert ask(tmp_path) == VERSION
+    assert gateway.looks == 3
+
+
+def test_one_that_never_serves_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = Gateway(monkeypatch, serves=False, lives=True)
+    with pytest.raises(OperatorError) as refused:
+        ask(tmp_path)
+    assert refused.value.fault.reference == "gateway-silent"
+    assert carry.STARTING_SECONDS <= gateway.now < carry.STARTING_SECONDS + 1
+
+
+def test_one_that_has_ended_meanwhile_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = Gateway(monkeypatch, serves=False, lives=False)
+    with pytest.raises(OperatorError):
+        ask(tmp_path)
+    assert gateway.looks == 1
