@@ -350,9 +350,15 @@ def _chosen(answer: str, choices: Sequence[str], default: int | None) -> Good | 
         return Good(default)
     if whole_number(1, len(choices))(answer) is None:
         return Good(int(answer) - 1)
-    folded = [one.lower() for one in choices]
-    if answer and answer.lower() in folded:
-        return Good(folded.index(answer.lower()))
+    # As it stands there, in any case, or by the name that stands before what is told about it.
+    for wanted, words in (
+        (answer, choices),
+        (answer.lower(), [one.lower() for one in choices]),
+        (answer.lower(), [one.lower().partition(" (")[0] for one in choices]),
+    ):
+        found = [place for place, one in enumerate(words) if one == wanted]
+        if wanted and len(found) == 1:
+            return Good(found[0])
     return Bad(f"Answer with a number from 1 to {len(choices)}.")
 
 
