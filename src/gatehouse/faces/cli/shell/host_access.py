@@ -9,7 +9,6 @@ from gatehouse.faces.cli.shell import candidate_edit, menus, policy_questions
 from gatehouse.faces.cli.shell.access_texts import HOST_TEXTS
 from gatehouse.faces.cli.shell.candidate_edit import Draft, choose_name, keep, new_name
 from gatehouse.faces.cli.shell.dialogue import (
-    NOTHING,
     Talk,
     ask,
     ask_number,
@@ -20,10 +19,12 @@ from gatehouse.faces.cli.shell.dialogue import (
     words_of,
 )
 from gatehouse.faces.cli.shell.reputation import reputation
+from gatehouse.faces.cli.shell.section_questions import Question, ask_values
 from gatehouse.journal.escape import clean
 from gatehouse.policy import members
 
 _POLICIES = policy_questions.SECTION
+_COMMENT = Question(field="comment", text="Comment")
 Group = dict[str, Any]
 
 
@@ -90,7 +91,7 @@ def _edit(draft: Draft, listener: str) -> Talk[None]:
         case "RENAME":
             group["name"] = yield from _ask_name(draft, listener, "New name")
         case "COMMENT":
-            yield from _ask_comment(group)
+            yield from ask_values(draft, schema.SenderGroup, group, (_COMMENT,))
         case _:
             group["members"] = yield from _other_members(group, add=word == "NEW")
     yield from _put(draft, listener, groups)
@@ -99,16 +100,11 @@ def _edit(draft: Draft, listener: str) -> Talk[None]:
 def _other_members(group: Group, *, add: bool) -> Talk[list[str]]:
     texts = yield from _ask_members(f"Members to {'add' if add else 'remove'}")
     folded = {one.lower() for one in texts}
+    strange = folded - {one.lower() for one in group.get("members", [])}
+    if strange and not add:
+        yield from say(clean(f"No member of the group: {', '.join(sorted(strange))}"))
     kept = [one for one in group.get("members", []) if one.lower() not in folded]
     return [*kept, *texts] if add else kept
-
-
-def _ask_comment(group: Group) -> Talk[None]:
-    text = yield from ask(f"Comment ({NOTHING}: not set)", group.get("comment", ""))
-    if text.lower() == NOTHING:
-        group.pop("comment", None)
-    elif text:
-        group["comment"] = text
 
 
 def _delete(draft: Draft, listener: str) -> Talk[None]:

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """smtproutes and bounceconfig: where mail goes to, and for how long that is tried."""
 
-from gatehouse.config import build, hat_text, route_text, schema, units
+from gatehouse.config import build, hat_text, route_text, schema
 from gatehouse.faces.cli.shell import menus
 from gatehouse.faces.cli.shell.candidate_edit import (
     Draft,
-    ask_field,
     choose_name,
     keep,
     new_name,
@@ -22,6 +21,7 @@ from gatehouse.faces.cli.shell.dialogue import (
     words_of,
     write_file,
 )
+from gatehouse.faces.cli.shell.section_questions import Question, ask_section
 from gatehouse.faces.cli.terminal import pairs
 from gatehouse.journal.escape import clean
 from gatehouse.policy import route_table
@@ -207,70 +207,37 @@ def _all_profiles(draft: Draft) -> list[str]:
 
 
 def _ask_profile(draft: Draft, name: str) -> Talk[None]:
-    """Each value may be left to the default profile."""
-    yield from _ask_count(draft, (_PROFILES, name, "max_retries"), "Tries after the first")
-    for field, question in (
-        ("max_time", "Longest time in the queue"),
-        ("initial_wait", "Wait after the first failure"),
-        ("max_wait", "Longest wait between two tries"),
-        ("max_time_tls", "Longest time in the queue while required TLS fails"),
-    ):
-        yield from ask_field(
-            draft, (_PROFILES, name, field), question, check=_duration, help=units.DURATION_FORM
-        )
-    now = draft.get(_PROFILES, name, "delay_warnings")
-    warn = yield from confirm("Tell the sender when a message is late?", bool(now))
-    if warn != bool(now):
-        draft.put((_PROFILES, name, "delay_warnings"), warn)
-    if warn:
-        yield from ask_field(
-            draft,
-            (_PROFILES, name, "delay_warning_interval"),
-            "Wait between two of these warnings",
-            check=_duration,
-            help=units.DURATION_FORM,
-        )
-        yield from _ask_count(draft, (_PROFILES, name, "max_delay_warnings"), "Warnings at most")
-    yield from _ask_bounces(draft, name)
+    """Each value may be left to the default profile, whose values stand in brackets then."""
+    path = (_PROFILES, name)
+    holds = build.bounce_profile(draft.document, name)
+    yield from ask_section(draft, path, _TIMES, holds)
+    late = "Tell the sender when a message is late?"
+    if (yield from _switch(draft, name, "delay_warnings", late)):
+        yield from ask_section(draft, path, _WARNINGS, holds)
+    lost = "Tell the sender when a message cannot be delivered?"
+    yield from _switch(draft, name, "send_bounces", lost)
+    yield from ask_section(draft, path, _COPY, holds)
     yield from keep(draft)
 
 
-def _ask_bounces(draft: Draft, name: str) -> Talk[None]:
-    now = build.bounce_profile(draft.document, name).send_bounces
-    told = yield from confirm("Tell the sender when a message cannot be delivered?", now)
-    if told != now:
-        draft.put((_PROFILES, name, "send_bounces"), told)
-    yield from ask_field(
-        draft,
-        (_PROFILES, name, "max_bounce_copy"),
-        "Largest original that goes back whole",
-        check=_size,
-        help=units.SIZE_FORM,
-    )
+def _switch(draft: Draft, name: str, field: str, question: str) -> Talk[bool]:
+    """Yes or no, before it what holds now; the same answer leaves it to the default profile."""
+    now: bool = getattr(build.bounce_profile(draft.document, name), field)
+    answer = yield from confirm(question, now)
+    if answer != now:
+        draft.put((_PROFILES, name, field), answer)
+    return answer
 
 
-def _ask_count(draft: Draft, path: tuple[str, ...], question: str) -> Talk[None]:
-    yield from ask_field(draft, path, question, check=_count)
-    if isinstance(draft.get(*path), str):
-        draft.put(path, int(draft.get(*path)))
-
-
-def _count(answer: str) -> str | None:
-    fits = answer.isascii() and answer.isdecimal() and len(answer) <= 6
-    return None if fits else "A whole number is needed."
-
-
-def _duration(answer: str) -> str | None:
-    try:
-        units.parse_duration(answer)
-    except ValueError as error:
-        return f"What is needed: {error}."
-    return None
-
-
-def _size(answer: str) -> str | None:
-    try:
-        units.parse_size(answer)
-    except ValueError as error:
-        return f"What is needed: {error}."
-    return None
+_TIMES = (
+    Question(field="max_retries", text="Tries after the first"),
+    Question(field="max_time", text="Longest time in the queue"),
+    Question(field="initial_wait", text="Wait after the first failure"),
+    Question(field="max_wait", text="Longest wait between two tries"),
+    Question(field="max_time_tls", text="Longest time in the queue while required TLS fails"),
+)
+_WARNINGS = (
+    Question(field="delay_warning_interval", text="Wait between two of these warnings"),
+    Question(field="max_delay_warnings", text="Warnings at most"),
+)
+_COPY = (Question(field="max_bounce_copy", text="Largest original that goes back whole"),)

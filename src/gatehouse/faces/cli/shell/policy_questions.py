@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gatehouse.config import units
+from gatehouse.config import schema, units
 from gatehouse.faces.actions import access
+from gatehouse.faces.cli.shell import section_questions
 from gatehouse.faces.cli.shell.candidate_edit import Draft
 from gatehouse.faces.cli.shell.dialogue import (
     NOTHING,
+    Check,
     Talk,
     ask,
     ask_number,
@@ -24,6 +26,8 @@ from gatehouse.faces.cli.shell.dialogue import (
     something,
     words_of,
 )
+from gatehouse.journal.escape import clean
+from gatehouse.policy import address_list
 
 SECTION = "mail_flow_policies"
 BEHAVIORS = ("accept", "relay", "reject", "tcprefuse", "continue")
@@ -155,11 +159,14 @@ def _reply(policy: _Policy, of: str, least: int, most: int) -> Talk[None]:
     """Code and text; `of`: how their fields begin."""
     now = policy.now
     policy.put(f"{of}_code", (yield from ask_number("Code", now[f"{of}_code"], least, most)))
-    text = yield from ask(f"Text ({NOTHING}: not set)", now[f"{of}_text"] or "", help=_VARIABLES)
+    field = f"{of}_text"
+    text = yield from ask(
+        f"Text ({NOTHING}: not set)", now[field] or "", check=_fits(field), help=_VARIABLES
+    )
     if text.lower() == NOTHING:
-        policy.put(f"{of}_text", None)
+        policy.put(field, None)
     elif text:
-        policy.put(f"{of}_text", text)
+        policy.put(field, text)
 
 
 def _banner(policy: _Policy) -> Talk[None]:
@@ -171,8 +178,26 @@ def _banner(policy: _Policy) -> Talk[None]:
     place = yield from choose("Host name", places, 0 if now is None else 1 if now else 2)
     host: str | None = None
     if place == 1:
-        host = yield from ask("Host name in the greeting", now or "", check=something)
+        host = yield from ask("Host name in the greeting", now or "", check=_host)
     policy.put("banner_host", "" if place == 2 else host)
+
+
+def _fits(field: str) -> Check:
+    return section_questions.fits(schema.MailFlowPolicy, field)
+
+
+def _host(answer: str) -> str | None:
+    return something(answer) or _fits("banner_host")(answer)
+
+
+def _senders(answer: str) -> str | None:
+    if answer.lower() == NOTHING:
+        return None
+    for one in words_of(answer):
+        found = address_list.parse_recipient(one)
+        if isinstance(found, address_list.PatternFault):
+            return f"{clean(one)}: {found.reason}."
+    return None
 
 
 def _refusal(policy: _Policy) -> Talk[None]:
@@ -209,6 +234,7 @@ def _tls(policy: _Policy) -> Talk[None]:
         answer = yield from ask(
             f"Senders that must use TLS all the same ({NOTHING}: nobody)",
             ", ".join(old),
+            check=_senders,
             help="domain, .domain, user@ or user@domain, with commas between them.",
         )
         wanted = () if answer.lower() == NOTHING else words_of(answer)

@@ -35,7 +35,10 @@ def recipient_access(draft: Draft, listener: str) -> Talk[None]:
 
 
 def _count(draft: Draft, listener: str) -> Talk[None]:
-    yield from say("", f"{len(_entries(draft, listener))} entries; all others are refused.")
+    entries = _entries(draft, listener)
+    closed = entries and entries[-1]["recipient"].upper() == _ALL
+    others = "the last is for all others" if closed else "all others are refused"
+    yield from say("", f"{len(entries)} entries; {others}.")
 
 
 def _new(draft: Draft, listener: str) -> Talk[None]:

@@ -38,21 +38,31 @@ class Question:
     unset: str = "Not set"  # the choice that takes the value away
 
 
-def ask_section(draft: Draft, path: tuple[str, ...], questions: Sequence[Question]) -> Talk[None]:
-    """Ask about a section of the draft, which is not kept yet."""
+def ask_section(
+    draft: Draft, path: tuple[str, ...], questions: Sequence[Question], holds: object = None
+) -> Talk[None]:
+    """Ask about a section of the draft, which is not kept yet.
+
+    `holds`: a value whose attributes hold where a field is not set and inherits.
+    """
     before = draft.get(*path) or {}
     values = dict(before)
-    yield from ask_values(draft, _model(path), values, questions)
+    yield from ask_values(draft, _model(path), values, questions, holds)
     if values != before:  # else a section that is not there would be there, with nothing in it
         draft.put(path, values)
 
 
 def ask_values(
-    draft: Draft, model: Section, values: Values, questions: Sequence[Question]
+    draft: Draft,
+    model: Section,
+    values: Values,
+    questions: Sequence[Question],
+    holds: object = None,
 ) -> Talk[None]:
     """Ask about a section that has these values, and change them."""
     for one in questions:
-        yield from _Asked(draft, model, values, one).ask()
+        inherited = getattr(holds, one.field, None)
+        yield from _Asked(draft, model, values, one, inherited).ask()
 
 
 def fits(model: Section, field: str) -> Check:
@@ -83,15 +93,18 @@ def _model(path: tuple[str, ...]) -> Section:
 class _Asked:
     """One question about one field of one section."""
 
-    def __init__(self, draft: Draft, model: Section, values: Values, one: Question) -> None:
+    def __init__(
+        self, draft: Draft, model: Section, values: Values, one: Question, inherited: object
+    ) -> None:
         self._model, self._values, self._one = model, values, one
         self._declared: Declared = field_values.declared(model, one.field)
-        written = values.get(one.field)
-        self._now = (
-            self._declared.default
-            if written is None
-            else field_values.read(model, one.field, written)
-        )
+        self._written = one.field in values
+        if self._written:
+            self._now = field_values.read(model, one.field, values[one.field])
+        elif isinstance(inherited, float):
+            self._now = int(inherited)  # seconds, which a policy may divide
+        else:
+            self._now = self._declared.default if inherited is None else inherited
         self._known = draft.names(one.names) if one.names else one.known
 
     def ask(self) -> Talk[None]:
@@ -149,7 +162,7 @@ class _Asked:
             )
 
         answer = yield from ask(
-            f"{self._one.text}, with commas between them{self._hint(default)}",
+            f"{self._one.text}, with commas between them{self._hint()}",
             default,
             check=check,
             help=self._declared.description,
@@ -165,7 +178,7 @@ class _Asked:
             "" if now is None else str(field_values.written(self._model, self._one.field, now))
         )
         answer = yield from ask(
-            f"{self._one.text}{self._hint(default) if self._declared.optional else ''}",
+            f"{self._one.text}{self._hint() if self._declared.optional else ''}",
             default,
             check=self._check,
             help=self._declared.description,
@@ -175,8 +188,8 @@ class _Asked:
         elif answer and answer != default:
             self._put(int(answer) if self._declared.kind is Kind.NUMBER else answer)
 
-    def _hint(self, default: str) -> str:
-        return f" ({NOTHING}: not set)" if default else ""
+    def _hint(self) -> str:
+        return f" ({NOTHING}: not set)" if self._written else ""
 
     def _check(self, answer: str) -> str | None:
         declared = self._declared

@@ -21,10 +21,10 @@ from gatehouse.faces.cli.shell.dialogue import (
     ask,
     choose,
     confirm,
+    do,
     say,
     secret,
     show,
-    something,
     words_of,
 )
 from gatehouse.faces.cli.shell.section_questions import Question, ask_section
@@ -121,8 +121,12 @@ def _print(draft: Draft) -> Talk[None]:
 
 
 def _password(draft: Draft) -> Talk[None]:
-    yield from show(smart_hosts.LIST, Nothing())
-    name = yield from ask("Outgoing profile", check=something, words=draft.names(_OUTGOING))
+    kept = yield from do(smart_hosts.LIST, Nothing(), smart_hosts.SmartHostList)
+    running = [one.name for one in kept.smart_hosts]
+    names = list(dict.fromkeys((*draft.names(_OUTGOING), *running, *kept.orphans)))
+    name = yield from choose_name("Which profile?", names, "outgoing profile")
+    if name is None:
+        return
     if (yield from choose("What shall be done?", ("Set the password", "Forget the password"))):
         yield from show(smart_hosts.FORGET, smart_hosts.ForgetInput(name=name))
     else:
@@ -171,9 +175,7 @@ def _ask(draft: Draft, kind: str, name: str) -> Talk[None]:
 
 
 def _set_password(name: str) -> Talk[None]:
-    yield from say(
-        "The password counts at once, without a commit; an empty line leaves it."
-    )
+    yield from say("The password counts at once, without a commit; an empty line leaves it.")
     password = yield from secret("Password at the relay", new=True)
     if password:
         given = smart_hosts.PasswordInput(name=name, password=password)

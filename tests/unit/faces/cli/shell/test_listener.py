@@ -76,6 +76,19 @@ def test_sizes_and_numbers_of_a_policy(desk: Desk) -> None:
     assert policy.check_sender_domain is True
 
 
+def test_texts_that_no_client_could_be_sent_are_asked_for_again_at_once(desk: Desk) -> None:
+    way = ["listenerconfig", "EDIT", "1", "HOSTACCESS", "DEFAULT", *[""] * 4]
+    banner = ["Y", "", "grüß Gott", "good day", "2", "a b", "mx.example.net", "N"]
+    tls = ["2", "a..b", "bank.example", *[""] * 3]
+    made = desk.play(*way, *banner, *[""] * 4, *tls, "", "", "")
+    policy = made.mail_flow_policies["default"]
+    assert (policy.banner_text, policy.banner_host) == ("good day", "mx.example.net")
+    assert policy.tls_mandatory_list == ["bank.example"]
+    assert "What is needed: printable ASCII text in one line." in desk.said
+    assert "What is needed: a host name." in desk.said
+    assert any(line.startswith("a..b: ") for line in desk.said)
+
+
 def test_the_greeting_goes_without_a_name_and_back_to_that_of_the_interface(desk: Desk) -> None:
     change = {"Change code, text and host": "Y", "Text (none": "hello"}
     made = desk.interview(DEFAULT, change | {"Host name": "3"})
@@ -152,6 +165,15 @@ def test_what_is_no_domain_and_no_host_is_asked_for_again_at_once(desk: Desk) ->
     private = ["NEW", "1", "Out", "1", "1", "2527", "192.0.2.0/99", "192.0.2.0/24", "N"]
     made = desk.play("listenerconfig", *private, "")
     assert made.listeners["Out"].sender_groups[0].members == ["192.0.2.0/24"]
+
+
+def test_names_that_differ_in_case_only_are_two_names(desk: Desk) -> None:
+    two = ["NEW", "", "inboundmail", "PublicNet", "", "2526", "example.com", "N"]
+    made = desk.play("listenerconfig", *two, "DELETE", "inboundmail", "Y", "")
+    assert set(made.listeners) == {"InboundMail"}
+    desk.play("listenerconfig", *two, "DELETE", "INBOUNDMAIL", "InboundMail", "N", "")
+    assert "Answer with a number from 1 to 2." in desk.said
+    assert "Remove InboundMail? [N]> N" in desk.said
 
 
 def test_a_suspended_listener_keeps_its_name(desk: Desk) -> None:

@@ -79,6 +79,24 @@ def test_bounce_profiles_inherit_what_is_not_said(desk: Desk) -> None:
     assert "quick" not in desk.play("bounceconfig", "DELETE", "1", "Y", "").bounce_profiles
 
 
+def test_what_holds_stands_in_brackets_wherever_it_comes_from(desk: Desk) -> None:
+    default = ["EDIT", "default", "7", *[""] * 4, "Y", "", "3", "", ""]
+    made = desk.play("bounceconfig", *default, "NEW", "slow", *[""] * 8, "N", "", "")
+    assert made.bounce_profiles["slow"].model_fields_set == {"send_bounces"}
+    shown = "\n".join(desk.said)
+    assert shown.count("Tries after the first\n[7]> ") == 1
+    assert "Longest time in the queue\n[3d]> " in shown
+    assert shown.count("Tell the sender when a message is late? [Y]> ") == 1
+    made = desk.play("bounceconfig", "EDIT", "slow", *[""] * 5, "N", "", "", "")
+    assert made.bounce_profiles["slow"].delay_warnings is False
+
+
+def test_times_of_a_profile_have_their_bounds_where_they_are_typed(desk: Desk) -> None:
+    made = desk.play("bounceconfig", "NEW", "slow", "", "60d", "4d", *[""] * 6, "")
+    assert made.bounce_profiles["slow"].max_time == 345_600
+    assert any("at most 30d" in line for line in desk.said)
+
+
 def test_the_name_of_the_machine(desk: Desk) -> None:
     assert desk.play("sethostname gw2.example.com").system.hostname == "gw2.example.com"
 

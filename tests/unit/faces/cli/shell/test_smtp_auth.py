@@ -31,9 +31,9 @@ def test_an_outgoing_profile_holds_the_relay_and_the_login(desk: Desk) -> None:
     assert not any("pass word" in line for line in desk.said)
     desk.play(WAY, "PASSWORD", "ses", "1", "", "PASSWORD", "ses", "1", "another", "")
     assert passwords(desk) == ("ses",)  # an empty one changes nothing
-    desk.play(WAY, "PASSWORD", "ses", "2", "PASSWORD", "ses", "2", "")
+    desk.play(WAY, "DELETE", "1", "Y", "PASSWORD", "ses", "2", "PASSWORD", "")
     assert passwords(desk) == ()
-    assert any("There is no password" in line for line in desk.said)
+    assert "There is no outgoing profile." in desk.said
 
 
 def test_a_relay_without_a_user_is_asked_for_no_password(desk: Desk) -> None:
