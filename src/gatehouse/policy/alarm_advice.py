@@ -58,6 +58,16 @@ ADVICE: Mapping[str, Advice] = MappingProxyType(
             "Something that the gateway needs runs out; new mail is put off until there is more.",
             "Make room on the file system of the data directory, or look who fills it.",
         ),
+        "process-died": Advice(
+            "A process of the gateway ended although nobody had asked for it.",
+            "Nothing that was accepted is lost. If it goes on: `gatehouse log tail --events` has"
+            " what was before it, and the journal of the machine what that says (memory, signals).",
+        ),
+        "dns-failed": Advice(
+            "The gateway gets no answer from DNS.",
+            "Look at the resolver, or name another one in `delivery.dns_servers`. The mail goes by"
+            " itself when DNS answers.",
+        ),
         "alert-mail-lost": Advice(
             "An alert could not be delivered.",
             "`gatehouse alert test ADDRESS` shows what the way of alert mail says.",

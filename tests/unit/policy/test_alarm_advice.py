@@ -15,6 +15,7 @@ from gatehouse.service.watch import alert_mail, rounds
 NAMES = {
     fact_alarms.HARVEST,
     fact_alarms.RESOURCES,
+    fact_alarms.PROCESS,
     trials.ALARM,
     alert_fates.NAME,
     login_alarm.NAME,
@@ -24,6 +25,7 @@ NAMES = {
     alert_mail.TEST_ALARM,
     rounds.RENEWAL_ALARM,
     rounds.DANE_ALARM,
+    rounds.DNS_ALARM,
 }
 
 
@@ -40,8 +42,8 @@ def test_no_alarm_is_raised_that_this_test_does_not_know() -> None:
     }
     # told.name, alarm.name: what hands an alarm on.
     assert found - {"told.name", "alarm.name"} == {
-        *("HARVEST", "RESOURCES", "ALARM", "NAME", "ALARM_NAME", "TEST_ALARM"),
-        *("RENEWAL_ALARM", "DANE_ALARM"),
+        *("HARVEST", "RESOURCES", "PROCESS", "ALARM", "NAME", "ALARM_NAME", "TEST_ALARM"),
+        *("RENEWAL_ALARM", "DANE_ALARM", "DNS_ALARM"),
     }
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Facts of any process that somebody must hear of: a harvest attack, and space that runs out.
+"""Facts of any process that somebody must hear of: attacks, low space, processes that die.
 
 Each kind has one series for the whole gateway (`policy/alarms.py`): who attacks from a thousand
 addresses must not make a thousand mails. What repeats within a minute does not leave the process.
@@ -7,18 +7,19 @@ addresses must not make a thousand mails. What repeats within a minute does not 
 
 from collections.abc import Callable
 
-from gatehouse.journal.facts import Fact, HarvestStopped, ResourcesLow
+from gatehouse.journal.facts import Fact, HarvestStopped, ProcessDied, ResourcesLow
 from gatehouse.policy.alarms import AlarmClass, AlarmSeverity
 from gatehouse.service.base.channel import Alarmed
 from gatehouse.service.base.clock import Clock
 
 HARVEST = "directory-harvest"
 RESOURCES = "resources-low"
+PROCESS = "process-died"
 QUIET_SECONDS = 60.0
 _LONGEST_DETAIL = 300
 
 
-_TOLD = frozenset({HarvestStopped, ResourcesLow})
+_TOLD = frozenset({HarvestStopped, ProcessDied, ResourcesLow})
 
 
 class FactAlarms:
@@ -36,6 +37,8 @@ class FactAlarms:
                 self._harvest(fact)
             elif isinstance(fact, ResourcesLow):
                 self._resources(fact)
+            elif isinstance(fact, ProcessDied):
+                self._died(fact)
 
     def _harvest(self, fact: HarvestStopped) -> None:
         done = "its connection was ended" if fact.dropped else "its recipients are refused"
@@ -56,6 +59,17 @@ class FactAlarms:
                 severity=AlarmSeverity.CRITICAL.value,
                 text=f"low on {fact.resource}: {fact.detail[:_LONGEST_DETAIL]}",
                 key=f"{RESOURCES}/{fact.resource}",
+            )
+        )
+
+    def _died(self, fact: ProcessDied) -> None:
+        how = f"status {fact.status}" if fact.status >= 0 else f"signal {-fact.status}"
+        self._tell(
+            Alarmed(
+                name=PROCESS,
+                severity=AlarmSeverity.WARNING.value,
+                text=f"the process {fact.role} ended by itself ({how}) and is started again",
+                key=f"{PROCESS}/{fact.role}",
             )
         )
 

@@ -2,7 +2,7 @@
 """The gateway's own rounds: certificates that end, lists to fetch, a resolver to be tested.
 
 What is read anew at each turn (the running configuration, the store) may have changed since the
-last one; nothing is kept here between turns.
+last one; nothing but the silence of DNS is kept here between turns.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from gatehouse.config.running import DeliverySettings, Running
 from gatehouse.policy.alarms import Alarm, AlarmSeverity
 from gatehouse.service.base import secure_dns
 from gatehouse.service.base.clock import Clock
-from gatehouse.service.base.resolver import Resolver
+from gatehouse.service.base.resolver import Resolver, Temporary
 from gatehouse.service.trust import acme, anchors, crl_store, expiry_watch, issuers
 from gatehouse.service.trust.acme_challenges import Means
 from gatehouse.service.trust.crl_fetch import fetch_source
@@ -31,6 +31,12 @@ EXPIRY_SECONDS = 3600.0
 # A resolver is changed by hand; the pacing of alarms decides how often its fault is told.
 DANE_SECONDS = 300.0
 DANE_ALARM = "dane-not-effective"
+# One packet that was lost is no news, and at the start the resolver may not be up yet.
+DNS_SECONDS = 120.0
+SILENT_LOOKS = 2
+DNS_ALARM = "dns-failed"
+# Nobody routes it by itself, so that what decides for it decides for all others (RFC 6761 §6.4).
+_ANYBODY = "invalid"
 
 
 def ask_resolver(delivery: DeliverySettings) -> Awaitable[secure_dns.Validation]:
@@ -40,6 +46,14 @@ def ask_resolver(delivery: DeliverySettings) -> Awaitable[secure_dns.Validation]
         delivery.dns_servers, monotonic, delivery.dns_timeout, None, trusted=delivery.dns_trusted
     )
     return secure_dns.validates(resolver)
+
+
+async def ask_dns(delivery: DeliverySettings) -> str:
+    """Why none of the DNS servers that delivery uses answers; "": one does."""
+    monotonic = asyncio.get_running_loop().time
+    resolver = Resolver(delivery.dns_servers, monotonic, delivery.dns_timeout)
+    answer = await resolver.records(secure_dns.PROBE, "SOA")
+    return answer.error if isinstance(answer, Temporary) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +68,7 @@ class RoundsTools:
     installer: acme.Installer
     committing: asyncio.Lock
     validates: Callable[[DeliverySettings], Awaitable[secure_dns.Validation]] = ask_resolver
+    answers: Callable[[DeliverySettings], Awaitable[str]] = ask_dns
 
 
 class Rounds:
@@ -61,6 +76,7 @@ class Rounds:
 
     def __init__(self, tools: RoundsTools) -> None:
         self._tools = tools
+        self._silent: int | None = None  # looks in a row without an answer of DNS; None: no look
 
     def jobs(self) -> tuple[Job, ...]:
         """For the schedule."""
@@ -69,6 +85,7 @@ class Rounds:
             Job("revocation lists", CRL_SECONDS, self.revocation_lists),
             Job("certificate renewal", RENEWAL_SECONDS, self.renewal),
             Job("resolver", DANE_SECONDS, self.dane),
+            Job("DNS", DNS_SECONDS, self.dns),
         )
 
     async def expiry(self) -> None:
@@ -134,6 +151,19 @@ class Rounds:
             case other:
                 assert_never(other)
 
+    async def dns(self) -> None:
+        """Tell when no DNS server answers although mail goes by what DNS says."""
+        running = self._tools.running()
+        if running is None or running.routes.lookup(_ANYBODY) is not None:
+            return
+        if self._silent is None:
+            self._silent = 0
+            return
+        reason = await self._tools.answers(running.delivery)
+        self._silent = self._silent + 1 if reason else 0
+        if self._silent >= SILENT_LOOKS:
+            await self._tools.alarms.tell(_no_dns(reason))
+
     def _acme(self, running: Running) -> acme.AcmeTools:
         return acme.AcmeTools(
             store=self._tools.store,
@@ -167,4 +197,14 @@ def _not_effective(reason: str) -> Alarm:
         " Where DANE is opportunistic its records are not looked up, where it is mandatory mail"
         " waits. Use a validating resolver on this machine.",
         key=DANE_ALARM,
+    )
+
+
+def _no_dns(reason: str) -> Alarm:
+    return Alarm(
+        name=DNS_ALARM,
+        severity=AlarmSeverity.CRITICAL,
+        text=f"No DNS server answers ({reason}). Mail whose way only DNS knows waits, and senders'"
+        " domains and clients' names cannot be looked up.",
+        key=DNS_ALARM,
     )

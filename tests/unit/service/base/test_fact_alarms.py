@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Facts that somebody must hear of leave the process once a minute, and under few keys."""
 
-from gatehouse.journal.facts import ConfigurationCommitted, Fact, HarvestStopped, ResourcesLow
+import pytest
+
+from gatehouse.journal.facts import (
+    ConfigurationCommitted,
+    Fact,
+    HarvestStopped,
+    ProcessDied,
+    ResourcesLow,
+)
 from gatehouse.policy.alarms import AlarmClass, AlarmSeverity
 from gatehouse.service.base.channel import Alarmed
 from gatehouse.service.base.clock import Clock
@@ -47,6 +55,18 @@ def test_space_that_runs_out_is_critical_and_told_for_each_resource() -> None:
         "low on log: 1 byte is free",
     ]
     assert {one.severity for one in scene.sent} == {AlarmSeverity.CRITICAL.value}
+
+
+@pytest.mark.parametrize(("status", "how"), [(-9, "signal 9"), (1, "status 1"), (0, "status 0")])
+def test_a_process_that_dies_is_told_once_a_minute_for_each_role(status: int, how: str) -> None:
+    scene = Scene()
+    for role in ("deliverer", "receiver", "receiver"):
+        scene.note(ProcessDied(at=1.0, role=role, pid=7, status=status))
+    assert [one.text for one in scene.sent] == [
+        f"the process deliverer ended by itself ({how}) and is started again",
+        f"the process receiver ended by itself ({how}) and is started again",
+    ]
+    assert {one.severity for one in scene.sent} == {AlarmSeverity.WARNING.value}
 
 
 def test_other_facts_are_nobodys_alarm() -> None:

@@ -22,8 +22,11 @@ from gatehouse.service.watch.alarms import AlarmDesk
 from gatehouse.service.watch.rounds import (
     DANE_ALARM,
     DANE_SECONDS,
+    DNS_ALARM,
+    DNS_SECONDS,
     Rounds,
     RoundsTools,
+    ask_dns,
     ask_resolver,
 )
 from gatehouse.store.sqlite.store import SqliteStore
@@ -224,3 +227,60 @@ def test_the_resolver_of_delivery_is_the_one_that_is_asked() -> None:
 
 async def ask(delivery: DeliverySettings) -> secure_dns.Validation:
     return await ask_resolver(delivery)
+
+
+# --- DNS ------------------------------------------------------------------------------------------
+
+
+def looked(site: Site, *answers: str, text: str = DEFAULT_TEXT) -> list[str]:
+    """The alarms after so many turns, each with what was wrong with DNS."""
+    left = list(answers)
+
+    async def ask(delivery: DeliverySettings) -> str:
+        return left.pop(0)
+
+    async def turns() -> None:
+        rounds = Rounds(replace(site.rounds()._tools, answers=ask))
+        for _ in range(len(answers) + 1):
+            await rounds.dns()
+            site.now += DNS_SECONDS
+
+    loaded = load(text.encode())
+    assert isinstance(loaded, Loaded)
+    site.running = loaded.running
+    asyncio.run(turns())
+    return site.alarms()
+
+
+def test_dns_that_gives_no_answer_twice_in_a_row_is_told(site: Site) -> None:
+    assert looked(site, "", "Timeout", "Timeout") == [DNS_ALARM]
+    (fact,) = site.facts
+    assert isinstance(fact, AlarmRaised)
+    assert fact.severity == "Critical"
+    assert fact.text.startswith("No DNS server answers (Timeout).")
+
+
+def test_dns_that_is_silent_once_or_at_the_start_is_not(site: Site) -> None:
+    assert looked(site, "Timeout", "", "ServFail", "", "Timeout") == []
+
+
+def test_who_needs_no_dns_is_not_told_of_it(site: Site) -> None:
+    routed = DEFAULT_TEXT.replace("[smtp_routes]", '[smtp_routes]\n"." = ["192.0.2.1"]')
+    assert looked(site, *["Timeout"] * 9, text=routed) == []
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_the_servers_of_delivery_are_asked_whether_they_answer(silent: bool) -> None:
+    server = DnsServer(address())
+    try:
+        where = ((server.address, PORT),)
+        if silent:
+            server.close()
+        delivery = replace(defaults().delivery, dns_servers=where, dns_timeout=1)
+        assert bool(asyncio.run(_answered(delivery))) == silent
+    finally:
+        server.close()
+
+
+async def _answered(delivery: DeliverySettings) -> str:
+    return await ask_dns(delivery)
