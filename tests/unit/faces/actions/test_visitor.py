@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from gatehouse.faces.actions import carry, perform, visitor
+from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.errors import LOGIN_OVER, OperatorError
 from gatehouse.faces.actions.house import House
-from gatehouse.faces.actions.registry import BY_NAME
+from gatehouse.faces.actions.registry import ACTIONS, BY_NAME
 from gatehouse.faces.actions.visitor import Visitor
+from gatehouse.policy.people import Role, may
 from gatehouse.service.base import passwords
 from gatehouse.service.base.control import Request, Visit
 from gatehouse.store.people_values import Account, AuditFilter
+from tests.unit.faces.actions.test_roles import sample
 from tests.unit.faces.conftest import NOW, PretendGateway
 
 LOGIN = Visit(way="ssh", address="192.0.2.7", credentials_at=1.0)
@@ -166,3 +169,32 @@ def test_ones_own_change_is_not_the_end_while_it_is_under_way(
 def test_a_clock_that_was_set_back_gives_an_old_login_nothing(served: House) -> None:
     late = bob(served, replace_at(NOW + 1000))
     assert refused(late, "status") == LOGIN_OVER
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_action_is_begun_or_refused_as_the_table_of_roles_says(
+    served: House, role: Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    def work_of(action: Action) -> perform.Work:
+        async def work(house: House, given: Any) -> Any:
+            begun.append(action.name)
+            raise OperatorError("begun", f"as {house.acting.name}, {house.acting.role.value}")
+
+        return work
+
+    monkeypatch.setattr(perform, "work_of", work_of)
+    monkeypatch.setattr(served.store.audit, "append", lambda entry: None)  # a flush for each
+    served.store.people.add(
+        Account(name="eve", role=role.value, created_at=1, changed_at=1, credentials_at=1)
+    )
+    eve = Visitor(served, "eve", LOGIN)
+    for action in ACTIONS:
+        with pytest.raises(OperatorError) as raised:
+            eve.carry(action, sample(action))
+        allowed = may(role, action.role, changes=action.changes)
+        fault = raised.value.fault
+        assert fault.reference == ("begun" if allowed else "not-allowed"), action.name
+        assert not allowed or fault.message == f"as eve, {role.value}"
+        assert (action.name in begun) == allowed

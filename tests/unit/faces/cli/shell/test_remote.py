@@ -1,18 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shell over a line: the same session, for a person at a far terminal and recorded lines."""
 
+import asyncio
+import random
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from gatehouse.faces.actions import configuration, program, status, who
+from gatehouse.faces.actions import configuration, perform, program, status, who
 from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.errors import LOGIN_OVER, OperatorError
+from gatehouse.faces.actions.house import House as RealHouse
+from gatehouse.faces.actions.visitor import Visitor
+from gatehouse.faces.cli.shell.commands import COMMANDS
 from gatehouse.faces.cli.shell.remote import Caller, serve
+from gatehouse.service.base.control import Request, Visit
+from gatehouse.store.people_values import Account
+from tests.unit.faces.actions.test_roles import dump
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -191,3 +200,49 @@ def test_a_far_terminal_without_any_abilities_gets_no_colour() -> None:
         line = Line("who\r", {"operator  ssh": "\x04"})
         assert call(line, Busy(), terminal=terminal) == 0
         assert ("\x1b[1mNAME" in line.printed) is bold
+
+
+# What somebody types who tries his luck: menu words, numbers, names, paths, nothing.
+_TYPED = (
+    "new edit delete setup import export print clear add commit set run join create y n yes 1 2 3"
+    " 10 all default mx.example.com 192.0.2.1 /etc/passwd ../queue.db x.toml InboundMail admin"
+    " administrator system.hostname listeners.InboundMail.port ssh.enabled true PublicNet"
+).split()
+
+
+@pytest.mark.parametrize("role", ["guest", "read-only"])
+def test_who_may_only_look_changes_nothing_whatever_he_types(
+    role: str, running_house: RealHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command of the shell, as a command line with answers behind it, and as a session."""
+    running = running_house
+
+    def call_socket(path: object, request: Request) -> bytes:
+        return asyncio.run(perform.answer(running, request, no_fault))
+
+    def no_fault(where: str, error: BaseException) -> None:
+        raise AssertionError(f"{where}: {error!r}") from error
+
+    monkeypatch.setattr("gatehouse.faces.actions.carry.call", call_socket)
+    monkeypatch.setattr(running.store.audit, "append", lambda entry: None)  # a flush for each
+    people = running.store.people
+    people.add(Account(name="eve", role=role, created_at=1, changed_at=1, credentials_at=1))
+    eve = Visitor(running, "eve", Visit(way="ssh", address="::1", credentials_at=1.0))
+    before, dice = dump(running), random.Random(6)
+    caller = Caller(
+        line=Line(""),
+        name="eve",
+        role=role,
+        address="::1",
+        terminal=None,
+        command=None,
+        files=tmp_path / "files",
+    )
+    for command in COMMANDS:
+        answers = [dice.choice(("", *_TYPED)) for _ in range(15)]
+        behind = f"{command} {' '.join(answers[:3])}"
+        typed = "\n".join([command, *answers, behind, *answers]) + "\n"
+        serve(replace(caller, line=Line(typed)), eve.carry)
+        serve(replace(caller, line=Line("\n".join(answers)), command=behind), eve.carry)
+    assert dump(running) == before
+    assert not running.gateway.applied  # type: ignore[union-attr]
