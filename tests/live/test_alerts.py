@@ -7,6 +7,8 @@ Two gateways: one whose alerts go by MX records, one whose alerts go by a smart 
 import email
 import email.policy
 import json
+import os
+import signal
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -229,6 +231,16 @@ def test_alerts_about_alert_mail_are_kept_and_mailed_to_nobody(
     assert alarm.key.endswith("/alert mail")
     events.wait(facts.AlertWithheld, recipient="ops@ops.example", name="required-tls-failed")
     assert not any("lonely" in str(read(one)["Subject"]) for one in ops.messages)
+
+
+def test_an_alert_about_the_deliverer_goes_when_there_is_one_again(
+    site: House, ops: FakeServer
+) -> None:
+    (pid,) = site.gateway.processes("deliverer")
+    os.kill(pid, signal.SIGKILL)
+    (mail,) = about(ops, "process deliverer ended by itself")
+    assert "(signal 9)" in " ".join(str(mail["Subject"]).split())
+    assert "Nothing that was accepted is lost." in " ".join(mail.get_content().split())
 
 
 # --- a smart host for alerts, and a pace ----------------------------------------------------------
