@@ -6,11 +6,13 @@ file are part of what a seal vouches for.
 """
 
 import base64
+import textwrap
 from dataclasses import dataclass
 
 from gatehouse.mail.address import Address
 from gatehouse.mail.dates import header_date
 
+_WIDTH = 76
 _LINE = 57  # octets that make 76 characters of base64 (RFC 2045 §6.8)
 
 
@@ -45,7 +47,7 @@ def compose(mail: FileMail) -> bytes:
         f"--{mail.boundary}",
         "Content-Type: text/plain; charset=us-ascii",
         "",
-        *map(_plain, mail.lines),
+        *(piece for line in mail.lines for piece in _wrapped(line)),
         f"--{mail.boundary}",
         f'Content-Type: application/octet-stream; name="{mail.name}"',
         "Content-Transfer-Encoding: base64",
@@ -60,6 +62,11 @@ def compose(mail: FileMail) -> bytes:
 
 def _plain(text: str) -> str:
     return "".join(char if char.isascii() and char.isprintable() else "?" for char in text)
+
+
+def _wrapped(line: str) -> list[str]:
+    """RFC 5322 §2.1.1: no line is longer than 998 octets, and 78 are what readers show."""
+    return textwrap.wrap(_plain(line), _WIDTH, break_on_hyphens=False) or [""]
 
 
 def _lines(lines: list[str]) -> bytes:

@@ -25,7 +25,7 @@ def test_the_attachment_is_the_file(content: bytes) -> None:
         message_id="<1.x@gw1.example.com>",
         boundary="b" * 32,
         date=1_800_000_000.0,
-        lines=("One line.", "sm\u00f8rrebr\u00f8d"),
+        lines=("One line.", "", "sm\u00f8rrebr\u00f8d", "a word " * 400, "x" * 2000),
         name="gatehouse.toml",
         content=content,
     )
@@ -35,6 +35,11 @@ def test_the_attachment_is_the_file(content: bytes) -> None:
     message = email.message_from_bytes(written, policy=email.policy.default)
     assert "Bcc" not in message
     assert message["Auto-Submitted"] == "auto-generated"
+    body = message.get_body()
+    assert body is not None
+    words = body.get_content()
+    assert words.startswith("One line.\r\n\r\nsm?rrebr?d\r\na word a word")
+    assert words.count("x") == 2000
     (attached,) = message.iter_attachments()
     assert attached.get_filename() == "gatehouse.toml"
     assert attached.get_content() == content
