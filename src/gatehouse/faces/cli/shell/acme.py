@@ -4,7 +4,7 @@
 from gatehouse.config import units
 from gatehouse.faces.actions import acme
 from gatehouse.faces.cli.shell import menus
-from gatehouse.faces.cli.shell.candidate_edit import Draft, keep, open_draft
+from gatehouse.faces.cli.shell.candidate_edit import Draft, keep, open_draft, why_no_name
 from gatehouse.faces.cli.shell.dialogue import (
     Talk,
     ask,
@@ -54,7 +54,7 @@ def _setup(draft: Draft) -> Talk[None]:
 
 
 def _order(_: Draft) -> Talk[None]:
-    name = yield from ask("Name of it here", check=something)
+    name = yield from ask("Name of it here", check=lambda answer: why_no_name(answer, ()))
     domains = yield from ask(
         "Host names that it shall cover, with commas between them", check=something
     )

@@ -7,7 +7,7 @@ from gatehouse.faces.actions.errors import PASSWORD_NEEDED, OperatorError
 from gatehouse.faces.cli.shell import menus
 from gatehouse.faces.cli.shell.acme import acme_config
 from gatehouse.faces.cli.shell.authorities import authorities
-from gatehouse.faces.cli.shell.candidate_edit import choose_name
+from gatehouse.faces.cli.shell.candidate_edit import choose_name, why_no_name
 from gatehouse.faces.cli.shell.dialogue import (
     Talk,
     ask,
@@ -42,7 +42,8 @@ def _list() -> Talk[None]:
 
 
 def _new() -> Talk[None]:
-    name = yield from ask("Name of it here", check=something)
+    held = yield from _names()
+    name = yield from ask("Name of it here", check=lambda answer: why_no_name(answer, held))
     common = yield from ask(
         "Common name",
         check=something,
@@ -53,7 +54,7 @@ def _new() -> Talk[None]:
     unit = yield from ask("Organizational unit")
     locality = yield from ask("City")
     state = yield from ask("State or province")
-    country = yield from ask("Country (two letters)")
+    country = yield from ask("Country (two letters)", check=_country)
     days = yield from ask_number("Days before it expires", 365, 1, 36_500)
     key = yield from choose("Kind of key", _KEYS)
     yield from show(
@@ -66,12 +67,17 @@ def _new() -> Talk[None]:
             organizational_unit=unit,
             locality=locality,
             state=state,
-            country=country,
+            country=country.upper(),
             days=days,
             key_type=_KEYS[key],
         ),
     )
     yield from say(_SEND_IT, "answer.")
+
+
+def _country(answer: str) -> str | None:
+    fits = not answer or (len(answer) == 2 and answer.isascii() and answer.isalpha())
+    return None if fits else "Two letters, as in DE, or an empty line are needed."
 
 
 def _edit() -> Talk[None]:
@@ -102,7 +108,7 @@ def _upload(name: str) -> Talk[None]:
 
 
 def _import() -> Talk[None]:
-    name = yield from ask("Name of it here", check=something)
+    name = yield from ask("Name of it here", check=lambda answer: why_no_name(answer, ()))
     path = yield from ask("File: PKCS#12, or PEM with key and certificates", check=something)
     content = yield from read_file(path, _LARGEST)
     held = yield from _names()
