@@ -61,8 +61,8 @@ async def add_recipient(house: House, given: AddInput) -> RecipientChanged:
         (("alerts",), Mark.PRESENT),
         (_SECTION, Mark.PRESENT),
         (here, Mark.PRESENT),
-        ((*here, "severities"), list(given.severity) or Mark.ABSENT),
-        ((*here, "classes"), list(given.alarm_class) or Mark.ABSENT),
+        ((*here, "severities"), list(dict.fromkeys(given.severity)) or Mark.ABSENT),
+        ((*here, "classes"), list(dict.fromkeys(given.alarm_class)) or Mark.ABSENT),
     ]
     change, warnings, count = await _change(house, here, values)
     return RecipientChanged(

@@ -42,7 +42,7 @@ def test_nobody_is_subscribed_at_first(house: House) -> None:
 
 def test_an_address_is_added_changed_and_removed_in_the_candidate(house: House) -> None:
     assert (add(house).change, candidate(house).recipients[0].classes) == ("added", ("all",))
-    changed = add(house, severity=("critical", "warning"), alarm_class=("System",))
+    changed = add(house, severity=("critical", "warning", "critical"), alarm_class=("System",) * 2)
     assert (changed.change, changed.recipients) == ("changed", 1)
     (one,) = candidate(house).recipients
     assert one == alerts.RecipientView(
