@@ -28,7 +28,7 @@ class Part:
 
     path: tuple[str, ...]
     value: Any
-    written: str  # lines, without the last line end
+    written: str  # lines that end with a line feed, without the last one
 
 
 def paths(named: Iterable[str]) -> tuple[tuple[str, ...], ...] | Finding:
@@ -44,15 +44,27 @@ def paths(named: Iterable[str]) -> tuple[tuple[str, ...], ...] | Finding:
     return tuple(one for one in found if one not in covered)
 
 
+def take_all(parsed: text.Parsed, wanted: Iterable[tuple[str, ...]]) -> list[Part | Finding]:
+    """Sections out of a text that was read; its outline is made once for all of them."""
+    outline = _Outline.of(parsed.text)
+    return [_taken(parsed, outline, path) for path in wanted]
+
+
 def take(parsed: text.Parsed, path: tuple[str, ...]) -> Part | Finding:
-    """A section out of a text that was read."""
+    """A single section."""
+    (found,) = take_all(parsed, [path])
+    return found
+
+
+def _taken(parsed: text.Parsed, outline: "_Outline", path: tuple[str, ...]) -> Part | Finding:
     value = _at(parsed.values, path)
     if value is _ABSENT:
         return error(path, "there is no such section", hint=f"there are: {_known(parsed, path)}")
     if not _is_section(value):
         return error(path, "is a field and no section", hint="`gatehouse config set` sets fields")
-    lines = parsed.text.split("\n")
-    written = "\n\n".join("\n".join(lines[first:end]) for first, end in _regions(parsed.text, path))
+    lines = outline.lines
+    written = "\n\n".join("\n".join(lines[first:end]) for first, end in outline.regions(path))
+    written = written.replace("\r\n", "\n").removesuffix("\r")
     if _says(written, _nested(path, value)):
         return Part(path, value, written)
     return Part(path, value, "\n".join(format.format_plain(path, value)))
@@ -104,56 +116,68 @@ def secrets_of(values: Values) -> tuple[frozenset[str], frozenset[str]]:
 # --- in the text ----------------------------------------------------------------------------------
 
 
-def _regions(written: str, path: tuple[str, ...]) -> list[tuple[int, int]]:
-    """From line to line: the runs of blocks that belong to a section, with comments above."""
-    blocks = edit_tables.sections_of(written)
-    lines = written.split("\n")
-    regions: list[tuple[int, int]] = []
-    last = -2
-    for number, block in enumerate(blocks):
-        if block.path[: len(path)] != path:
-            continue
-        if last == number - 1:
-            regions[-1] = (regions[-1][0], block.end)
-        else:
-            regions.append((_comments_above(lines, block.first), block.end))
-        last = number
-    return regions
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """The lines of a text and where its sections stand. Making one reads the whole text."""
 
+    lines: list[str]
+    blocks: list[edit_tables.Block]
 
-def _comments_above(lines: list[str], first: int) -> int:
-    """Where the comment begins that stands right above a line."""
-    while first > 0 and lines[first - 1].lstrip().startswith("#"):
-        first -= 1
-    return first
+    @classmethod
+    def of(cls, written: str) -> "_Outline":
+        """The outline of a text."""
+        return cls(written.split("\n"), edit_tables.sections_of(written))
+
+    def regions(self, path: tuple[str, ...]) -> list[tuple[int, int]]:
+        """From line to line: the runs of blocks that belong to a section, with comments above."""
+        regions: list[tuple[int, int]] = []
+        last = -2
+        for number, block in enumerate(self.blocks):
+            if block.path[: len(path)] != path:
+                continue
+            if last == number - 1:
+                regions[-1] = (regions[-1][0], block.end)
+            else:
+                regions.append((self._comments_above(block.first), block.end))
+            last = number
+        return regions
+
+    def _comments_above(self, first: int) -> int:
+        """Where the comment begins that stands right above a line."""
+        while first > 0 and self.lines[first - 1].lstrip().startswith("#"):
+            first -= 1
+        return first
+
+    def behind(self, path: tuple[str, ...]) -> int:
+        """Where a new section goes: behind its nearest relatives, else to the end."""
+        for size in range(len(path) - 1, 0, -1):
+            near = [block.end for block in self.blocks if block.path[:size] == path[:size]]
+            if near:
+                return max(near)
+        end = len(self.lines)
+        while end > 0 and not self.lines[end - 1].strip():
+            end -= 1
+        return end
 
 
 def _with(written: str, part: Part) -> str:
-    lines = written.split("\n")
-    regions = _regions(written, part.path)
-    new = part.written.split("\n")
+    outline = _Outline.of(written)
+    lines, regions = outline.lines, outline.regions(part.path)
+    end = "\r" if lines[0].endswith("\r") else ""  # it gets the line ends of the text
+    new = [line + end for line in part.written.split("\n")]
     if not regions:
-        place = _behind(written, part.path, len(lines))
-        blank = [""] if place and lines[place - 1].strip() else []
+        place = outline.behind(part.path)
+        if place == len(lines):
+            lines[-1] += end  # a line that was the last one, and has no end
+        blank = [end] if place and lines[place - 1].strip() else []
         lines[place:place] = [*blank, *new] if place else new
         return "\n".join(lines if not part.written or lines[-1] == "" else [*lines, ""])
+    if regions[0][1] == len(lines):
+        new[-1] = new[-1].removesuffix("\r")
     # From the last to the first, so that the numbers of the lines above stay true.
-    for number, (first, end) in reversed(list(enumerate(regions))):
-        lines[first:end] = new if number == 0 else []
+    for number, (first, behind) in reversed(list(enumerate(regions))):
+        lines[first:behind] = new if number == 0 else []
     return "\n".join(lines)
-
-
-def _behind(written: str, path: tuple[str, ...], end: int) -> int:
-    """Where a new section goes: behind its nearest relatives, else to the end."""
-    blocks = edit_tables.sections_of(written)
-    for size in range(len(path) - 1, 0, -1):
-        near = [block.end for block in blocks if block.path[:size] == path[:size]]
-        if near:
-            return max(near)
-    lines = written.split("\n")
-    while end > 0 and not lines[end - 1].strip():
-        end -= 1
-    return end
 
 
 # --- in the values --------------------------------------------------------------------------------

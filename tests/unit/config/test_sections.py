@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from gatehouse.config import checks, sections, text, upgrade
+from gatehouse.config import checks, edit_tables, sections, text, upgrade
 from gatehouse.config.defaults import DEFAULT_TEXT
 from gatehouse.config.findings import Finding
 from gatehouse.config.sections import Part
@@ -190,3 +190,36 @@ def test_smart_hosts_and_certificates_are_found_at_every_level() -> None:
     hosts, names = sections.secrets_of(values)
     assert hosts == {"ses", "own"}
     assert names == {"mx", "b", "c", "cl", "d"}
+
+
+def test_a_text_is_read_once_however_many_sections_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[int] = []
+    real = edit_tables.sections_of
+
+    def sections_of(written: str) -> list[edit_tables.Block]:
+        read.append(len(written))
+        return real(written)
+
+    monkeypatch.setattr(edit_tables, "sections_of", sections_of)
+    places = paths("system", "listeners.In", "listeners.Out", "smtp_routes")
+    found = sections.take_all(parsed(OURS), places)
+    assert [one.path for one in found if isinstance(one, Part)] == list(places)
+    assert read == [len(OURS)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("ours", [OURS, OURS.rstrip("\n")])
+def test_a_section_gets_the_line_ends_of_the_text_and_keeps_its_comments(
+    ours: str, end: str
+) -> None:
+    ours = ours.replace("\n", end)
+    for theirs in (THEIRS, THEIRS.replace("\n", "\r\n")):
+        found = part(theirs, "listeners.In")
+        assert found.written.startswith("# new here\n[listeners.In] # theirs\n")
+        done = put(ours, found)
+        assert f"# new here{end}[listeners.In] # theirs{end}port = 2525{end}" in done
+        assert done.count("\n") == done.count(end)
+    again = put(ours, part(ours, "listeners"))
+    assert again == ours, "to the octet"

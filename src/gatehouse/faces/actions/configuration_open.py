@@ -87,7 +87,7 @@ def sections_in(file: File, named: tuple[str, ...]) -> tuple[Part, ...]:
             hint="Nothing was loaded.",
             findings=tuple(map(view, parsed.findings)),
         )
-    found = [sections.take(parsed, place) for place in places]
+    found = sections.take_all(parsed, places)
     missing = tuple(one for one in found if isinstance(one, findings.Finding))
     if missing:
         raise no_section(missing)
