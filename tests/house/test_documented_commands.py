@@ -84,11 +84,11 @@ def fault(words, *, whole=True):
             if not rest:
                 return ""  # the name of a group
             context = command.make_context(name, rest)
-            name, found, rest = command.resolve_command(
+            found_name, found, rest = command.resolve_command(
                 context, [*context._protected_args, *context.args]
             )
-            assert found is not None and name is not None
-            command = found
+            assert found is not None and found_name is not None
+            name, command = found_name, found
         command.make_context(name, rest)
     except click.exceptions.Exit:  # --help
         return ""

@@ -81,6 +81,21 @@ class DataDirectory:
             os.close(fd)
         return None
 
+    def keep_idle(self) -> "DirectoryLock | None":
+        """Let no gateway start here until the result is closed; None: one runs already.
+
+        Several may hold it at once. A gateway that is started meanwhile waits, as it does for what
+        is left of a dead one.
+        """
+        try:
+            fd = os.open(self._lock_file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise from_os_error(error, "open the lock file") from error
+        if _try_lock(fd, fcntl.LOCK_SH):
+            return DirectoryLock(fd)
+        os.close(fd)
+        return None
+
     def space(self, min_bytes: int, min_inodes_percent: float = MIN_INODES_PERCENT) -> Space:
         """What is left, and whether it is enough to take on new mail."""
         try:
@@ -94,7 +109,7 @@ class DataDirectory:
 
 
 class DirectoryLock:
-    """The right to run a gateway on a data directory."""
+    """The right to run a gateway on a data directory, or to keep it without one."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -110,9 +125,9 @@ class DirectoryLock:
             self._fd = -1
 
 
-def _try_lock(fd: int) -> bool:
+def _try_lock(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -90,6 +90,21 @@ def test_processes_of_a_dead_gateway_that_do_not_end_keep_the_directory(tmp_path
         os.close(inherited)
 
 
+def test_no_gateway_starts_while_a_command_keeps_it_idle(tmp_path: Path) -> None:
+    directory = DataDirectory(tmp_path / "data")
+    directory.prepare()
+    first, second = directory.keep_idle(), directory.keep_idle()
+    assert first is not None and second is not None, "commands do not hinder each other"
+    assert directory.running() is None
+    first.close()
+    with pytest.raises(StoreUnavailable):
+        directory.lock(patience=0.0)
+    second.close()
+    lock = directory.lock(patience=0.0)
+    assert directory.keep_idle() is None
+    lock.close()
+
+
 def test_space_is_not_enough_below_the_reserve(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path / "d")
     directory.prepare()

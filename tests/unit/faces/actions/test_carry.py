@@ -6,11 +6,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gatehouse.faces.actions import carry, program
-from gatehouse.faces.actions.errors import OperatorError
+from gatehouse import app
+from gatehouse.faces.actions import carry, configuration, program
+from gatehouse.faces.actions.action import Action
+from gatehouse.faces.actions.errors import Fault, OperatorError
+from gatehouse.faces.actions.house import House
 from gatehouse.faces.actions.perform import Answer
 from gatehouse.service.base.control import Request
-from gatehouse.store.directory import DataDirectory
+from gatehouse.store.directory import DataDirectory, DirectoryLock
+from gatehouse.store.errors import StoreUnavailable
+from gatehouse.store.sqlite.store import SqliteStore
 
 VERSION = program.Version(gatehouse="1", python="2", openssl="3", sqlite="4")
 
@@ -23,8 +28,8 @@ class Gateway:
         self._serves = serves
         self.now = 0.0
         monkeypatch.setattr(carry, "call", self.call)
-        monkeypatch.setattr(carry.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(carry.time, "sleep", self.sleep)
+        monkeypatch.setattr("gatehouse.faces.actions.carry.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("gatehouse.faces.actions.carry.time.sleep", self.sleep)
         monkeypatch.setattr(DataDirectory, "running", lambda _: 5 if lives else None)
 
     def call(self, path: Path, request: Request) -> bytes:
@@ -65,3 +70,45 @@ def test_one_that_has_ended_meanwhile_is_not_waited_for(
     with pytest.raises(OperatorError):
         ask(tmp_path)
     assert gateway.looks == 1
+
+
+def test_a_gateway_that_starts_after_the_first_look_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "data"
+    locks: list[DirectoryLock] = []
+
+    def open_house(data: Path) -> tuple[DataDirectory, SqliteStore]:
+        opened = app.open_house(data)
+        locks.append(opened[0].lock())
+        return opened
+
+    asked: list[Request] = []
+
+    def call(path: Path, request: Request) -> bytes:
+        asked.append(request)
+        fault = Fault(reference="x", message="asked")
+        return msgspec.json.encode(Answer(output=msgspec.Raw(b"null"), fault=fault))
+
+    monkeypatch.setattr(carry, "call", call)
+    action = configuration.CLEAR
+    with pytest.raises(OperatorError, match="asked"):
+        carry.carry(action, action.input(), path, "1", open_house)
+    assert [one.action for one in asked] == ["config clear"]
+    locks[0].close()
+
+
+def test_no_gateway_starts_while_something_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "data"
+
+    async def work(action: Action, house: House, given: msgspec.Struct) -> msgspec.Struct:
+        with pytest.raises(StoreUnavailable):
+            DataDirectory(path).lock(patience=0.0)
+        return VERSION
+
+    monkeypatch.setattr(carry, "do", work)
+    action = configuration.CLEAR
+    assert carry.carry(action, action.input(), path, "1", app.open_house) == VERSION
+    DataDirectory(path).lock(patience=0.0).close()
