@@ -26,6 +26,7 @@ NOTHING = "none"  # typed where a value may be taken away
 NO_TEXT = "This is no text in UTF-8."
 _YES = ("y", "yes")
 _NO = ("n", "no")
+_LISTED = 200  # choices that are printed; ours: some screens, and nobody reads thousands of lines
 _WHOLE = 18  # digits that are read as a number; more are no number that anything here takes
 
 
@@ -272,7 +273,9 @@ def shown(question: Question) -> tuple[str, str]:
         case Ask(text=text, default=default):
             return text, f"[{default}]> "
         case Choose(text=text, choices=choices, default=default):
-            lines = [f"{number}. {one}" for number, one in enumerate(choices, 1)]
+            lines = [f"{number}. {one}" for number, one in enumerate(choices[:_LISTED], 1)]
+            if (more := len(choices) - _LISTED) > 0:
+                lines.append(f"… and {more} more: type the number or the name.")
             return "\n".join([text, *lines]), f"[{'' if default is None else default + 1}]> "
         case Confirm(text=text, default=default):
             return "", f"{text} [{'Y' if default else 'N'}]> "

@@ -64,6 +64,21 @@ def test_a_line_that_is_no_answer_says_why(question: dialogue.Question, line: st
     assert found.why
 
 
+def test_of_very_many_choices_some_are_printed_and_all_can_be_chosen() -> None:
+    many = Choose(text="Which?", choices=tuple(f"d{n}.example" for n in range(1, 1001)))
+    lines = dialogue.shown(many)[0].split("\n")
+    assert lines[-2:] == ["200. d200.example", "… and 800 more: type the number or the name."]
+    assert dialogue.answered(many, "1000") == Good(999)
+    assert dialogue.answered(many, "D777.example") == Good(776)
+
+
+def test_a_choice_is_known_by_its_name_alone_where_that_is_one_choice() -> None:
+    choices = Choose(text="Which?", choices=("In (192.0.2.1)", "in (192.0.2.2)", "Out (x)"))
+    assert dialogue.answered(choices, "out") == Good(2)
+    assert dialogue.answered(choices, "in (192.0.2.2)") == Good(1)
+    assert isinstance(dialogue.answered(choices, "in"), Bad)
+
+
 def test_everything_can_be_asked_for_help_and_completed() -> None:
     for question in (TLS, OPERATIONS, Ask(text="?"), Confirm(text="?"), Secret(text="?")):
         assert dialogue.helped(question)
