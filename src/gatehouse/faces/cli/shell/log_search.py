@@ -40,7 +40,7 @@ _NUMBER = re.compile(r"ID:? (\d{1,19})")  # of any of them, wherever it stands: 
 # What a line begins with, in our own words: "Delivery start DCID 8 MID 9 ".
 _HEAD = re.compile(r"(?:[A-Za-z]+:? ){0,2}\(?((?:(?:MID|ICID|DCID):? \d{1,19}\b[) ]*)+)")
 _ID = re.compile(r"(MID|ICID|DCID):? (\d{1,19})")
-# A local part in quotes may hold everything, ">" too (RFC 5321 section 4.1.2).
+# A local part in quotes may hold everything, ">" too (RFC 5321 §4.1.2).
 _ADDRESS = r'<((?:"(?:[^"\\]|\\.)*"|[^">])*)>'
 _FROM = re.compile(f"From: {_ADDRESS}")
 _TO = re.compile(rf"(?:RID \d+ |From: {_ADDRESS} )?To: {_ADDRESS}")

@@ -63,7 +63,7 @@ def trace() -> Talk[None]:
 def tls_verify() -> Talk[None]:
     """Connect to a destination as a delivery would, and say how its certificate is judged."""
     domain = yield from ask(
-        "Domain or address whose mail hosts shall prove themselves", check=something
+        "Domain or mail address whose hosts shall prove themselves", check=something
     )
     every = yield from confirm("Connect to every host, and not to the first alone?")
     given = explain_outbound.OutboundInput(to=domain, live=True, all_hosts=every)
@@ -80,6 +80,8 @@ def dane_verify() -> Talk[None]:
 
 def dane_lines(found: explain_outbound.OutboundView) -> list[str]:
     """Each host with its records and what its certificate is worth by them, then the whole."""
+    if not found.hosts:  # a look-up that fails is never "no DANE" (RFC 7672 §2.1)
+        return [f"No host: {found.route.why}", f"DANE FAILED for {found.domain}."]
     visits = {one.host: one for one in found.live}
     lines, states = [], []
     for host in found.hosts:

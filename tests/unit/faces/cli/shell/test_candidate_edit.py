@@ -44,6 +44,18 @@ def test_a_draft_that_is_refused_is_as_it_was(desk: Desk) -> None:
     assert player.play(candidate_edit.open_draft()).candidate is False
 
 
+def test_every_reason_of_a_refusal_is_said(desk: Desk) -> None:
+    source = Script([])
+    player = Player(source, desk.carry)
+    draft = player.play(candidate_edit.open_draft())
+    draft.put(("listeners", "InboundMail", "interface"), "Nowhere")
+    draft.put(("listeners", "InboundMail", "certificate"), "missing")
+    assert player.play(candidate_edit.keep(draft)) is False
+    for path in ("listeners.InboundMail.interface", "listeners.InboundMail.certificate"):
+        assert sum(path in line for line in source.transcript) == 1, source.transcript
+    assert source.transcript[-1] == "Nothing was changed."
+
+
 def test_what_came_into_the_candidate_meanwhile_stays(desk: Desk) -> None:
     player, draft = at(desk)
     other = desk.text().replace("gw1.", "gw9.").replace("# a remark", "# another remark")

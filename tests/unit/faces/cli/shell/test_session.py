@@ -54,6 +54,11 @@ def test_commands_are_played_one_after_the_other() -> None:
     ]
 
 
+def test_words_that_no_question_wanted_are_named() -> None:
+    _, said = session("greet Ann Bob '\x1b[2J'")
+    assert "Not used: Bob \\x1b[2J" in said
+
+
 def test_the_longest_name_wins() -> None:
     _, said = session("greet all")
     assert "the long one" in said

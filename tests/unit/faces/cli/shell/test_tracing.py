@@ -73,7 +73,9 @@ def view(*hosts: Any, live: tuple[Any, ...] = ()) -> explain_outbound.OutboundVi
         level="preferred",
         bounce_profile="default",
         suspended=False,
-        route=explain_outbound.RouteView(kind="mx", route=None, lost=(), secure=True, why=""),
+        route=explain_outbound.RouteView(
+            kind="mx", route=None, lost=(), secure=True, why="" if hosts else "ServFail"
+        ),
         controls=(),
         overrides=(),
         sts=None,
@@ -98,7 +100,7 @@ def view(*hosts: Any, live: tuple[Any, ...] = ()) -> explain_outbound.OutboundVi
         (view(host("mx.a.example", "records")), "DANE FAILED for a.example."),
         (view(host("mx.a.example", "failed", "SERVFAIL")), "DANE FAILED for a.example."),
         (view(host("mx.a.example", "none")), "NO DANE for a.example."),
-        (view(), "NO DANE for a.example."),
+        (view(), "DANE FAILED for a.example."),  # no host was found
         (
             view(
                 host("mx.a.example", "records"),
@@ -129,6 +131,10 @@ def test_there_is_nothing_to_trace_without_a_listener(tmp_path: Path) -> None:
     finally:
         desk.close()
     assert "There is no listener." in desk.said
+
+
+def test_why_there_is_no_host_is_said() -> None:
+    assert dane_lines(view())[0] == "No host: ServFail"
 
 
 def test_records_and_reasons_stand_beside_their_host() -> None:
