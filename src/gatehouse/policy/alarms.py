@@ -145,9 +145,11 @@ class Decision:
 
 def decide(known: Series | None, now: float, pacing: Pacing) -> Decision:
     """Tell this alarm or hold it back."""
-    # A clock that was set back must not silence a key until it has caught up.
-    if known is None or now < known.seen or now - known.seen > pacing.maximum:
+    if known is None:
         return Decision(True, 0, Series(now, now, now, 0))
+    # A clock that was set back must not silence a key until it has caught up.
+    if now < known.seen or now - known.seen > pacing.maximum:
+        return Decision(True, known.suppressed, Series(now, now, now, 0))
     if _moment_between(known.told - known.began, now - known.began, pacing):
         return Decision(True, known.suppressed, replace(known, told=now, seen=now, suppressed=0))
     held = replace(known, seen=now, suppressed=known.suppressed + 1)

@@ -193,7 +193,7 @@ class AlarmDesk:
         if self._recalled:
             return  # who came first has done it
         # The loop must not wait for the disk.
-        before = await asyncio.to_thread(_read, self._store)
+        before = await asyncio.to_thread(_read_what_can_be, self._store)
         now, self._kept = self._kept, before
         before.alarms += now.alarms
         before.series |= now.series
@@ -248,11 +248,18 @@ def recent(store: Store, limit: int) -> tuple[KeptAlarm, ...]:
 
 
 def _read(store: Store) -> _Kept:
+    content = store.secrets.get(_PLACE)
+    try:
+        return _Kept() if content is None else msgspec.json.decode(content, type=_Kept)
+    except msgspec.DecodeError as error:
+        raise StoreCorrupt(f"The memory of alarms is damaged: {error}") from error
+
+
+def _read_what_can_be(store: Store) -> _Kept:
     """What is kept; nothing where it is damaged, or no alarm could ever be kept again."""
     try:
-        content = store.secrets.get(_PLACE)
-        return _Kept() if content is None else msgspec.json.decode(content, type=_Kept)
-    except (StoreCorrupt, msgspec.DecodeError):
+        return _read(store)
+    except StoreCorrupt:
         return _Kept()
 
 

@@ -13,7 +13,7 @@ from gatehouse.service.base.clock import Clock
 from gatehouse.service.watch import alarms
 from gatehouse.service.watch.alarms import MAIL_SECONDS, AlarmDesk, KeptAlarm, Post, recent
 from gatehouse.store.directory import DataDirectory
-from gatehouse.store.errors import StoreBusy, StoreUnavailable
+from gatehouse.store.errors import StoreBusy, StoreCorrupt, StoreUnavailable
 from gatehouse.store.sqlite.store import SqliteStore, open_store
 
 BEGIN = 1_800_000_000.0
@@ -168,6 +168,8 @@ def test_a_memory_that_cannot_be_read_now_is_not_lost(
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"alarms": 1}', b"\xff"])
 def test_a_damaged_memory_begins_anew(site: Site, content: bytes) -> None:
     site.store.secrets.put("watch/alarms", content, BEGIN)
+    with pytest.raises(StoreCorrupt):
+        recent(site.store, 9)
     assert asyncio.run(site.desk().tell(ALARM))
     assert [one.key for one in recent(site.store, 9)] == ["k"]
 
