@@ -7,7 +7,7 @@ import msgspec
 
 from gatehouse.faces.actions import configuration, configuration_commit, logs, status, who
 from gatehouse.faces.actions.action import Action, Nothing
-from gatehouse.faces.actions.errors import OperatorError
+from gatehouse.faces.actions.errors import FindingView, OperatorError
 from gatehouse.faces.cli.shell import dialogue
 from gatehouse.faces.cli.shell.commands import ALIASES, COMMANDS, Command
 from gatehouse.faces.cli.shell.dialogue import Talk
@@ -178,6 +178,21 @@ def test_the_exit_status_tells_of_a_refused_commit() -> None:
         source = Script([line, "quit"])
         assert Session(source, refuse, who="ops", host="gw").run() == expected
         assert "It cannot be done (revision 2)." in source.transcript
+
+
+def test_what_an_action_refuses_with_cannot_speak_to_the_terminal() -> None:
+    evil = "a\x1b[2Jb"
+    found = FindingView(
+        severity="error", place="", line=None, what="", found=None, hint="", text=evil
+    )
+
+    def refuse(action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        raise OperatorError("no", f"No {evil}.", evil, evil, (found,))
+
+    source = Script(["showchanges", "quit"])
+    Session(source, refuse, who=evil, host="gw").run()
+    assert "a\\x1b[2Jb" in source.transcript
+    assert not any("\x1b" in line for line in source.transcript)
 
 
 def test_the_exit_status_tells_of_a_session_that_was_given_up() -> None:
