@@ -189,7 +189,7 @@ def test_what_an_action_refuses_with_cannot_speak_to_the_terminal() -> None:
     def refuse(action: Action, given: msgspec.Struct) -> msgspec.Struct:
         raise OperatorError("no", f"No {evil}.", evil, evil, (found,))
 
-    source = Script(["showchanges", "quit"])
+    source = Script(["showchanges", "who", "quit"])
     Session(source, refuse, who=evil, host="gw").run()
     assert "a\\x1b[2Jb" in source.transcript
     assert not any("\x1b" in line for line in source.transcript)
