@@ -278,13 +278,14 @@ def test_whose_account_changes_is_out_at_the_next_action(site: Site) -> None:
     site.account("ida", "administrator", key=True)
 
     async def demoted() -> str:
-        async with site.connected("ida") as connection:
-            session = await talk(connection)
+        async with site.connected("ida") as connection, site.connected("ida") as other:
+            session, idle = await talk(connection), await talk(other)
             assert "Messages in queue" in await session.answer("status")
             site.do("user role", name="ida", role="guest")
-            return await session.answer("showconfig", "The session ends here:") + (
-                await session.end()
-            )
+            said = await session.answer("showconfig", "The session ends here:")
+            said += await session.end()
+            assert "Your account was changed" in await idle.end()
+            return said
 
     assert "the account was changed" in asyncio.run(demoted())
     done = site.client(key=site.key_file).run("ida", "showconfig")

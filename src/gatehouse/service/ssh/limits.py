@@ -17,7 +17,7 @@ longest keys take 40 KiB; each packet costs 20 us, and many small ones hold up e
 """
 
 MAX_UNUSED = 20  # connections of one account without a session; ours: a script that comes often
-ACCOUNT_SECONDS = 5.0  # how often it is looked at whose account has changed; ours
+ACCOUNT_SECONDS = 2.0  # how often it is looked at whose account has changed; ours
 
 WINDOW = 64 * 1024
 """Octets that a client may send ahead (RFC 4254 §5.2); a paste of a long list, not a file."""

@@ -19,17 +19,22 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding import KeyPress
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.utils import is_dumb_terminal
 
 from gatehouse.faces.actions import status
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.files import Folder
-from gatehouse.faces.cli.shell.player import Carry, SessionEnded
+from gatehouse.faces.cli.shell.player import Carry, Kind, SessionEnded
 from gatehouse.faces.cli.shell.session import Session
 from gatehouse.faces.cli.shell.sources import LONGEST_LINE, Person, Piped
 from gatehouse.faces.cli.terminal import FEWEST_COLUMNS, Screen
 from gatehouse.journal.escape import clean
+
+MOST_TYPED = 4 * LONGEST_LINE
+"""Characters that somebody types, or pastes, for one answer (ours): the line editor would keep them
+all, and needs half a millisecond for each."""
 
 
 class Line(Protocol):
@@ -130,9 +135,19 @@ class FarPiped(Piped):
 class FarPerson(Person):
     """Somebody at a terminal that is elsewhere."""
 
-    def __init__(self, line: Line, source: Input, to: Vt100_Output) -> None:
+    def __init__(self, line: Line, source: "_FarInput", to: Vt100_Output) -> None:
         super().__init__(source, to)
-        self._far, self._colour = line, not is_dumb_terminal(to.term or "")
+        self._far, self._keys = line, source
+        self._colour = not is_dumb_terminal(to.term or "")
+
+    def read(self, beginning: str, words: tuple[str, ...], kind: Kind) -> str | None:
+        """One line; KeyboardInterrupt for Ctrl-C."""
+        try:
+            return super().read(beginning, words, kind)
+        except KeyboardInterrupt:
+            if self._keys.too_many:
+                raise SessionEnded(f"more than {MOST_TYPED} characters for one answer") from None
+            raise
 
     def pause(self, seconds: float) -> None:
         """Let time pass; KeyboardInterrupt for Ctrl-C."""
@@ -155,6 +170,8 @@ class _FarInput(Input):
         self._far = line
         self._keys: list[KeyPress] = []
         self._parser = Vt100Parser(self._keys.append)
+        self._typed = 0  # characters for the answer that is being typed
+        self.too_many = False
 
     def fileno(self) -> int:
         """There is no file: the line tells when there is something."""
@@ -166,7 +183,12 @@ class _FarInput(Input):
 
     def read_keys(self) -> list[KeyPress]:
         """Whatever has come."""
-        self._parser.feed(self._far.take())
+        text = self._far.take()
+        self._typed += len(text)
+        if self._typed > MOST_TYPED:
+            self.too_many = True
+            return [KeyPress(Keys.ControlC)]
+        self._parser.feed(text)
         return self._taken()
 
     def flush_keys(self) -> list[KeyPress]:
@@ -191,6 +213,7 @@ class _FarInput(Input):
     def attach(self, input_ready_callback: Callable[[], None]) -> Iterator[None]:
         """The editor that runs now hears when something was typed."""
         loop = asyncio.get_running_loop()
+        self._typed = 0
 
         def ready() -> None:
             loop.call_soon_threadsafe(input_ready_callback)

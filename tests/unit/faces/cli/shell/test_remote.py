@@ -17,6 +17,7 @@ from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.errors import LOGIN_OVER, OperatorError
 from gatehouse.faces.actions.house import House as RealHouse
 from gatehouse.faces.actions.visitor import Visitor
+from gatehouse.faces.cli.shell import remote
 from gatehouse.faces.cli.shell.commands import COMMANDS
 from gatehouse.faces.cli.shell.remote import Caller, serve
 from gatehouse.service.base.control import Request, Visit
@@ -161,6 +162,23 @@ def test_a_person_has_completion_history_and_lines_that_end_as_a_terminal_wants(
     assert call(line, terminal="xterm") == 0
     assert line.printed.count("1.2.3") >= 1
     assert "\n" not in line.printed.replace("\r\n", "").replace("\x1b[J\n", "")
+
+
+@pytest.mark.parametrize("begins", ["", "\x1b[200~"], ids=["typed", "pasted"])
+def test_an_answer_without_an_end_ends_the_session(
+    begins: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "MOST_TYPED", 500)
+    line = Line(f"{begins}{'x' * 501}")
+    assert call(line, terminal="xterm") == 1
+    assert "The session ends here: more than 500 characters" in line.printed
+
+
+def test_many_answers_that_are_typed_ahead_are_not_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "MOST_TYPED", 500)
+    line = Line("x" * 300 + "\r", {"There is no": "y" * 300 + "\r\x04"})
+    assert call(line, terminal="xterm") == 0
+    assert line.printed.count("There is no command") == 2
 
 
 def test_ctrl_c_leaves_a_line_and_ctrl_d_the_shell() -> None:
