@@ -2,6 +2,7 @@
 """Alarms become facts, are remembered, and repeat themselves ever more seldom."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -162,7 +163,8 @@ def test_a_memory_that_cannot_be_read_now_is_not_lost(
     assert [one.key for one in recent(site.store, 9)] == ["meanwhile", "before"]
     assert site.mailed == ["before", "meanwhile"]
     site.now += 1
-    assert not asyncio.run(site.desk().tell(alarm("before"))), "its series goes on"
+    for key in ("before", "meanwhile"):
+        assert not asyncio.run(site.desk().tell(alarm(key))), "its series goes on"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"alarms": 1}', b"\xff"])
@@ -257,6 +259,31 @@ def test_a_storm_of_alarms_is_written_a_few_times_and_not_once_for_each(
     assert len(site.mailed) == 150, "it is remembered that they went"
 
 
+def test_what_comes_during_a_write_is_written_with_the_next(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = site.store.secrets.put
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(name: str, content: bytes, at: float) -> None:
+        begun.set()
+        go_on.wait(20)
+        put(name, content, at)
+
+    async def two() -> None:
+        desk = site.desk()
+        first = asyncio.create_task(desk.tell(alarm("first")))
+        await asyncio.to_thread(begun.wait, 20)
+        second = asyncio.create_task(desk.tell(alarm("second")))
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(first, second)
+
+    monkeypatch.setattr(site.store.secrets, "put", slow)
+    asyncio.run(two())
+    assert [one.key for one in recent(site.store, 9)] == ["second", "first"]
+
+
 def test_what_is_only_counted_is_written_every_few_seconds(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +306,7 @@ def test_what_is_only_counted_is_written_every_few_seconds(
 def test_what_strangers_said_is_cut_in_the_key_too(site: Site) -> None:
     asyncio.run(site.desk().tell(alarm("x" * 100_000)))
     assert len(recent(site.store, 1)[0].key) <= 500
+    assert len(site.store.secrets.get("watch/alarms") or b"") < 5_000
 
 
 def test_an_alarm_that_comes_while_the_gateway_stops_is_told_and_kept(site: Site) -> None:
