@@ -94,14 +94,17 @@ def allowed(fault: ErrorDetails) -> str:
 
 
 def _unknown(path: findings.Path, value: object) -> findings.Finding:
+    """A number that stands in a misspelt field helps; a text may be a password, and stays out."""
     *above, name = path
     known = field_names(tuple(above))
     what = "is no section of the configuration" if len(path) == 1 else "is no field of this section"
-    if isinstance(name, str) and "passw" in name.lower():
+    if findings.is_secret(path):
         return findings.error(path, what, hint=_SECRETS_ELSEWHERE)
     near = difflib.get_close_matches(str(name)[:80], known, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(known)
-    return findings.error(path, what, hint=hint, found=value)
+    if not near:
+        return findings.error(path, what, hint="known: " + ", ".join(known))
+    told = None if isinstance(value, str) else value
+    return findings.error(path, what, hint=f"did you mean {near[0]!r}?", found=told)
 
 
 def _help(path: findings.Path) -> str:

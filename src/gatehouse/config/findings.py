@@ -14,7 +14,9 @@ MAX_SHOWN = 60  # characters of a value that are shown
 MAX_NUMBER_BITS = 256
 MAX_FINDINGS = 100  # nobody reads more; a hostile file could make a million
 
-_SECRET = re.compile(r"passw|passphrase|secret|token|private", re.IGNORECASE)
+_SECRET = re.compile(r"pass|pwd|secret|token|private|credential|api_?key", re.IGNORECASE)
+_LOOKED_AT = 1000  # characters of a value, for a password in it
+_PASSWORD_IN = re.compile(r":\S*@")  # SCHEME://USER:PASSWORD@HOST (RFC 3986 §3.2.1)
 
 Path = tuple[str | int, ...]
 
@@ -105,6 +107,13 @@ def shown(value: object) -> str:
 def _found(path: Path, value: object) -> str | None:
     if value is None:
         return None
-    if any(isinstance(part, str) and _SECRET.search(part) for part in path[-1:]):
+    if is_secret(path):
         return "a value that is not shown"
+    if isinstance(value, str):
+        value = _PASSWORD_IN.sub(":...@", value[:_LOOKED_AT])
     return shown(value)
+
+
+def is_secret(path: Path) -> bool:
+    """Does a name look as if a password stood there? No field has one, but people try."""
+    return any(isinstance(part, str) and _SECRET.search(part) for part in path[-1:])

@@ -42,6 +42,7 @@ class Arg:
     secret: bool = False  # a password: from a prompt or a file, never from an argument
     new: bool = False  # a password that is being chosen: asked for twice
     unlogged: bool = False  # proves something for a moment: kept out of the audit log
+    named_by: str = ""  # the input that names what this is: by a name it may be a password
     writes: bool = False  # a path that the face writes the output's `content` to; never read
     stream: bool = False  # such a path may be "-", standard output
     replaces: bool = False  # a flag: a file that is there is replaced

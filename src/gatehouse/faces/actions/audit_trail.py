@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gatehouse.config import findings
 from gatehouse.config.line_diff import difference
 from gatehouse.faces.actions.action import Action, Arg, arguments
 from gatehouse.faces.actions.house import House
@@ -67,13 +68,19 @@ def told_arguments(action: Action, given: msgspec.Struct) -> str:
     for field, _, asked in arguments(action):
         value = getattr(given, field.name)
         if value is not None and value is not False and value not in ((), ""):
-            told[field.name] = _told(value, asked)
+            hidden = bool(asked.named_by) and _names_a_secret(getattr(given, asked.named_by))
+            told[field.name] = "(secret)" if hidden else _told(value, asked)
     text = msgspec.json.encode(told, enc_hook=str)
     if len(text) > LONGEST_ARGUMENTS:
         text = msgspec.json.encode(
             {"octets": len(text), "sha256": hashlib.sha256(text).hexdigest()}
         )
     return text.decode()
+
+
+def _names_a_secret(path: str) -> bool:
+    """No field is one, so the action is refused; but the log would keep it for ever."""
+    return findings.is_secret((path,))
 
 
 def _told(value: object, asked: Arg) -> object:

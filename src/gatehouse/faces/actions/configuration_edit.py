@@ -18,7 +18,12 @@ class SetInput(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Annotated[str, Arg(help="section and field: listeners.InboundMail.port", positional=True)]
     value: Annotated[
-        str, Arg(help="as in the file; quotes of texts may be left out", positional=True)
+        str,
+        Arg(
+            help="as in the file; quotes of texts may be left out",
+            positional=True,
+            named_by="path",
+        ),
     ]
     level: Annotated[
         str | None,
