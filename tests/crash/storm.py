@@ -21,11 +21,11 @@ from tests.crash.gateway import ENTRY, Gateway, Wiring
 from tests.crash.load import Load
 from tests.crash.sink import Sink
 from tests.crash.volume import Volume
+from tests.patience import PATIENCE
 from tests.ports import free_port
 
 # The drain is over when nothing has happened for so long; the longest retry wait is two seconds.
 DRAIN_SECONDS = 20.0
-SWEEP_SECONDS = 15.0  # the gateway looks for dead segments every five
 # Seconds of load between the banner and the kill: from the first messages to a warm gateway.
 UPTIME = (0.05, 1.2)
 
@@ -219,7 +219,7 @@ class Storm:
         await self.drain()
         stuck = dict.fromkeys(disk.waiting(self.data), False)
         orphans = disk.orphans(self.data)
-        ends = time.monotonic() + SWEEP_SECONDS
+        ends = time.monotonic() + PATIENCE  # it looks for dead segments every five seconds
         while orphans and time.monotonic() < ends:
             await asyncio.sleep(0.5)
             orphans = disk.orphans(self.data)
