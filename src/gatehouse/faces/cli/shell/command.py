@@ -27,7 +27,7 @@ def shell_command(carry: CarryThere) -> click.Command:
         data = commands.data_directory(context, os.environ)
         status = open_shell(
             lambda action, given: carry(action, given, data),
-            person=sys.stdin.isatty(),
+            person=bool(sys.stdin and sys.stdin.isatty()),
             acting_as=commands.acting_as(context, os.environ),
         )
         raise click.exceptions.Exit(status)

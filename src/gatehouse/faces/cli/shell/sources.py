@@ -33,6 +33,10 @@ LONGEST_LINE = 65_536  # characters of an answer; ours: a list of some thousand 
 _TOO_LONG = f"a line has more than {LONGEST_LINE} characters"
 
 
+class OutputLost(Exception):
+    """What is said cannot be written, and why: nobody would see what a session does then."""
+
+
 class _Printed:
     """What all have in common: text goes to standard output, unless it goes elsewhere."""
 
@@ -45,7 +49,12 @@ class _Printed:
         self.say(render(output, self._screen()))
 
     def _write(self, text: str) -> None:
-        click.echo(text, nl=False)
+        try:
+            click.echo(text, nl=False)
+        except BrokenPipeError:
+            raise  # who listened went away, and needs to be told nothing
+        except OSError as error:
+            raise OutputLost(error.strerror) from None
 
     def _screen(self) -> Screen:
         return screen()

@@ -119,6 +119,10 @@ def test_of_very_many_messages_the_last_are_shown() -> None:
     assert said("findevent", "2", "ann@a.example", lines=lines) == list(lines[50:])
 
 
+def test_a_line_that_speaks_to_the_terminal_is_shown_harmlessly() -> None:
+    assert said("grep", "evil", "2", "y", lines=("evil \x1b[2J",)) == [r"evil \x1b[2J"]
+
+
 def test_the_whole_log_is_searched_piece_by_piece() -> None:
     lines = tuple(f"line {number}" for number in range(50))
     assert said("grep", "line", "1", "y", lines=lines, block=7) == list(lines)

@@ -2,10 +2,14 @@
 """A shell is opened here: who is there, what is read, and what is said when it is left."""
 
 import io
+from pathlib import Path
 
+import msgspec
 import pytest
 
+from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.carry import operator_name
+from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell import opening
 from tests.unit.faces.cli.shell.playing import Script
 from tests.unit.faces.cli.shell.test_remote import House
@@ -48,3 +52,29 @@ def test_a_person_who_leaves_hears_what_is_not_committed(monkeypatch: pytest.Mon
         monkeypatch.setattr(opening, "Person", lambda script=source: script)
         assert opening.open_shell(House(changes=changes).carry, person=True) == 0
         assert any("Not committed: 2 changes." in line for line in source.transcript) is told
+
+
+def test_a_closed_standard_input_is_an_empty_recording(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert opening.open_shell(House().carry, person=False) == 0
+    assert capsys.readouterr().out == "gw1> \n"
+
+
+def test_a_session_whose_output_finds_no_room_ends_and_does_nothing_more(
+    typed: io.BytesIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def carry(action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        asked.append(action.name)
+        return House().carry(action, given)
+
+    typed.write(b"version\nversion\n")
+    typed.seek(0)
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        with pytest.raises(OperatorError, match="cannot be written: No space left on device"):
+            opening.open_shell(carry, person=False)
+    assert asked == ["status"]

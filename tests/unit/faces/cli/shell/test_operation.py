@@ -21,6 +21,8 @@ def play(count: int, *answers: str) -> tuple[list[str], list[msgspec.Struct]]:
 
     def carry(action: Action, given: msgspec.Struct) -> msgspec.Struct:
         given_all.append(given)
+        if action is queue.RETRY:
+            return queue.Changed(done="due", count=0, mids=(), missing=())
         if action is queue.DELETE:
             assert isinstance(given, queue.SelectInput)
             return queue.Changed(done="deleted", count=len(given.mids), mids=given.mids, missing=())
@@ -46,6 +48,11 @@ def test_what_was_listed_is_removed_and_nothing_that_came_later(count: int, what
         queue.ListInput(sender="<>", limit=100_000),
         queue.SelectInput(mids=tuple(range(1, count + 1))),
     ]
+
+
+def test_mail_is_tried_for_one_domain_or_all_of_it() -> None:
+    assert play(0, "delivernow 1 a.example")[1] == [queue.SelectInput(destination="a.example")]
+    assert play(0, "delivernow", "2")[1] == [queue.SelectInput(all=True)]
 
 
 def test_nothing_is_removed_without_a_yes() -> None:
