@@ -320,6 +320,21 @@ def test_of_what_was_ready_before_alerts_alone_go_on() -> None:
     play(body)
 
 
+def test_an_alert_that_was_ready_waits_too_where_its_destination_is_suspended() -> None:
+    async def body(scene: Scene) -> None:
+        scene.queue.alerts = {1}
+        scene.queue.new = mail("a", 1)
+        scene.dispatcher.wake()
+        await turns()
+        scene.dispatcher.hold_back(frozenset({"a"}))
+        scene.go.set()
+        await turns(50)
+        assert scene.carried == []
+        assert len(scene.dispatcher.lists) == 0
+
+    play(body)
+
+
 def test_what_a_courier_gives_back_while_all_is_suspended_waits() -> None:
     async def body(scene: Scene) -> None:
         scene.queue.alerts = {8}

@@ -46,6 +46,8 @@ def test_the_mail_is_queued_for_a_day(store: SqliteStore) -> None:
     mid = queue_report(store, letter(), 100.0).mid
     (entry,) = store.queue.list(QueueFilter(), 10)
     assert (entry.mid, entry.expires_at, entry.sender) == (mid, 100.0 + LIFETIME, "tls@us.example")
+    message = store.queue.load(mid)
+    assert message is not None and message.tls_required_no, "it arrives even if TLS fails"
 
 
 def test_two_mails_never_have_one_message_id(store: SqliteStore) -> None:
