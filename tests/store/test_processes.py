@@ -8,6 +8,7 @@ from pathlib import Path
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.sqlite.store import open_store
 from gatehouse.store.values import Cursor, DueRecipient, QueueFilter
+from tests.patience import PATIENCE
 
 
 def start(data: Path, count: int) -> subprocess.Popen[str]:
@@ -32,7 +33,7 @@ def test_two_writers_and_a_reader_agree(tmp_path: Path) -> None:
         cursor = page.cursor
     left: list[int] = []
     for child in children:
-        output, _ = child.communicate(timeout=60)
+        output, _ = child.communicate(timeout=PATIENCE)
         assert child.returncode == 0
         left += map(int, output.split())
     while (page := store.queue.due(0.0, 5, cursor)).recipients:
