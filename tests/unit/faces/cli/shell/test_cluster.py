@@ -152,6 +152,11 @@ def test_clustercheck_names_the_differences(desk: Desk) -> None:
     assert "- listeners.Legacy (cluster has it)" in screen(desk)
 
 
+def test_clustercheck_looks_at_what_is_not_committed(desk: Desk) -> None:
+    desk.play("clustermode machine gw1", "set delivery.max_connections 3", BACK, "clustercheck")
+    assert "~ delivery.max_connections: 3 in place of 50 (group:EU)" in screen(desk)
+
+
 def test_a_mode_that_is_gone_is_told(desk: Desk) -> None:
     desk.play(
         "clustermode machine gw3",

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.carry import operator_name
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell import opening
+from gatehouse.faces.cli.shell.command import shell_command
 from tests.unit.faces.cli.shell.playing import Script
 from tests.unit.faces.cli.shell.test_remote import House
 
@@ -33,6 +35,12 @@ def test_it_is_the_account_that_was_named_and_else_who_the_system_says(
         typed.seek(0)
         assert opening.open_shell(House().carry, person=False, acting_as=acting_as) == 0
         assert f"gw1> who\n{name}, at this shell\n" in capsys.readouterr().out
+
+
+def test_the_command_takes_the_account_from_its_option() -> None:
+    command = shell_command(lambda action, given, data: House().carry(action, given))
+    done = CliRunner().invoke(command, ["--as", "bob"], input="who\n")
+    assert (done.exit_code, "bob, at this shell" in done.output) == (0, True)
 
 
 def test_octets_that_are_no_text_are_refused_as_a_line_and_the_recording_goes_on(
