@@ -37,6 +37,12 @@ def test_members_come_and_go(desk: Desk) -> None:
     assert groups(desk, "EDIT", "1", "1", "DELETE", ".A.example")["ALLOWED_LIST"] == ["192.0.2.7"]
 
 
+def test_members_that_are_not_there_are_not_removed_in_silence(desk: Desk) -> None:
+    groups(desk, "EDIT", "1", "1", "DELETE", ",", "192.0.2.9")
+    assert "An answer is needed." in desk.said
+    assert "No member of the group: 192.0.2.9" in desk.said
+
+
 def test_a_member_that_is_none_is_refused_where_it_is_typed(desk: Desk) -> None:
     groups(desk, "EDIT", "1", "1", "NEW", "192.0.2.300", "192.0.2.30")
     assert any(line.startswith("192.0.2.300: ") for line in desk.said)
@@ -90,6 +96,27 @@ def test_recipients_are_added_above_all_changed_and_removed(desk: Desk) -> None:
     entry = desk.candidate().listeners["InboundMail"].recipient_access[1]
     assert (entry.code, entry.text) == (551, "moved away")
     assert recipients(desk, "CLEAR", "Y", "EDIT") == []
+
+
+def test_what_is_no_recipient_is_asked_for_again_at_once(desk: Desk) -> None:
+    assert recipients(desk, "NEW", "a.example b..example", "a.example", "2", "Y", "", "grüß", "no")
+    assert any(line.startswith("b..example: ") for line in desk.said)
+    assert "What is needed: printable ASCII text in one line." in desk.said
+    assert desk.candidate().listeners["InboundMail"].recipient_access[1].text == "no"
+
+
+def test_who_is_not_named_is_said_above_the_menu(desk: Desk) -> None:
+    recipients(desk, "NEW", "ALL", "2", "N", "DELETE", "2")
+    assert "2 entries; the last is for all others." in desk.said
+    assert desk.said.count("1 entries; all others are refused.") == 2
+
+
+def test_an_entry_is_given_a_comment_and_loses_it(desk: Desk) -> None:
+    recipients(desk, "COMMENT", "1", "x" * 501, "ask Ann")
+    assert desk.candidate().listeners["InboundMail"].recipient_access[0].comment == "ask Ann"
+    assert "What is needed: at most 500 long." in desk.said
+    recipients(desk, "COMMENT", "1", "none")
+    assert desk.candidate().listeners["InboundMail"].recipient_access[0].comment is None
 
 
 def test_a_group_gets_another_name_and_a_comment(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from gatehouse.faces.cli.shell.section_questions import (
     ask_section,
     ask_values,
 )
+from gatehouse.policy.retry import BounceProfile
 from tests.unit.faces.cli.shell.playing import Script, nothing_to_do
 
 EMPTY: dict[str, Any] = {}
@@ -83,6 +84,17 @@ def test_a_wrong_answer_is_said_at_once_and_asked_for_again(
     right = {"port": "25", "host": "a.example", "trust": "", "hook_timeout": "", "disk_reserve": ""}
     _, screen = asked(model, field, EMPTY, [wrong, right[field]])
     assert any(line.endswith(said) for line in screen), screen
+
+
+def test_what_can_be_taken_away_is_what_is_written_here() -> None:
+    _, screen = asked(schema.BounceProfile, "max_time", {"max_time": "1h"}, [""])
+    assert screen[:2] == ["What (none: not set)", "[1h]> "]
+    values, source = dict(EMPTY), Script(["none"])
+    questions = (Question(field="max_time", text="What"),)
+    talk = ask_values(DRAFT, schema.BounceProfile, values, questions, BounceProfile())
+    Player(source, nothing_to_do).play(talk)
+    assert source.transcript[:2] == ["What", "[3d]> none"]
+    assert values == EMPTY
 
 
 def test_the_help_of_a_question_is_that_of_the_field() -> None:

@@ -30,7 +30,8 @@ def test_an_outgoing_profile_holds_the_relay_and_the_login(desk: Desk) -> None:
     assert passwords(desk) == ("ses",)
     assert not any("pass word" in line for line in desk.said)
     desk.play(WAY, "PASSWORD", "ses", "1", "", "PASSWORD", "ses", "1", "another", "")
-    assert passwords(desk) == ("ses",)  # an empty one changes nothing
+    assert passwords(desk) == ("ses",)
+    assert not any("A password has 1 to" in line for line in desk.said)  # empty: as it is
     desk.play(WAY, "DELETE", "1", "Y", "PASSWORD", "ses", "2", "PASSWORD", "")
     assert passwords(desk) == ()
     assert "There is no outgoing profile." in desk.said

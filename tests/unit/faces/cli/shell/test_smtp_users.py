@@ -23,6 +23,8 @@ def test_a_user_is_made_kept_out_let_in_and_forgotten(desk: Desk) -> None:
     desk.play(*WAY, "ENABLE", "scanner1", "UNLOCK", "1", "PASSWORD", "1", "battery staple", "", "")
     assert users(desk) == {"scanner1": True}
     assert not any("horse" in line or "battery" in line for line in desk.said)
-    desk.play(*WAY, "DELETE", "1", "N", "DELETE", "1", "Y", "DELETE", "", "")
+    desk.play(*WAY, "DELETE", "1", "N", "", "")
+    assert users(desk) == {"scanner1": True}
+    desk.play(*WAY, "DELETE", "1", "Y", "DELETE", "", "")
     assert users(desk) == {}
     assert "There is no user." in desk.said

@@ -3,10 +3,16 @@
 
 import asyncssh
 
-from gatehouse.faces.actions import people
+from gatehouse.faces.actions import people, ssh
 from tests.unit.faces.cli.shell.conftest import Desk
 
 SETUP = ("sshconfig", "SSHD", "SETUP")
+
+
+def keys(desk: Desk) -> tuple[ssh.KeyLine, ...]:
+    found = desk.carry(ssh.KEY_LIST, people.AccountInput(name="bob"))
+    assert isinstance(found, ssh.KeyList)
+    return found.keys
 
 
 def test_the_shell_over_ssh_is_switched_on(desk: Desk) -> None:
@@ -40,7 +46,11 @@ def test_keys_of_an_account_are_added_and_taken_away(desk: Desk) -> None:
     line = key.export_public_key().decode().strip()
     desk.play("sshconfig", "USERKEY", "bob", "NEW", "nonsense", "NEW", line, "", "")
     assert any(key.get_fingerprint() in line for line in desk.said)
+    desk.play("sshconfig", "USERKEY", "bob", "DELETE", "1", "N", "", "")
+    assert "Take it away? [N]> N" in desk.said
+    assert len(keys(desk)) == 1
     desk.play("sshconfig", "USERKEY", "bob", "DELETE", "1", "Y", "DELETE", "", "")
+    assert keys(desk) == ()
     assert "There is no key." in desk.said
     desk.play("sshconfig", "USERKEY", "nobody", "")
     assert any("nobody" in line for line in desk.said)

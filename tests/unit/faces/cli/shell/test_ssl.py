@@ -39,6 +39,31 @@ def test_a_string_that_stands_for_nothing_changes_nothing(desk: Desk) -> None:
     assert "No cipher is left" in "\n".join(desk.said)
 
 
+def test_what_is_no_cipher_string_is_asked_for_again_at_once(desk: Desk) -> None:
+    made = desk.play("sslconfig", "INBOUND", "", "", "AES;DROP", "ECDHE+AESGCM", "")
+    assert made.tls_profiles["inbound"].ciphers == "ECDHE+AESGCM"
+    assert "What is needed: a cipher string of OpenSSL." in desk.said
+
+
+def test_profiles_are_made_changed_and_removed_by_their_names(desk: Desk) -> None:
+    new = ["NEW", "strict", "4", "", "", "X25519, b;d", "X25519", "6", "3"]
+    made = desk.play("sslconfig", "PROFILES", *new, "", "")
+    assert made.tls_profiles["strict"].model_dump(mode="json", exclude_unset=True) == {
+        "min_version": "1.3",
+        "groups": ["X25519"],
+        "security_level": 3,
+    }
+    assert any("groups X25519; security level 3" in line for line in desk.said)
+    made = desk.play("sslconfig", "PROFILES", "EDIT", "1", "", "", "", "none", "2", "", "")
+    assert made.tls_profiles["strict"].groups == []
+    desk.play("set listeners.InboundMail.tls_profile strict")
+    remove = ["DELETE", "strict", "N", "DELETE", "strict", "Y"]
+    assert "strict" in desk.play("sslconfig", "PROFILES", *remove, "", "").tls_profiles
+    assert "Nothing was changed." in desk.said  # a listener names it
+    desk.play("unset listeners.InboundMail.tls_profile")
+    assert desk.play("sslconfig", "PROFILES", "DELETE", "1", "Y", "", "").tls_profiles == {}
+
+
 def test_an_outdated_version_asks_for_its_price(desk: Desk) -> None:
     made = desk.play("sslconfig", "INBOUND", "1", "", "N", "")
     assert not made.tls_profiles
