@@ -181,11 +181,11 @@ LONG_LINES: dict[str, tuple[Callable[[bytes], Any], bytes]] = {
 
 @pytest.mark.parametrize("name", LONG_LINES)
 def test_a_long_line_is_looked_at_once(name: str) -> None:
-    """Some milliseconds, or minutes where each of its characters leads through all others."""
+    """A second at most, or many minutes where each character leads through all others."""
     parse, data = LONG_LINES[name]
     began = time.process_time()
     parse(data)
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 60  # on a machine of a tenth of the speed, too
 
 
 DOCUMENT = checks.load(defaults.DEFAULT_TEXT.encode())
