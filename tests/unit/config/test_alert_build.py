@@ -42,6 +42,8 @@ def test_mail_for_a_smart_host_goes_by_the_rule_of_that_host() -> None:
         '[destination_controls.".ses.example"]\nmax_connections = 3\n'
         '[destination_controls.".eu"]\nmax_connections = 4\n'
     )
-    table = running(BASE + text).destinations
+    made = running(BASE + text)
+    assert made.alerts.smart_host == "ses.eu"
+    table = made.destinations
     assert table.lookup("smarthost:ses.eu").max_connections == 3
     assert table.lookup("ses.eu").max_connections == 4
