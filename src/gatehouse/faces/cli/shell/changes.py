@@ -2,7 +2,7 @@
 """Commands about the configuration as a whole: look at it, commit it, drop it, go back."""
 
 from gatehouse.config import units
-from gatehouse.faces.actions import configuration, configuration_commit, status
+from gatehouse.faces.actions import configuration, configuration_commit, configuration_edit, status
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell.dialogue import (
@@ -13,12 +13,14 @@ from gatehouse.faces.cli.shell.dialogue import (
     choose,
     confirm,
     do,
+    pause,
     say,
     show,
 )
 from gatehouse.faces.cli.terminal import moment
 from gatehouse.journal.escape import clean
 
+_CONFLICT = "conflict"  # as `config commit` refers to it
 _NO_COMMENT = "no comment"  # what the history says where nothing was said
 _LISTED = 10  # commits to choose from, as on the modelled appliance
 
@@ -30,13 +32,39 @@ def commit() -> Talk[None]:
     )
     within = yield from _ask_time()
     given = configuration.CommitInput(comment=comment or _NO_COMMENT, confirm_within=within)
-    done = yield from do(configuration.COMMIT, given, configuration.Committed)
+    done = yield from _committed(given)
+    if done is None:
+        return
     yield Show(output=done)
     for one in (yield from _history(_LISTED)):  # somebody else may have committed since
         if one.revision == done.revision:
             yield from say(f"Changes committed: {moment(one.committed_at)}")
     if within is not None:
         yield from say("Keep them with `commitconfirm` when all is well.")
+
+
+def _committed(given: configuration.CommitInput) -> Talk[configuration.Committed | None]:
+    """None: others had committed something else, and it shall wait. Raises OperatorError."""
+    try:
+        return (yield from do(configuration.COMMIT, given, configuration.Committed))
+    except OperatorError as error:
+        # A recording has no answer to a question that whoever recorded it has never seen.
+        if error.fault.reference != _CONFLICT or not (yield from pause(0)):
+            raise
+        found = error.fault
+    yield from say(*(clean(one.text) for one in found.findings), clean(found.message))
+    place = yield from choose(
+        "Whose values shall hold?",
+        ("Nothing is committed yet", "Mine", "Those that are in force"),
+        help="What only one of you has changed holds in any case.",
+    )
+    if place == 0:
+        return None
+    given_way = configuration_edit.RebaseInput(take=("mine", "theirs")[place - 1])
+    yield from show(configuration_edit.REBASE, given_way)
+    if not (yield from confirm("Commit that?", default=True)):
+        return None
+    return (yield from do(configuration.COMMIT, given, configuration.Committed))
 
 
 def commit_confirm() -> Talk[None]:

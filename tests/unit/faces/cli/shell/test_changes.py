@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration as a whole, certificates, and trace: on the real actions."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from gatehouse.faces.actions import configuration
 from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell.session import Session
 from gatehouse.faces.cli.terminal import moment
-from tests.unit.faces.cli.shell.conftest import Desk
+from tests.unit.faces.cli.shell.conftest import TEXT, Desk
 from tests.unit.faces.cli.shell.playing import Script
 
 
@@ -106,3 +109,52 @@ def test_looking_at_what_waits(desk: Desk) -> None:
     )
     assert "The queue is empty." in desk.said
     assert "No message fits." in desk.said
+
+
+@pytest.fixture
+def overtaken(tmp_path: Path) -> Iterator[Desk]:
+    """A candidate with another name and port, and a commit of somebody else with a third name."""
+    desk = Desk(tmp_path / "data")
+    desk.play("set system.hostname mine.example", "set listeners.InboundMail.port 2600")
+    desk._store.revisions.append(
+        text=TEXT.replace("gw1.", "theirs."), operator="eve", comment="", committed_at=time.time()
+    )
+    yield desk
+    desk.close()
+
+
+def in_force(desk: Desk) -> str:
+    shown = desk.carry(configuration.SHOW, configuration.ShowInput())
+    assert isinstance(shown, configuration.Text)
+    return shown.text
+
+
+@pytest.mark.parametrize(("answer", "name"), [("2", "mine.example"), ("3", "theirs.example.com")])
+def test_a_person_settles_a_conflict_where_it_is_told(
+    overtaken: Desk, answer: str, name: str
+) -> None:
+    source = Script(["commit c", answer, "", "quit"], person=True)
+    source.pauses = 1
+    Session(source, overtaken.carry, who="ops", host="gw").run()
+    assert any("yours is" in line and "in force is" in line for line in source.transcript)
+    assert f'hostname = "{name}"' in in_force(overtaken)
+    assert "port = 2600" in in_force(overtaken)  # what nobody else has changed holds in any case
+
+
+@pytest.mark.parametrize("answers", [("1",), ("2", "N")])
+def test_a_conflict_may_wait(overtaken: Desk, answers: tuple[str, ...]) -> None:
+    source = Script(["commit c", *answers, "quit"], person=True)
+    source.pauses = 1
+    Session(source, overtaken.carry, who="ops", host="gw").run()
+    assert 'hostname = "theirs.example.com"' in in_force(overtaken)
+    assert "port = 2525" in in_force(overtaken)
+    assert overtaken.candidate().system.hostname == "mine.example"
+
+
+def test_a_recording_is_not_asked_and_its_exit_status_says_that_it_was_refused(
+    overtaken: Desk,
+) -> None:
+    source = Script(["commit c", "version", "quit"])
+    assert Session(source, overtaken.carry, who="ops", host="gw").run() == 1
+    assert not any("Whose values" in line for line in source.transcript)
+    assert "port = 2525" in in_force(overtaken)
