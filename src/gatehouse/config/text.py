@@ -100,7 +100,7 @@ def locate(found: Iterable[findings.Finding], text: str) -> tuple[findings.Findi
 def _decode(data: bytes) -> str | findings.Finding:
     if len(data) > MAX_BYTES:
         return findings.error(
-            (), f"the file is too large: {len(data)} bytes", hint=f"at most {MAX_BYTES} are read"
+            (), "the file is too large", hint=f"at most {MAX_BYTES} bytes are read"
         )
     for mark, name in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
@@ -232,7 +232,10 @@ class _Lines:
             if stripped.startswith("["):
                 self._header(self._text[offset:end].strip(), line)
             elif "=" in stripped:
-                end = self._statement(plain, offset, line)
+                above = not self._section or self._section in self._above
+                end = (
+                    self._statement(plain, offset, line) if above else _end_of_value(plain, offset)
+                )
             line += plain.count("\n", offset, end + 1)
             offset = end + 1
 

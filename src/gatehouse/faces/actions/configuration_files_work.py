@@ -38,13 +38,13 @@ _STREAM = "-"
 
 async def save(house: House, given: SaveInput) -> SavedFile:
     """What the face writes into the file."""
-    about, content = await _made(house, given)
-    if about.lock is not None and given.file == _STREAM:
+    if _is_sealed(given) and given.file == _STREAM:
         raise OperatorError(
             "needs-a-file",
             "What is sealed goes into a file, which is its owner's alone, and to no other output.",
             hint="Name a file instead of -.",
         )
+    about, content = await _made(house, given)
     return SavedFile(
         source=about.source,
         saved_at=about.saved_at,

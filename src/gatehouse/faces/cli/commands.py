@@ -200,12 +200,13 @@ def _type(kind: object, asked: Arg) -> click.ParamType[Any]:
 def _input(action: Action, given: dict[str, object]) -> msgspec.Struct:
     """What was said, as the action takes it; what was not said is left to its defaults."""
     values = {}
+    _refuse_two_of_standard_input(action, given)
     for field, kind, asked in arguments(action):
         said = given[field.name]
         if said is not None:
             values[field.name] = _value(kind, asked, said)
             if asked.writes and not _replaces(action, given) and not _is_stream(asked, said):
-                _refuse_present(str(said))
+                _refuse_present(action, str(said))
         elif asked.secret and field.required:
             values[field.name] = ask_secret(field.name, asked)
     return action.input(**values)
@@ -276,11 +277,26 @@ def _replaces(action: Action, given: typing.Mapping[str, object]) -> bool:
     return any(asked.replaces and given[field.name] for field, _, asked in arguments(action))
 
 
-def _refuse_present(name: str) -> None:
+def _refuse_present(action: Action, name: str) -> None:
     """Before any work: a file that is there is not replaced."""
     if os.path.lexists(name):
+        flag = next((field.name for field, _, one in arguments(action) if one.replaces), None)
+        hint = f"Name another, or say --{flag}." if flag else "Name another, or remove it."
+        raise OperatorError("file-exists", "The file is there already.", name, hint)
+
+
+def _refuse_two_of_standard_input(action: Action, given: dict[str, object]) -> None:
+    """Whoever reads it first takes all of it, and leaves an empty password to the second."""
+    named: list[object] = []
+    for field, kind, asked in arguments(action):
+        value = given[field.name]
+        if asked.secret or _plain(kind)[0] is bytes:
+            named += value if isinstance(value, tuple) else [value]
+    if named.count(_STANDARD_INPUT) > 1:
         raise OperatorError(
-            "file-exists", "The file is there already.", name, "Name another, or remove it."
+            "one-standard-input",
+            "Standard input can be read once only.",
+            hint="Name a file for one of the two.",
         )
 
 

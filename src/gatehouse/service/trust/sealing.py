@@ -44,7 +44,7 @@ class BadPassphrase(ValueError):
 
 def seal(content: bytes, passphrase: str, body: bytes, about: Saved) -> Saved:
     """The section with the content sealed in it; raises BadPassphrase."""
-    prepared = _prepared(passphrase)
+    prepared = _prepared(passphrase) if passphrase else ""
     if len(prepared) < SHORTEST:
         raise BadPassphrase(f"A passphrase has at least {SHORTEST} characters")
     salt, nonce = os.urandom(SALT_OCTETS), os.urandom(NONCE_OCTETS)

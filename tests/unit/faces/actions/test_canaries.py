@@ -115,7 +115,11 @@ def planted(house: House) -> Planted:
     run(work.load(house, LoadInput(file=TEXT.encode(), commit="a smart host")))
     given = {"password": canaries.word("password at ses")}
     run(smart_hosts_work.set_password(house, HostPassword(name="ses", **given)))
-    all_of_it = {"with_certificates": True, "with_people": True, "passphrase": passphrase}
+    all_of_it: dict[str, Any] = {
+        "with_certificates": True,
+        "with_people": True,
+        "passphrase": passphrase,
+    }
     sealed = run(files.save(house, SaveInput(file="x", **all_of_it))).content
     assert canaries.seen_in(sealed) == []
     run(smart_hosts_work.set_password(house, HostPassword(name="ses", password="another")))
@@ -151,8 +155,13 @@ def test_what_leaves_the_gateway_holds_no_secret_in_clear(
     house: House, planted: Planted, candidate: bool
 ) -> None:
     word = "the word of the file"
-    everything = {"with_certificates": True, "with_people": True, "passphrase": word}
-    for given in ({}, {"section": ("smart_hosts",)}, everything):
+    everything: dict[str, Any] = {
+        "with_certificates": True,
+        "with_people": True,
+        "passphrase": word,
+    }
+    wanted: tuple[dict[str, Any], ...] = ({}, {"section": ("smart_hosts",)}, everything)
+    for given in wanted:
         content = run(files.save(house, SaveInput(file="x", candidate=candidate, **given))).content
         assert planted.seen_in(content) == []
         assert word.encode() not in content

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`config save` and `config load` as commands: which files are written, and how."""
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,39 @@ def test_check_without_a_file_is_about_what_is_in_force(
 ) -> None:
     assert main(["config", "check"], DOORS) == 0
     assert "(revision 1)" in capsys.readouterr().out
+
+
+def test_standard_input_is_the_file_or_the_passphrase(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, place: Path
+) -> None:
+    assert main(["config", "save", "s.toml", "--passphrase-file", "word"], DOORS) == 0
+    for arguments, given, status in (
+        (["s.toml", "--passphrase-file", "-"], (place / "word").read_bytes(), 0),
+        (["-", "--passphrase-file", "word"], (place / "s.toml").read_bytes(), 0),
+        (["-", "--passphrase-file", "-"], (place / "s.toml").read_bytes(), 1),
+    ):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+        assert main(["config", "load", *arguments], DOORS) == status
+    assert "Standard input can be read once only." in capsys.readouterr().err
+
+
+def test_what_stands_in_the_way_is_told_before_the_passphrase_is_asked_for(
+    capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    assert main(["config", "save", "-", "--encrypted"], DOORS) == 1
+    assert "Name a file instead of -." in capsys.readouterr().err
+    assert main(["config", "save", "word", "--encrypted"], DOORS) == 1
+    assert "Name another, or say --force." in capsys.readouterr().err
+    (place / "empty").write_bytes(b"")
+    assert main(["config", "save", "s.toml", "--passphrase-file", "empty"], DOORS) == 1
+    assert "A passphrase has at least 12 characters." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [".", "data", "none", "word/x", ""])
+def test_what_is_no_file_is_refused_in_a_sentence(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert main(["config", "load", name], DOORS) in (1, 2)
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert "cannot be read" in said or "Usage" in said
