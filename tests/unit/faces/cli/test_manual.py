@@ -60,6 +60,14 @@ def test_only_what_has_a_single_value_cannot_be_set() -> None:
         assert len(typing.get_args(FIELDS[one].annotation)) == 1, one
 
 
+# A level says these for itself, or nothing acts on them yet.
+BY_PATH = {"groups.NAME", "machines.NAME", "smtp_configuration", "ldap", "url_filtering"}
+
+
+def test_every_other_field_has_a_dialogue() -> None:
+    assert {section for section, name in ROWS if WAYS[section, name].shell == "set"} <= BY_PATH
+
+
 def test_every_entry_names_commands_that_are_there() -> None:
     for one in ROWS:
         assert WAYS[one].shell.split(" > ")[0] in COMMANDS, one

@@ -10,12 +10,12 @@ from gatehouse.faces.cli.shell.dialogue import (
     confirm,
     do,
     menu,
-    read_file,
     say,
     show,
     something,
     write_file,
 )
+from gatehouse.faces.cli.shell.pasting import file_or_pasted
 from gatehouse.faces.cli.shell.section_questions import Question, ask_section
 from gatehouse.journal.escape import clean
 
@@ -53,8 +53,7 @@ def _list_custom() -> Talk[None]:
 
 
 def _import() -> Talk[None]:
-    path = yield from ask("File with CA certificates (PEM, DER or p7b)", check=something)
-    content = yield from read_file(path, _LARGEST)
+    content = yield from file_or_pasted("File with CA certificates (PEM, DER or p7b)", _LARGEST)
     name = yield from ask("Name of it here; numbered if there are many", check=something)
     yield from show(trust.ADD, trust.AddInput(file=content, name=name))
     yield from say("Compare the fingerprint with one that you got on another way, then commit.")

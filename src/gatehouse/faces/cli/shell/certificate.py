@@ -24,6 +24,7 @@ from gatehouse.faces.cli.shell.dialogue import (
     words_of,
     write_file,
 )
+from gatehouse.faces.cli.shell.pasting import file_or_pasted
 from gatehouse.faces.cli.shell.revocation import revocation_lists
 
 _KEYS = ("p-256", "p-384", "rsa-2048", "rsa-3072", "rsa-4096")
@@ -99,8 +100,7 @@ def _edit() -> Talk[None]:
 
 
 def _upload(name: str) -> Talk[None]:
-    path = yield from ask("File with the signed certificate (PEM)", check=something)
-    signed = yield from read_file(path, _LARGEST)
+    signed = yield from file_or_pasted("File with the signed certificate (PEM)", _LARGEST)
     more = yield from ask("File with intermediate certificates, if they are apart")
     intermediates = (yield from read_file(more, _LARGEST)) if more else None
     given = certificates.InstallInput(name=name, file=signed, intermediates=intermediates)

@@ -29,6 +29,14 @@ def test_an_authority_is_imported_exported_and_removed(desk: Desk, tmp_path: Pat
     assert "There is nothing to write." in desk.said
 
 
+def test_an_authority_is_pasted(desk: Desk) -> None:
+    lines = trustme.CA().cert_pem.bytes().decode().splitlines()
+    desk.play(*CUSTOM, "IMPORT", "", *lines, "", ".", "pasted", "", "", "")
+    assert names(desk) == ["pasted"]
+    desk.play(*CUSTOM, "IMPORT", "", "nonsense", ".", "more", "", "", "")
+    assert names(desk) == ["pasted"]
+
+
 def test_what_is_no_certificate_is_refused_and_the_menu_goes_on(desk: Desk, tmp_path: Path) -> None:
     bad = tmp_path / "bad"
     bad.write_text("nonsense")

@@ -68,6 +68,8 @@ def test_a_request_is_there_only_when_the_key_is_committed(desk: Desk, tmp_path:
     issuer.write_bytes(authority)
     desk.play(WAY, "EDIT", "mx", "UPLOAD", str(leaf), str(issuer), "EDIT", "mx", "SHOW", "")
     assert any("CN=A CA" in line for line in desk.said)
+    desk.play(WAY, "EDIT", "mx", "UPLOAD", "", *answer.decode().splitlines(), ".", str(issuer), "")
+    assert any("mx" in line and "A CA" in line for line in desk.said[-25:])
     desk.play(WAY, "EDIT", "Demo", "UPLOAD", str(leaf), "", "EDIT", "mx", "UPLOAD", "gone", "")
     assert any("gone" in line for line in desk.said)
 
