@@ -191,11 +191,15 @@ def _recipients(listener: schema.Listener) -> recipients.RecipientAccessTable:
 
 def _routes(document: schema.Document) -> dict[str, list[route_table.RouteHost]]:
     table: dict[str, list[route_table.RouteHost]] = {}
+    known: dict[str, route_table.RouteHost] = {}  # many routes lead to few hosts
     for written, hosts in document.smtp_routes.items():
         domain = canonical_domain(written)
         if domain is None:
             raise ValueError(f"no domain: {written!r}")
-        table[domain] = [_route_host(document, text) for text in hosts]
+        for text in hosts:
+            if text not in known:
+                known[text] = _route_host(document, text)
+        table[domain] = [known[text] for text in hosts]
     return table
 
 

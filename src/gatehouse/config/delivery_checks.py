@@ -12,6 +12,8 @@ from gatehouse.config.findings import Finding, error, warning
 from gatehouse.config.listener_checks import unknown_name
 from gatehouse.policy import outbound_tls, retry, route_table, smart_hosts
 
+_Host = route_table.RouteHost | route_table.SmartRoute | route_table.RouteFault
+
 SMTPS_PORT = 465  # RFC 8314 §3.3: TLS from the first byte
 
 
@@ -57,11 +59,12 @@ def _tls_reporting(section: schema.TlsReporting) -> Iterator[Finding]:
 def _routes(document: schema.Document) -> Iterator[Finding]:
     seen: dict[str, str] = {}
     own = build.own_endpoints(document)
+    known: dict[str, _Host] = {}  # many routes lead to few hosts
     for domain, hosts in document.smtp_routes.items():
         path = ("smtp_routes", domain)
         yield from _domain(path, domain, seen, special=".")
         for index, text in enumerate(hosts):
-            host = route_table.parse_route_host(text)
+            host = known.get(text) or known.setdefault(text, route_table.parse_route_host(text))
             if isinstance(host, route_table.RouteFault):
                 yield error((*path, index), "is no host", hint=host.reason, found=text)
             elif isinstance(host, route_table.SmartRoute):

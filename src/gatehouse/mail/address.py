@@ -73,6 +73,7 @@ _PLAIN_LABEL = r"(?!-)[A-Za-z0-9-]{1,63}+(?<!-)"
 _PLAIN = re.compile(
     rf"({_ATOM}+(?:\.{_ATOM}+)*+)@(?:{_PLAIN_LABEL}\.)*+(?![0-9]){_PLAIN_LABEL}".encode()
 )
+_PLAIN_DOMAIN = re.compile(rf"(?:{_PLAIN_LABEL}\.)*+(?![0-9]){_PLAIN_LABEL}")
 _ATOM_UTF8 = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
 _DOT_STRING = re.compile(rf"{_ATOM_UTF8}(?:\.{_ATOM_UTF8})*")
 _NO_ATOM_CHARACTER = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff.-]")
@@ -141,6 +142,9 @@ def parse_domain(text: str) -> str | None:
     name = text[:-1] if text.endswith(".") else text
     if not name or len(name) > MAX_DOMAIN or text.endswith("]."):
         return None
+    folded = name.lower()
+    if _PLAIN_DOMAIN.fullmatch(name) and "xn--" not in folded:
+        return folded  # nearly all of a long table
     try:
         return _canonical_domain(name)
     except _Refused:

@@ -135,6 +135,10 @@ class AddressList:
                 rest = rest.partition(".")[2]
         return None if place == _NEVER else place
 
+    def whole_domains(self) -> Iterable[tuple[str, int]]:
+        """Every domain that an entry names as such, with the place of the first one."""
+        return self._domains.items()
+
     def _add(self, text: str) -> None:
         place = len(self._texts)
         match parse_recipient(text):

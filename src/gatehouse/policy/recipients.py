@@ -90,9 +90,11 @@ class RecipientAccessTable:
         self._verdicts: list[Accept | Refuse] = [
             Accept(row.recipient) if row.accept else refusal(row) for row in rows
         ]
-        self.accepted_domains = _accepted_domains(rows)
+        self.accepted_domains = tuple(
+            domain for domain, place in self._list.whole_domains() if rows[place].accept
+        )
         """The whole domains for which mail is taken, in their order."""
-        self.postmaster_domain = next(iter(_domains(row for row in rows if row.accept)), None)
+        self.postmaster_domain = next(iter(self.accepted_domains), None)
         """Where bare Postmaster lives: our first domain."""
 
     def decide(self, recipient: address.Address) -> Accept | Refuse:
@@ -102,20 +104,6 @@ class RecipientAccessTable:
         domain = recipient.domain or self.postmaster_domain or ""
         place = self._list.place(recipient.local, domain)
         return NO_ENTRY if place is None else self._verdicts[place]
-
-
-def _domains(rows: Iterable[RecipientEntry]) -> dict[str, bool]:
-    """Whole domains and whether the entry that decides about each accepts; the first one does."""
-    found: dict[str, bool] = {}
-    for row in rows:
-        pattern = parse_recipient(row.recipient)
-        if isinstance(pattern, ExactDomain):
-            found.setdefault(pattern.domain, row.accept)
-    return found
-
-
-def _accepted_domains(rows: Iterable[RecipientEntry]) -> tuple[str, ...]:
-    return tuple(domain for domain, accepted in _domains(rows).items() if accepted)
 
 
 def refusal(entry: RecipientEntry) -> Refuse:

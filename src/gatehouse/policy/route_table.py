@@ -152,8 +152,8 @@ def address_text(text: str) -> str | None:
     inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if inner[:5].lower() == "ipv6:":
         inner = inner[5:]
-    if "%" in inner:
-        return None
+    if "%" in inner or (":" not in inner and not inner[-1:].isdigit()):
+        return None  # nearly always a name, which costs no exception
     try:
         return str(ipaddress.ip_address(inner))
     except ValueError:

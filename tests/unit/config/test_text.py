@@ -109,3 +109,21 @@ delivery.smtp_port = 25
 def test_a_path_has_its_line(path: findings.Path, line: int | None) -> None:
     (found,) = text.locate([findings.error(path, "x")], SAMPLE)
     assert found.line == line
+
+
+def test_sections_in_which_nothing_is_looked_for_are_passed_over() -> None:
+    source = "".join(
+        [
+            '[a]\nb.c = [1,\n  [2, "]"],\n]  # ]\n"x.y" = """\n[b]\nz = 1\n"""\n[b]\ny = 2\n',
+            "z = 3\n[a.d]\ny = { e = 4 }\n",
+        ]
+    )
+    wanted: list[findings.Path] = [("b", "z"), ("a", "b", "c", 1), ("a", "d", "y", "e"), ("q", "r")]
+    found = text.locate([findings.error(path, "is bad") for path in wanted], source)
+    lines = {one.path: one.line for one in found}
+    assert lines == {
+        ("b", "z"): 11,
+        ("a", "b", "c", 1): 3,
+        ("a", "d", "y", "e"): 13,
+        ("q", "r"): None,
+    }

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Addresses: what is taken, what is refused and with which words."""
 
+import re
+from unittest import mock
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gatehouse.mail import address
 from gatehouse.mail.address import (
     MAX_MAILBOX,
     Address,
@@ -307,3 +311,34 @@ def test_a_local_part_alone_is_bare(raw: bytes, local: str) -> None:
 )
 def test_what_is_no_local_part_is_not_bare(raw: bytes) -> None:
     assert parse_bare(raw) is None
+
+
+@given(
+    st.lists(st.text(st.sampled_from("aZ09-x.n_ \u00e4["), max_size=5), min_size=1, max_size=4).map(
+        ".".join
+    )
+)
+@settings(max_examples=100, deadline=None)
+def test_the_short_way_of_plain_domains_says_what_the_long_one_says(text: str) -> None:
+    with mock.patch.object(address, "_PLAIN_DOMAIN", re.compile(r"(?!)")):
+        slowly = parse_domain(text)
+    assert parse_domain(text) == slowly
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("MX.Example.COM.", "mx.example.com"),
+        ("mx.xn--mnchen-3ya.example", "mx.xn--mnchen-3ya.example"),
+        ("xn--a", None),
+        ("192.0.2.1", None),
+        ("mx.0x7f", None),
+        ("-a.example", None),
+        ("a-.example", None),
+        (f"{'a' * 64}.example", None),
+        (f"{'a' * 63}.example", f"{'a' * 63}.example"),
+        ("a" * 63 + (".b" * 100), None),
+    ],
+)
+def test_plain_domains_and_those_that_look_like_them(text: str, domain: str | None) -> None:
+    assert parse_domain(text) == domain

@@ -97,6 +97,9 @@ def test_bare_postmaster_lives_in_the_first_domain_of_ours() -> None:
     assert rat.postmaster_domain == "example.com"
     assert accepted(rat, "PostMaster")
     assert not accepted(table(("postmaster@example.com", False)), "Postmaster")
+    shadowed = table(("bad.example", False), ("bad.example", True), ("example.com", True))
+    assert shadowed.accepted_domains == ("example.com",)
+    assert shadowed.postmaster_domain == "example.com", "the entry above it refuses bad.example"
 
 
 PATTERNS = ["a.example", ".a.example", "b.a.example", "u@", "u@a.example", "v@b.a.example", "ALL"]
