@@ -156,9 +156,10 @@ def decide(known: Series | None, now: float, pacing: Pacing) -> Decision:
     return Decision(False, held.suppressed, held)
 
 
-def subject(alarm: Alarm, hostname: str) -> str:
-    """The subject line, in the appliance's newer form."""
-    return f"{alarm.severity} <{alarm.alarm_class}> {hostname}: {alarm.text}"
+def subject(severity: str, alarm_class: str, hostname: str, text: str) -> str:
+    """The subject line, in the appliance's newer form; "": it is not known yet who we are."""
+    where = f" {hostname}" if hostname else ""
+    return f"{severity} <{alarm_class}>{where}: {text}"
 
 
 def _moment_between(told: float, now: float, pacing: Pacing) -> bool:

@@ -4,7 +4,7 @@
 import pytest
 
 from gatehouse.policy.alarms import (
-    Alarm,
+    AlarmClass,
     AlarmSeverity,
     Decision,
     HourlyLimit,
@@ -72,8 +72,9 @@ def test_one_alarm_that_comes_seldom_is_told_when_its_moment_has_passed() -> Non
 
 @pytest.mark.parametrize("severity", list(AlarmSeverity))
 def test_the_subject_has_the_newer_form(severity: AlarmSeverity) -> None:
-    alarm = Alarm(name="x", severity=severity, text="Short text", key="k")
-    assert subject(alarm, "gw1.example.com") == f"{severity} <System> gw1.example.com: Short text"
+    said = subject(severity, AlarmClass.SYSTEM, "gw1.example.com", "Short text")
+    assert said == f"{severity} <System> gw1.example.com: Short text"
+    assert subject(severity, AlarmClass.SYSTEM, "", "Short") == f"{severity} <System>: Short"
 
 
 @pytest.mark.parametrize(

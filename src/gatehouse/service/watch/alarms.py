@@ -221,13 +221,14 @@ class AlarmDesk:
             await self._remember()
 
     def _tell(self, alarm: Alarm, now: float, suppressed: int) -> None:
+        severity, text = alarm.severity.value, alarm.text[:LONGEST_TEXT]
         told = KeptAlarm(
             at=now,
             name=alarm.name,
             alarm_class=alarm.alarm_class,
-            severity=alarm.severity.value,
-            subject=subject(alarm, self._hostname())[:LONGEST_TEXT],
-            text=alarm.text[:LONGEST_TEXT],
+            severity=severity,
+            subject=subject(severity, alarm.alarm_class, self._hostname(), text)[:LONGEST_TEXT],
+            text=text,
             key=alarm.key[:LONGEST_KEY],
             suppressed=suppressed,
             id=secrets.token_hex(8),

@@ -19,9 +19,11 @@ from gatehouse.mail.address import Address
 from gatehouse.policy.alarm_advice import advice
 from gatehouse.policy.alarms import (
     MOST_AN_HOUR,
+    AlarmClass,
     AlarmSeverity,
     HourlyLimit,
     Subscriber,
+    subject,
     withheld,
 )
 from gatehouse.policy.route_table import smart_destination, smart_host_of
@@ -134,9 +136,9 @@ def trial_alarm(at: float, hostname: str, number: str, operator: str) -> KeptAla
     return KeptAlarm(
         at=at,
         name=TEST_ALARM,
-        alarm_class="System",
+        alarm_class=AlarmClass.SYSTEM,
         severity=AlarmSeverity.INFORMATION.value,
-        subject=f"{AlarmSeverity.INFORMATION} <System> {hostname}: {text}",
+        subject=subject(AlarmSeverity.INFORMATION, AlarmClass.SYSTEM, hostname, text),
         text=text,
         key=TEST_ALARM,
         suppressed=0,
@@ -163,6 +165,8 @@ def _write(
 ) -> tuple[OwnMail, ...]:
     """One message for each address, so that none depends on another; blocks for the store."""
     lifetime = float(running.bounce_profile("default").max_time)
+    # Told before anything ran, it does not name the gateway yet.
+    said = subject(alarm.severity, alarm.alarm_class, running.hostname, alarm.text)
     mails = []
     for address in addresses:
         message_id = f"<alert.{alarm.id}@{running.hostname}>"
@@ -170,7 +174,7 @@ def _write(
             alert.AlertMail(
                 sender=running.alerts.from_address,
                 recipient=address,
-                subject=alarm.subject,
+                subject=said,
                 text=alarm.text,
                 details=(*_details(tools, running, alarm), *more),
                 message_id=message_id,
@@ -184,7 +188,7 @@ def _write(
                 recipient=_routed(running, address),
                 content=content,
                 message_id=message_id,
-                subject=alarm.subject,
+                subject=said,
                 lifetime=lifetime,
                 kind=MessageKind.ALERT,
             )

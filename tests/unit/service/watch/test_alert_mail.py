@@ -60,6 +60,7 @@ class Site:
         self.now = BEGIN
         self.facts: list[Fact] = []
         self.woken = 0
+        self.hostname = "gw1.us.example"
         self.running: Running | None = running()
         self.desk = self.anew()
 
@@ -77,7 +78,7 @@ class Site:
             )
         )
         self.desk = AlarmDesk(
-            self.store, self.facts.append, clock, lambda: "gw1.us.example", Pacing, post.post
+            self.store, self.facts.append, clock, lambda: self.hostname, Pacing, post.post
         )
         return self.desk
 
@@ -160,6 +161,23 @@ def test_what_is_told_before_a_configuration_runs_is_mailed_when_one_does(site: 
     site.running = running()
     asyncio.run(site.desk.send_waiting())
     assert site.to() == ["ops@us.example"]
+
+
+def test_what_is_told_before_a_configuration_runs_names_the_gateway_all_the_same(
+    site: Site,
+) -> None:
+    site.hostname = ""
+    site.running = None
+    site.tell(text="Low on space.")
+    (fact,) = site.of(AlarmRaised)
+    assert isinstance(fact, AlarmRaised)
+    assert fact.subject == "Warning <System>: Low on space."
+    site.running = running()
+    asyncio.run(site.desk.send_waiting())
+    (one,) = site.queued()
+    said = "Warning <System> gw1.us.example: Low on space."
+    assert one.subject == said
+    assert f"Subject: {said}\r\n".encode() in site.store.spool.read_small(one.body)
 
 
 def test_what_a_full_disk_refused_is_mailed_after_a_restart(
