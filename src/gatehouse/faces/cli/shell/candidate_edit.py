@@ -40,6 +40,7 @@ from gatehouse.faces.cli.shell.dialogue import (
     mode,
     say,
 )
+from gatehouse.faces.cli.shell.wording import here
 from gatehouse.journal.escape import clean
 
 Values = dict[str, Any]
@@ -176,7 +177,7 @@ def attempt(talk: Talk[None]) -> Talk[None]:
         yield from talk
     except OperatorError as error:
         found = [one.text for one in error.fault.findings]
-        yield from say(*map(clean, found), clean(error.fault.sentence()))
+        yield from say(*map(clean, found), clean(here(error.fault.sentence())))
 
 
 def _text() -> Talk[tuple[bytes, bool]]:

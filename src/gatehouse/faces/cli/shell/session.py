@@ -34,6 +34,7 @@ from gatehouse.faces.cli.shell.player import (
     Source,
     clean_lines,
 )
+from gatehouse.faces.cli.shell.wording import here
 from gatehouse.faces.cli.terminal import moment
 from gatehouse.journal.escape import clean
 
@@ -190,7 +191,7 @@ class Session:
         self._refused = True
         for one in fault.findings:
             self._source.say(clean(one.text))
-        self._source.say(clean(fault.sentence()))
+        self._source.say(clean(here(fault.sentence())))
 
     def _help_on(self, words: list[str]) -> str:
         """What a command is for, and what it asks next behind these words."""

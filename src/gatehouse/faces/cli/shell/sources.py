@@ -24,12 +24,15 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.utils import is_dumb_terminal
 
+from gatehouse.faces.actions import configuration, logs
 from gatehouse.faces.cli.shell.player import Kind, SessionEnded
+from gatehouse.faces.cli.shell.wording import here
 from gatehouse.faces.cli.shown import render
 from gatehouse.faces.cli.terminal import Screen, screen
 from gatehouse.journal.escape import clean
 
 LONGEST_LINE = 65_536  # characters of an answer; ours: a list of some thousand members
+_QUOTED = (configuration.Text, logs.LogLines)  # as they are, whatever stands in them
 _TOO_LONG = f"a line has more than {LONGEST_LINE} characters"
 
 
@@ -46,7 +49,8 @@ class _Printed:
 
     def show(self, output: msgspec.Struct) -> None:
         """Print an action's output."""
-        self.say(render(output, self._screen()))
+        text = render(output, self._screen())
+        self.say(text if isinstance(output, _QUOTED) else here(text))
 
     def _write(self, text: str) -> None:
         try:

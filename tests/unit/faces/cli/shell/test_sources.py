@@ -7,6 +7,7 @@ import pytest
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
+from gatehouse.faces.actions import configuration
 from gatehouse.faces.cli.shell import sources
 from gatehouse.faces.cli.shell.player import Kind, SessionEnded
 
@@ -23,6 +24,17 @@ def test_a_replay_prints_each_answer_behind_its_question_but_no_password(
     assert said.startswith("[1]> 3\nPassword> \n[]> ")
     assert "secret" not in said
     assert "\x1b" not in said
+
+
+def test_advice_is_in_the_words_of_the_shell_and_a_configuration_as_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    piped = sources.Piped(io.StringIO(""))
+    advice = "# `gatehouse config confirm`"
+    piped.show(configuration.Text(source="revision 1", revision=1, text=advice))
+    assert capsys.readouterr().out == f"{advice}\n"
+    piped.show(configuration.Checked(source=advice, warnings=(), notes=()))
+    assert "# `commitconfirm`" in capsys.readouterr().out
 
 
 def test_a_line_that_is_too_long_ends_a_recording_and_its_rest_is_no_answer() -> None:
