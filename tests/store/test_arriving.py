@@ -9,7 +9,7 @@ import pytest
 from gatehouse.store.auth_values import ScramSecret, SmtpUser
 from gatehouse.store.errors import StoreRefused
 from gatehouse.store.interface import Store
-from gatehouse.store.people_values import Account
+from gatehouse.store.people_values import Account, ApiToken, SshKey
 from gatehouse.store.revision_values import Arriving, NewRevision
 
 KEEP = "administrator"
@@ -73,6 +73,37 @@ def test_recovery_codes_of_who_had_the_name_open_nothing_any_more(store: Store) 
     assert store.people.recovery_codes_left("ann") == 1
     commit(store, ANN)
     assert not store.people.use_recovery_code("ann", code)
+
+
+def test_keys_and_tokens_of_who_had_the_name_do_not_open_the_new_account(store: Store) -> None:
+    """What a guest has here would open an administrator who comes under the same name."""
+    for name in ("ann", "bob"):
+        store.people.add(replace(ANN, name=name, role="guest"))
+        store.people.add_ssh_key(
+            SshKey(
+                account=name,
+                fingerprint="SHA256:x",
+                algorithm="a",
+                key=b"k",
+                comment="",
+                added_at=1.0,
+            )
+        )
+        store.people.add_token(
+            ApiToken(
+                id=f"of {name}",
+                account=name,
+                role="guest",
+                label="",
+                created_at=1.0,
+                expires_at=9e9,
+            ),
+            hashlib.sha256(name.encode()).digest(),
+            0.0,
+        )
+    commit(store, ANN)
+    assert [len(store.people.ssh_keys(name)) for name in ("ann", "bob")] == [0, 1]
+    assert [one.id for one in store.people.tokens()] == ["of bob"]
 
 
 def test_a_commit_that_would_leave_no_administrator_is_refused_as_a_whole(store: Store) -> None:

@@ -65,12 +65,13 @@ class SqlitePeople:
     ) -> None:
         """Accounts from elsewhere, in a transaction of the caller's; raises StoreRefused.
 
-        Recovery codes of who had the name before would open the new account: they go.
+        What else opened the account of who had the name before would open the new one: recovery
+        codes, SSH keys and API tokens go.
         """
         before = _count(connection, keep_role)
         for account in accounts:
             connection.execute(_QUERIES["arrive"], self._row(account))
-            connection.execute(_QUERIES["forget_recovery"], (account.name,))
+            _forget_what_opens(connection, account.name)
         if before and not _count(connection, keep_role):
             raise StoreRefused(f"Nobody who can log in would be {keep_role} any more")
 
@@ -153,9 +154,7 @@ class SqlitePeople:
                 if connection.changes() != 1:
                     raise _Undo(AccountChange.MISSING)
                 _undo_if_last(connection, keep_role, before)
-                connection.execute(_QUERIES["forget_tokens"], (name,))
-                connection.execute(_QUERIES["forget_recovery"], (name,))
-                connection.execute(_QUERIES["forget_ssh_keys"], (name,))
+                _forget_what_opens(connection, name)
         except _Undo as undone:
             return undone.outcome
         return AccountChange.DONE
@@ -291,6 +290,11 @@ def _ssh_key(row: Sequence[Any]) -> SshKey:
 
 def _count(connection: apsw.Connection, role: str) -> int:
     return int(next(connection.execute(_QUERIES["count_role"], (role,)))[0])
+
+
+def _forget_what_opens(connection: apsw.Connection, name: str) -> None:
+    for query in ("forget_tokens", "forget_recovery", "forget_ssh_keys"):
+        connection.execute(_QUERIES[query], (name,))
 
 
 def _undo_if_last(connection: apsw.Connection, role: str, before: int) -> None:
