@@ -150,6 +150,11 @@ def test_what_a_server_says_cannot_add_to_the_header(site: House, ops: FakeServe
     site.send("bob@evil.strict.example", port=2525)
     (mail,) = about(ops, "evil.strict.example")
     assert "\x1b" not in mail.as_string()
+    listed = site.gateway.command("alarm", "list")
+    assert b"evil.strict.example" in listed
+    assert all(octet >= 0x20 for octet in listed.replace(b"\n", b""))
+    told = json.loads(site.gateway.command("--json", "alarm", "list"))["alarms"]
+    assert any("evil.strict.example" in one["text"] for one in told)
     assert {name.lower() for name in mail} == {
         "from",
         "to",

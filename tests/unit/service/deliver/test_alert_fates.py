@@ -88,6 +88,12 @@ def test_an_alert_that_was_given_up_is_an_alarm_that_nobody_gets_by_mail() -> No
     )
 
 
+def test_what_a_server_said_is_cut_in_the_alarm() -> None:
+    sent: list[Alarmed] = []
+    AlertFates(sent.append).note(message(), (Bounced(0, "550 " + "x" * 100_000),))
+    assert len(sent[0].text) < 500
+
+
 def test_the_memory_is_bounded() -> None:
     fates = AlertFates(lambda _: None)
     for mid in range(MOST + 5):
