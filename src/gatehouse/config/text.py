@@ -244,10 +244,14 @@ class _Lines:
         if header.startswith("[["):
             number = self._arrays.get(path, -1) + 1
             self._arrays[path] = number
-            self._note(path, line)
             path = (*path, number)
         self._section = path
-        self._note(path, line)
+        self._note_all(path, 0, line)
+
+    def _note_all(self, path: findings.Path, above: int, line: int) -> None:
+        """A path, and the sections on the way to it that have no line of their own so far."""
+        for size in range(above + 1, len(path) + 1):
+            self._note(path[:size], line)
 
     def _note(self, path: findings.Path, line: int) -> None:
         self._known.setdefault(path, line)
@@ -281,7 +285,7 @@ class _Lines:
                 path, expecting = (*base, index), False
             if text == "=":
                 path = (*base, *key_parts(self._text[key_start : token.start()]))
-                self._note(path, line)
+                self._note_all(path, len(base), line)
                 if path not in self._above and len(stack) == 1:
                     return _end_of_value(plain, token.end())
             elif text in "[{":

@@ -127,3 +127,10 @@ def test_sections_in_which_nothing_is_looked_for_are_passed_over() -> None:
         ("a", "d", "y", "e"): 13,
         ("q", "r"): None,
     }
+
+
+def test_a_section_that_only_stands_in_front_of_others_has_the_line_of_the_first() -> None:
+    source = 'format = 1\nwrong.way = 1\n[destination_control."x.example"]\ntls = "none"\n[[a.b]]\n'
+    wanted: list[findings.Path] = [("wrong",), ("destination_control",), ("a",), ("a", "b", 0)]
+    found = text.locate([findings.error(path, "is bad") for path in wanted], source)
+    assert [(one.path, one.line) for one in found] == list(zip(wanted, (2, 3, 5, 5), strict=True))
