@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Sequence
 
-from gatehouse.config import schema, units
+from gatehouse.config import field_values, schema
 from gatehouse.faces.actions import certificates
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.cli.shell import candidate_edit
@@ -20,7 +20,12 @@ from gatehouse.faces.cli.shell.dialogue import (
     show,
     words_of,
 )
-from gatehouse.faces.cli.shell.section_questions import Question, ask_section, fits
+from gatehouse.faces.cli.shell.section_questions import (
+    Question,
+    ask_bounded,
+    ask_section,
+    fits,
+)
 from gatehouse.policy import members, smtp_auth
 
 SECTION = "listeners"
@@ -28,9 +33,10 @@ MODES = ("starttls", "implicit")
 PROTOCOLS = ("SMTP", "SMTP in TLS from the first byte")
 SMTP_PORT = 25  # RFC 5321 §4.5.4.2
 _DELAYED = "Refuse rejected clients at each recipient, so that addresses are logged?"
+_LIMIT = "max_concurrency"
 _TIMES = (
-    ("idle_timeout", "Seconds of silence before a client is disconnected", 1, 3600),
-    ("connection_timeout", "Seconds that one connection may take", 30, 86_400),
+    ("idle_timeout", "Seconds of silence before a client is disconnected"),
+    ("connection_timeout", "Seconds that one connection may take"),
 )
 _PROFILE = Question(
     field="tls_profile",
@@ -77,11 +83,18 @@ def interface(draft: Draft, name: str) -> Talk[None]:
 
 def limits(draft: Draft, name: str) -> Talk[None]:
     """How many connections."""
-    old = draft.document.listeners[name].max_concurrency
-    number = yield from ask_number("Connections at the same time", old, 1, 1_000_000)
+    yield from _number(draft, (name,), _LIMIT, "Connections at the same time")
+    yield from keep(draft)
+
+
+def _number(draft: Draft, names: Sequence[str], field: str, question: str) -> Talk[None]:
+    """The same number for some listeners, the first of which says what holds."""
+    old = getattr(draft.document.listeners[names[0]], field)
+    number = yield from ask_bounded(schema.Listener, field, question, old)
     if number != old:
-        draft.put((SECTION, name, "max_concurrency"), number)
-        yield from keep(draft)
+        for name in names:
+            value = field_values.written(schema.Listener, field, number)
+            draft.put((SECTION, name, field), value)
 
 
 def setup(draft: Draft, name: str) -> Talk[None]:
@@ -96,11 +109,8 @@ def setup(draft: Draft, name: str) -> Talk[None]:
     delayed = yield from confirm(_DELAYED, now.delayed_reject)
     if delayed != now.delayed_reject:
         draft.put((SECTION, name, "delayed_reject"), delayed)
-    for field, question, least, most in _TIMES:
-        old = getattr(now, field)
-        number = yield from ask_number(question, old, least, most)
-        if number != old:
-            draft.put((SECTION, name, field), units.format_duration(number))
+    for field, question in _TIMES:
+        yield from _number(draft, (name,), field, question)
     yield from _auth_profile(draft, name, now.smtp_auth_profile)
     for field, question in (
         ("proxy_protocol_from", "Load balancers that speak the PROXY protocol"),
@@ -166,16 +176,8 @@ def setup_all(draft: Draft) -> Talk[None]:
         yield from say("There is no listener.")
         return
     yield from say("What you change here is changed on all listeners; EDIT > SETUP changes one.")
-    for field, question, least, most in (
-        ("max_concurrency", "Connections at the same time on each of them", 1, 1_000_000),
-        *_TIMES,
-    ):
-        old = next(getattr(one, field) for one in found.values())
-        number = yield from ask_number(question, old, least, most)
-        if number != old:
-            value = number if field == "max_concurrency" else units.format_duration(number)
-            for name in found:
-                draft.put((SECTION, name, field), value)
+    for field, question in ((_LIMIT, "Connections at the same time on each of them"), *_TIMES):
+        yield from _number(draft, tuple(found), field, question)
     delayed = all(one.delayed_reject for one in found.values())
     answer = yield from confirm(_DELAYED, delayed)
     if answer != delayed:

@@ -6,10 +6,9 @@ same is not written, and so what is inherited stays inherited.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from gatehouse.config import schema, units
+from gatehouse.config import field_values, schema, units
 from gatehouse.faces.actions import access
 from gatehouse.faces.cli.shell import section_questions
 from gatehouse.faces.cli.shell.candidate_edit import Draft
@@ -18,7 +17,6 @@ from gatehouse.faces.cli.shell.dialogue import (
     Check,
     Talk,
     ask,
-    ask_number,
     choose,
     confirm,
     do,
@@ -35,8 +33,6 @@ _DEMANDS = ("off", "preferred", "required")
 _TLS_CHOICES = ("No", "Preferred", "Required")
 _AUTH_CHOICES = ("Off", "Preferred", "Required")
 _VARIABLES = "$Group, $Hostname, $RemoteIP and $HATEntry are replaced."
-_LARGEST = 2**40  # octets of a message, as config.schema.MailFlowPolicy
-_SMALLEST = 1024
 
 CERTIFICATE_HINT = (
     "TLS needs a certificate. Look with `certconfig` whether there is a valid one that others can",
@@ -44,35 +40,17 @@ CERTIFICATE_HINT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Number:
-    """A whole number of a policy."""
-
-    field: str
-    question: str
-    least: int
-    most: int
-
-
+# Fields and questions; their bounds are those of the schema.
 _BEFORE_BANNER = (
-    _Number("max_connections_per_client", "Connections at once from one address", 1, 1_000_000),
-    _Number("max_messages_per_connection", "Messages in one connection", 1, 1_000_000),
-    _Number("max_recipients_per_message", "Recipients of one message", 1, 1_000_000),
+    ("max_connections_per_client", "Connections at once from one address"),
+    ("max_messages_per_connection", "Messages in one connection"),
+    ("max_recipients_per_message", "Recipients of one message"),
 )
 _RATES = (
-    _Number(
-        "max_recipients_per_hour", "Recipients in an hour from one address (0: any)", 0, 1_000_000
-    ),
-    _Number(
-        "max_sender_recipients_per_hour",
-        "Recipients in an hour from one envelope sender (0: any)",
-        0,
-        1_000_000,
-    ),
+    ("max_recipients_per_hour", "Recipients in an hour from one address (0: any)"),
+    ("max_sender_recipients_per_hour", "Recipients in an hour from one envelope sender (0: any)"),
 )
-_HARVEST = _Number(
-    "dhap_limit", "Refused recipients in an hour from one address (0: any)", 0, 1_000_000
-)
+_HARVEST = ("dhap_limit", "Refused recipients in an hour from one address (0: any)")
 
 
 class _Policy:
@@ -103,8 +81,8 @@ def ask_policy(draft: Draft, name: str, *, behavior: bool = False) -> Talk[None]
         chosen = yield from choose_behavior(old)
         policy.put("behavior", chosen if chosen != old else policy.now["behavior"])
     yield from _size(policy)
-    for one in _BEFORE_BANNER:
-        yield from _number(policy, one)
+    for field, question in _BEFORE_BANNER:
+        yield from _number(policy, field, question)
     yield from _banner(policy)
     yield from _refusal(policy)
     yield from _rates(policy)
@@ -130,11 +108,8 @@ def choose_behavior(now: str = BEHAVIORS[0]) -> Talk[str]:
 
 def _size(policy: _Policy) -> Talk[None]:
     def check(answer: str) -> str | None:
-        try:
-            fits = _SMALLEST <= units.parse_size(answer) <= _LARGEST
-        except ValueError:
-            fits = False
-        return None if fits else f"A size is needed, from 1K: {units.SIZE_FORM}."
+        why = field_values.why_not(schema.MailFlowPolicy, "max_message_size", answer)
+        return None if why is None else f"A size is needed, from 1K: {units.SIZE_FORM}."
 
     now = policy.now["max_message_size"]
     answer = yield from ask("Largest message", str(units.format_size(now)), check=check)
@@ -142,9 +117,10 @@ def _size(policy: _Policy) -> Talk[None]:
         policy.put("max_message_size", units.format_size(units.parse_size(answer)))
 
 
-def _number(policy: _Policy, one: _Number) -> Talk[int]:
-    number = yield from ask_number(one.question, policy.now[one.field] or 0, one.least, one.most)
-    policy.put(one.field, number)
+def _number(policy: _Policy, field: str, question: str) -> Talk[int]:
+    now = policy.now[field] or 0
+    number = yield from section_questions.ask_bounded(schema.MailFlowPolicy, field, question, now)
+    policy.put(field, number)
     return number
 
 
@@ -155,14 +131,11 @@ def _switch(policy: _Policy, field: str, question: str) -> Talk[None]:
         policy.put(field, answer)
 
 
-def _reply(policy: _Policy, of: str, least: int, most: int) -> Talk[None]:
+def _reply(policy: _Policy, of: str) -> Talk[None]:
     """Code and text; `of`: how their fields begin."""
-    now = policy.now
-    policy.put(f"{of}_code", (yield from ask_number("Code", now[f"{of}_code"], least, most)))
-    field = f"{of}_text"
-    text = yield from ask(
-        f"Text ({NOTHING}: not set)", now[field] or "", check=_fits(field), help=_VARIABLES
-    )
+    yield from _number(policy, f"{of}_code", "Code")
+    field, now = f"{of}_text", policy.now[f"{of}_text"] or ""
+    text = yield from ask(f"Text ({NOTHING}: not set)", now, check=_fits(field), help=_VARIABLES)
     if text.lower() == NOTHING:
         policy.put(field, None)
     elif text:
@@ -172,7 +145,7 @@ def _reply(policy: _Policy, of: str, least: int, most: int) -> Talk[None]:
 def _banner(policy: _Policy) -> Talk[None]:
     if not (yield from confirm("Change code, text and host name of the greeting?")):
         return
-    yield from _reply(policy, "banner", 200, 299)
+    yield from _reply(policy, "banner")
     now = policy.now["banner_host"]
     places = ("That of the interface", "Another one", "None")
     place = yield from choose("Host name", places, 0 if now is None else 1 if now else 2)
@@ -202,19 +175,19 @@ def _senders(answer: str) -> str | None:
 
 def _refusal(policy: _Policy) -> Talk[None]:
     if (yield from confirm("Change code and text of a refused connection?")):
-        yield from _reply(policy, "reject", 400, 599)
+        yield from _reply(policy, "reject")
 
 
 def _rates(policy: _Policy) -> Talk[None]:
     limited = False
-    for one in _RATES:
-        limited |= bool((yield from _number(policy, one)))
+    for field, question in _RATES:
+        limited |= bool((yield from _number(policy, field, question)))
     if limited and (yield from confirm("Change code and text above these limits?")):
-        yield from _reply(policy, "rate", 400, 599)
+        yield from _reply(policy, "rate")
 
 
 def _harvest(policy: _Policy) -> Talk[None]:
-    if (yield from _number(policy, _HARVEST)):
+    if (yield from _number(policy, *_HARVEST)):
         yield from _switch(policy, "dhap_drop_connection", "Disconnect the client at that limit?")
 
 

@@ -17,6 +17,7 @@ from gatehouse.faces.cli.shell.dialogue import (
     Check,
     Talk,
     ask,
+    ask_number,
     choose,
     confirm,
     whole_number,
@@ -63,6 +64,14 @@ def ask_values(
     for one in questions:
         inherited = getattr(holds, one.field, None)
         yield from _Asked(draft, model, values, one, inherited).ask()
+
+
+def ask_bounded(model: Section, field: str, text: str, now: int) -> Talk[int]:
+    """A whole number within the bounds of a field; of a time, its seconds."""
+    declared = field_values.declared(model, field)
+    assert declared.least is not None
+    assert declared.most is not None
+    return (yield from ask_number(text, now, declared.least, declared.most))
 
 
 def fits(model: Section, field: str) -> Check:
