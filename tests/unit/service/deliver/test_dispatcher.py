@@ -7,7 +7,7 @@ from typing import Any
 
 from gatehouse.policy.destinations import DestinationControl, DestinationTable
 from gatehouse.service.base.supervisor import TaskSupervisor
-from gatehouse.service.deliver.dispatcher import WORTH_A_CONNECTION, Dispatcher
+from gatehouse.service.deliver.dispatcher import RETRY_PASS_SECONDS, WORTH_A_CONNECTION, Dispatcher
 from gatehouse.service.deliver.ready import Destination
 from gatehouse.store.errors import StoreError
 from gatehouse.store.values import Cursor, DuePage, DueRecipient
@@ -360,6 +360,26 @@ def test_alerts_are_not_missed_because_the_store_could_not_tell_them_apart() -> 
         await turns(50)
         assert scene.carried == []
         scene.queue.kinds_broken = False
+        scene.dispatcher.wake()
+        await turns(50)
+        assert scene.carried == [("a", 2)]
+
+    play(body)
+
+
+def test_nor_are_alerts_missed_that_were_ready_then() -> None:
+    async def body(scene: Scene) -> None:
+        scene.queue.alerts = {2}
+        scene.queue.new = mail("a", 1, 2)
+        scene.dispatcher.wake()
+        await turns()
+        scene.queue.kinds_broken = True
+        scene.dispatcher.hold_back(frozenset({""}))
+        scene.go.set()
+        await turns(50)
+        assert scene.carried == []
+        scene.queue.kinds_broken = False
+        scene.now += RETRY_PASS_SECONDS
         scene.dispatcher.wake()
         await turns(50)
         assert scene.carried == [("a", 2)]

@@ -85,3 +85,16 @@ def test_a_destination_that_was_never_tried_is_not_remembered() -> None:
     lists = ReadyLists()
     lists.forget_if_empty(lists.destination("a.example"))
     assert lists.known("a.example") is None
+
+
+def test_what_is_put_back_is_nobodys_and_what_is_kept_is_still_in_hand() -> None:
+    lists = ReadyLists()
+    for mid in (1, 2, 3):
+        lists.add(due(mid, "a"))
+    destination = lists.destinations["a"]
+    lists.put_back(destination, {2})
+    assert list(destination.ready) == [2]
+    lists.add([*due(2, "a"), *due(3, "a")])
+    assert list(destination.ready) == [2, 3]
+    lists.put_back(destination)
+    assert (list(destination.ready), len(lists)) == ([], 0)
