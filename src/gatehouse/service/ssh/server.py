@@ -54,7 +54,7 @@ class SshServer:
         self._servers: list[asyncio.Server] = []
         self._options: asyncssh.SSHServerConnectionOptions | None = None
         self._fingerprint = ""
-        self.strangers: set[Client] = set()
+        self.strangers: dict[Client, None] = {}  # in the order in which they came
         self._inside: dict[Client, tuple[float, float]] = {}  # since when, by both clocks
         self._reasons: dict[Client, str] = {}  # why somebody's visit ended, where it is known
         self.sessions: dict[ShellSession, Client] = {}
@@ -142,13 +142,26 @@ class SshServer:
     def _begin(self, client: Client) -> bool:
         networks = Counter(auth_throttle.network(one.address) for one in self.strangers)
         from_there = networks[auth_throttle.network(client.address)]
-        if len(self.strangers) >= limits.MAX_STRANGERS or from_there >= limits.MAX_STRANGERS_EACH:
+        if from_there >= limits.MAX_STRANGERS_EACH:
             return False
-        self.strangers.add(client)
+        if len(self.strangers) >= limits.MAX_STRANGERS:
+            worst, most = networks.most_common(1)[0]
+            if most <= from_there + 1:
+                return False
+            self._drop_one_of(worst)
+        self.strangers[client] = None
         return True
 
+    def _drop_one_of(self, network: str) -> None:
+        """A few who hold many places do not keep out everybody else."""
+        there = (one for one in self.strangers if auth_throttle.network(one.address) == network)
+        oldest = next(there)
+        del self.strangers[oldest]
+        if oldest.connection is not None:
+            oldest.connection.abort()
+
     def _entered(self, client: Client) -> None:
-        self.strangers.discard(client)
+        self.strangers.pop(client, None)
         clock = self._worker.clock
         self._make_room_for(client)
         self._inside[client] = clock.monotonic(), clock.wall()
@@ -174,7 +187,7 @@ class SshServer:
             client.connection.close()
 
     def _gone(self, client: Client, error: Exception | None) -> None:
-        self.strangers.discard(client)
+        self.strangers.pop(client, None)
         since = self._inside.pop(client, None)
         reason = self._reasons.pop(client, "left" if error is None else "lost")
         if error is not None and not isinstance(error, _EXPECTED):

@@ -521,6 +521,29 @@ class Stranger:
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.connection = self
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def test_a_few_who_hold_all_places_do_not_keep_out_the_others(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        def comes(address: str) -> Stranger | None:
+            one = Stranger(address)
+            return one if site.server._begin(cast(Client, one)) else None
+
+        each, most = limits.MAX_STRANGERS_EACH, limits.MAX_STRANGERS
+        first, *_ = [comes(f"192.0.2.{n // each}") for n in range(most)]
+        assert first is not None
+        others = [comes(f"198.51.100.{n}") for n in range(most - most // each)]
+        assert all(others) and first.aborted
+        assert comes("203.0.113.1") is None  # nobody holds more than one place
+        assert len(site.server.strangers) == most
+        site.server.strangers.clear()
+
+    play(scene)
 
 
 def test_one_network_of_ipv6_is_one_address(play: Play) -> None:
