@@ -38,7 +38,7 @@ _SAME_ARGUMENTS = ("set", "unset")  # the others ask
 
 def here(text: str) -> str:
     """The same advice for somebody at a prompt of the shell."""
-    return _LAST.sub(lambda found: _HERE[found[1]], _QUOTED.sub(_translated, text))
+    return _LAST.sub(lambda found: f"`{_HERE[found[1]]}`", _QUOTED.sub(_translated, text))
 
 
 def _translated(found: re.Match[str]) -> str:

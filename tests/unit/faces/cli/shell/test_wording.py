@@ -12,12 +12,12 @@ from gatehouse.faces.cli.shell.commands import COMMANDS
     [
         ("Make one with `gatehouse config load FILE`.", "Make one with `loadconfig`."),
         ("Try `gatehouse config set PATH VALUE`.", "Try `set PATH VALUE`."),
-        ("a\nTo make it run: gatehouse config commit COMMENT\nb", "a\nTo make it run: commit\nb"),
+        ("a\nTo make it run: gatehouse config commit COMMENT\nb", "a\nTo make it run: `commit`\nb"),
         (
             "\x1b[33mTo keep it: gatehouse config confirm\x1b[0m\nb",
-            "\x1b[33mTo keep it: commitconfirm\x1b[0m\nb",
+            "\x1b[33mTo keep it: `commitconfirm`\x1b[0m\nb",
         ),
-        ("It waits: gatehouse config commit", "It waits: commit"),
+        ("It waits: gatehouse config commit", "It waits: `commit`"),
         ("`gatehouse config commit COMMENT` makes it run.", "`commit` makes it run."),
         ("`gatehouse tls ciphers STRING` shows it.", "`gatehouse tls ciphers STRING` shows it."),
         ("`gatehouse config rebase --take mine`", "`gatehouse config rebase --take mine`"),
