@@ -76,6 +76,17 @@ def test_every_command_has_help_with_an_example(
     assert "Example:" in out or words[0] in GROUPS
 
 
+@pytest.mark.parametrize("words", [(), *((*name.split(),) for name in GROUPS)], ids=" ".join)
+def test_no_line_of_a_list_of_commands_is_cut_on_80_columns(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        ROOT.main([*words, "--help"], prog_name="gatehouse", terminal_width=80)
+    listed = capsys.readouterr().out.partition("Commands:")[2]
+    assert listed
+    assert [line for line in listed.splitlines() if line.endswith("...")] == []
+
+
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
 def test_every_example_is_a_command_line_that_is_understood(action: Action) -> None:
     words = shlex.split(action.example.split(" > ")[0])[1:]
