@@ -7,7 +7,7 @@ All of them take effect at once, without a commit, and hold over commits and res
 from collections.abc import Sequence
 
 from gatehouse.faces.actions import delivery, listeners, listeners_suspend
-from gatehouse.faces.cli.shell.dialogue import Talk, ask, ask_number, do, say, show, words_of
+from gatehouse.faces.cli.shell.dialogue import Show, Talk, ask, ask_number, do, say, show, words_of
 from gatehouse.journal.escape import clean
 
 _EVERYTHING = "ALL"
@@ -26,8 +26,13 @@ def suspend() -> Talk[None]:
 def resume() -> Talk[None]:
     """Connections and deliveries again."""
     yield from show(listeners_suspend.RESUME, listeners_suspend.ResumeInput(all=True))
-    yield from show(delivery.RESUME, delivery.SuspendInput(all=True))
-    yield from say("Mail is taken and delivered.")
+    given = delivery.SuspendInput(all=True)
+    found = yield from do(delivery.RESUME, given, delivery.Suspensions)
+    yield Show(output=found)
+    waits = found.by_configuration  # which only a commit can change
+    yield from say(
+        "Mail is taken; it is not delivered." if waits else "Mail is taken and delivered."
+    )
 
 
 def suspend_listeners() -> Talk[None]:

@@ -59,6 +59,14 @@ def test_suspend_and_resume_take_listeners_and_deliveries_together(desk: Desk) -
     assert (suspended(desk), found.suspensions) == ([], ())
 
 
+def test_resume_does_not_say_that_mail_goes_where_the_configuration_holds_it(desk: Desk) -> None:
+    desk.play("resume")
+    assert "Mail is taken and delivered." in desk.said
+    desk.play("set delivery.suspended true", "commit held", "resume", "rollbackconfig", "1", "Y")
+    assert "Mail is taken; it is not delivered." in desk.said
+    assert "Mail is taken and delivered." not in desk.said
+
+
 def test_a_listener_is_shown_as_suspended_where_it_is_edited(desk: Desk) -> None:
     desk.play("suspendlistener", "", "", "listenerconfig", "EDIT", "1", "", "")
     assert any(line.startswith("Suspended: since ") for line in desk.said)
