@@ -69,8 +69,8 @@ def tree(doors: Doors) -> click.Group:
         name=_NAME,
         help="""Gatehouse, a mail gateway that proves its TLS.
 
-A change of the configuration is made in your candidate; `config commit` makes it run. Where a gateway
-runs on the data directory commands ask it; without one, those that can work on the store do so.
+A change of the configuration is made in your candidate; `config commit` makes it run. Where a
+gateway runs on the data directory it is asked; else commands that can work on the store do so.
 
 Exit status: 0 it was done, 1 it was not (one sentence on standard error says why), 2 the command
 line was not understood.""",
