@@ -160,13 +160,11 @@ WAYS: Mapping[str, Mapping[str, Way]] = {
     },
     "crl.sources": _by(Way(f"{_CRL} > edit"), "url", "interval", "internal"),
     "acme": _by(Way("certconfig > acme > setup"), "http_address", "http_port", "hook_timeout"),
-    "tls_reporting": {
-        **_by(
-            Way("tlsrptconfig > send"),
-            *("enabled", "from_address", "organization", "contact", "spread", "internal"),
-        ),
-        "receive_at": Way("tlsrptconfig > receive"),
-    },
+    "tls_reporting": _by(
+        Way("tlsrptconfig > setup"),
+        *("enabled", "from_address", "organization", "contact", "spread", "internal"),
+        "receive_at",
+    ),
     "alerts": {
         "from_address": Way("alertconfig > from > edit"),
         **_by(Way("alertconfig > setup"), "initial_interval", "maximum_interval", "smart_host"),
