@@ -53,9 +53,14 @@ def certificates_of(house: House, source: str) -> frozenset[str]:
     """The names of the certificates that a text may use."""
     if house.opened is None:
         return checks.DEMO_ONLY
-    if source.startswith("revision"):
+    if _takes_nothing_along(source):
         return keyring.names(house.store)
     return keyring.names_to_be(house.store, house.operator)
+
+
+def _takes_nothing_along(source: str) -> bool:
+    """A rollback leaves waiting what waits."""
+    return source.startswith("revision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,8 @@ def _approve(
         _refuse_stranger(result, name)
     found = result.warnings if isinstance(result, checks.Loaded) else result.findings
     if isinstance(result, checks.Loaded) and machine and result.is_for(name):
-        more = result.placed(configuration_machine.look(house, result))
+        waiting = not _takes_nothing_along(source)
+        more = result.placed(configuration_machine.look(house, result, waiting=waiting))
         found = (*text.locate(more, content.decode()), *found)
     errors = sum(one.severity is findings.Severity.ERROR for one in found)
     if isinstance(result, checks.Loaded) and not errors:

@@ -3,7 +3,8 @@
 
 Can the listeners get their addresses; do the certificates cover the names that listeners greet by,
 and may they be shown by a server at all; is there anything to verify by where verification is
-demanded. Pending certificates and trust entries of the operator count as being there.
+demanded. Pending certificates and trust entries of the operator count as being there, but not for
+a rollback, which leaves them waiting.
 """
 
 from collections.abc import Iterator
@@ -24,13 +25,13 @@ from gatehouse.tls import coverage, facets, names
 from gatehouse.tls.certificates import CertificateFault, read_certificates
 
 
-def look(house: House, loaded: checks.Loaded) -> tuple[Finding, ...]:
-    """All that is found."""
+def look(house: House, loaded: checks.Loaded, *, waiting: bool = True) -> tuple[Finding, ...]:
+    """All that is found. `waiting`: what waits for the operator's commit comes with it."""
     running = loaded.running
     return (
         *_addresses(house, running),
-        *(found for one in running.listeners for found in _certificates(house, one)),
-        *_trust(house, running),
+        *(found for one in running.listeners for found in _certificates(house, one, waiting)),
+        *_trust(house, running, waiting),
     )
 
 
@@ -59,14 +60,17 @@ def _addresses(house: House, running: Running) -> Iterator[Finding]:
             )
 
 
-def _certificates(house: House, one: Listener) -> Iterator[Finding]:
+def _certificates(house: House, one: Listener, waiting: bool) -> Iterator[Finding]:
     if not offers_tls(one) or one.certificate == keyring.DEMO:
         return  # the Demo certificate has a warning of its own
     leaves = []
     for name in one.certificates:
-        chain = read_certificates(
-            b"\n".join(keyring.to_be(house.store, house.operator, name).chain_pem)
+        held = (
+            keyring.to_be(house.store, house.operator, name)
+            if waiting
+            else keyring.get(house.store, name)
         )
+        chain = read_certificates(b"\n".join(held.chain_pem))
         if isinstance(chain, CertificateFault):
             yield error(("listeners", one.name, "certificate"), f"{name}: {chain.text}")
             continue
@@ -96,11 +100,13 @@ def _for_servers(leaf: x509.Certificate) -> bool:
     return any(one in allowed for one in found)
 
 
-def _trust(house: House, running: Running) -> Iterator[Finding]:
+def _trust(house: House, running: Running, waiting: bool) -> Iterator[Finding]:
     demanding = [one for one in running.destinations if _needs_lists(one)]
     if not demanding:
         return
-    held = {TrustList.CUSTOM: bool(anchors.custom_to_be(house.store, house.operator))}
+    store = house.store
+    custom = anchors.custom_to_be(store, house.operator) if waiting else anchors.custom(store)
+    held = {TrustList.CUSTOM: bool(custom)}
     try:
         held[TrustList.SYSTEM] = bool(anchors.system(running.trust))
     except anchors.SystemListUnusable:

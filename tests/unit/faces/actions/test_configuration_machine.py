@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What only the machine can say is said before the commit, and counts what waits with it."""
 
+import asyncio
 import socket
 from datetime import UTC, datetime
 
@@ -10,9 +11,18 @@ from gatehouse.config import checks
 from gatehouse.config.defaults import DEFAULT_TEXT
 from gatehouse.config.findings import Finding, Severity
 from gatehouse.faces.actions import configuration_machine
+from gatehouse.faces.actions.configuration_commit import RollbackInput
+from gatehouse.faces.actions.configuration_commit_work import rollback
+from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
-from gatehouse.service.trust import keyring
-from gatehouse.tls.certificates import CertifiedKey, SelfSigned, Subject, create_self_signed
+from gatehouse.service.trust import anchors, keyring
+from gatehouse.tls.certificates import (
+    CertifiedKey,
+    SelfSigned,
+    Subject,
+    create_self_signed,
+    read_certificates,
+)
 from tests.unit.faces.conftest import PretendGateway
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -75,3 +85,23 @@ def test_verification_without_any_anchor_is_an_error(house: House) -> None:
     one = found["destination_controls.'bank.example'.trust"]
     assert one.severity is Severity.ERROR
     assert "nothing to verify by" in one.what
+
+
+def refused(house: House, revision: int) -> str:
+    with pytest.raises(OperatorError) as caught:
+        asyncio.run(rollback(house, RollbackInput(revision=revision)))
+    return "\n".join(one.what for one in caught.value.fault.findings)
+
+
+def test_what_waits_does_not_count_for_a_rollback_which_leaves_it_waiting(house: House) -> None:
+    store, name = house.store, "gatehouse.example.com"
+    keyring.put(store, "mx", certified(name), 1.0)
+    text = DEFAULT_TEXT.replace('certificate = "Demo"', 'certificate = "mx"')
+    for one in (text, text + VERIFIED, DEFAULT_TEXT):
+        store.revisions.append(text=one, operator="x", comment="", committed_at=1.0)
+    keyring.stage_removal(store, house.operator, "mx", 1.0)
+    done = asyncio.run(rollback(house, RollbackInput(revision=2)))
+    assert done.revision == 5, "the certificate is there: its removal only waits"
+    (anchor,) = read_certificates(certified("ca.example").chain_pem[0])  # type: ignore[misc]
+    anchors.stage(store, house.operator, {"Partner": anchor}, 1.0)
+    assert "nothing to verify by" in refused(house, 3)
