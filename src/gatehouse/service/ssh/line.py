@@ -75,6 +75,13 @@ class Line:
             self._ended = True
             self._tell()
 
+    def hang_up(self) -> None:
+        """It is we who end it: half a line, or what was sent ahead, is carried out no more."""
+        with self._changed:
+            self._ended = True
+            self._input.clear()
+            self._tell()
+
     def lose(self) -> None:
         """The client is gone: what it sent and nobody has read does not count any more."""
         with self._changed:

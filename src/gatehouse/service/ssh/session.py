@@ -187,7 +187,7 @@ class ShellSession(asyncssh.SSHServerSession[bytes]):
             with suppress(OSError):  # it may just be closing
                 self._channel.write(f"\r\n{why}\r\n".encode())
         if self.line is not None:
-            self.line.end()
+            self.line.hang_up()
 
     def counts(self) -> bool:
         """Whether the login of this session still does; raises StoreError."""

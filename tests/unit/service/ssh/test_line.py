@@ -116,6 +116,13 @@ def test_what_a_client_sent_before_it_vanished_is_not_carried_out(loop: Loop) ->
     assert loop.line.read_line(100) is None
 
 
+def test_half_a_line_is_not_carried_out_when_we_hang_up(loop: Loop) -> None:
+    loop.line.feed(b"set ssh.idle_timeout 60")  # of 600; the rest never came
+    loop.line.hang_up()
+    assert loop.line.read_line(100) is None
+    loop.line.write("said all the same")
+
+
 def test_text_goes_out_and_waits_where_the_client_does_not_take_it(
     loop: Loop, channel: Channel
 ) -> None:

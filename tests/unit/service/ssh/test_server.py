@@ -678,3 +678,21 @@ def test_a_key_whose_numbers_are_none_is_a_wrong_one_and_no_fault_of_ours(play: 
         await eventually(lambda: site.of(facts.OperatorLogin))
 
     play(scene)
+
+
+def test_half_a_line_of_somebody_who_is_idle_is_not_carried_out(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        async with site.client() as client:
+            process = await client.create_process()
+            await eventually(lambda: site.visits)
+            process.stdin.write("half a li")
+            (session,) = site.server.sessions
+            site.worker.now += 1.0
+            await eventually(lambda: session.line is not None and session.line.idle() == 0.0)
+            await eventually(lambda: session.line is not None and session.line.waiting)
+            site.worker.now += 101.0
+            said = await process.stdout.read()
+            assert "Nothing was typed" in said
+            assert "half" not in said
+
+    play(scene)

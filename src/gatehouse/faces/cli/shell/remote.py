@@ -126,7 +126,11 @@ class FarPiped(Piped):
         self._far.write(text)
 
     def _line(self) -> str:
-        return self._far.read_line(LONGEST_LINE) or ""
+        line = self._far.read_line(LONGEST_LINE) or ""
+        # It is cut by octets; the rest of it must not become the answer to the next question.
+        if line and not line.endswith("\n") and not self._far.ended:
+            raise SessionEnded(f"a line has more than {LONGEST_LINE} octets")
+        return line
 
     def _screen(self) -> Screen:
         return Screen()

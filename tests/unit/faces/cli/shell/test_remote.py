@@ -17,7 +17,7 @@ from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.errors import LOGIN_OVER, OperatorError
 from gatehouse.faces.actions.house import House as RealHouse
 from gatehouse.faces.actions.visitor import Visitor
-from gatehouse.faces.cli.shell import remote
+from gatehouse.faces.cli.shell import remote, sources
 from gatehouse.faces.cli.shell.commands import COMMANDS
 from gatehouse.faces.cli.shell.remote import Caller, serve
 from gatehouse.service.base.control import Request, Visit
@@ -179,6 +179,26 @@ def test_many_answers_that_are_typed_ahead_are_not_one(monkeypatch: pytest.Monke
     line = Line("x" * 300 + "\r", {"There is no": "y" * 300 + "\r\x04"})
     assert call(line, terminal="xterm") == 0
     assert line.printed.count("There is no command") == 2
+
+
+class Cut(Line):
+    """Gives at most so many octets at once, as the line of a session does."""
+
+    def read_line(self, most: int) -> str | None:
+        data = self._typed.encode()
+        size = data.find(b"\n", 0, most) + 1 or min(most, len(data))
+        self._typed = data[size:].decode()
+        return data[:size].decode() or None
+
+
+def test_the_rest_of_a_line_that_is_too_long_is_no_line() -> None:
+    line = Cut("\u00fc" * (sources.LONGEST_LINE // 2) + "who\nwho\n")
+    assert call(line) == 1
+    assert "The session ends here: a line has more than" in line.printed
+    assert "bob" not in line.printed
+    last = Cut("who")  # without an end, and the last one
+    assert call(last) == 0
+    assert "bob (operator)" in last.printed
 
 
 def test_ctrl_c_leaves_a_line_and_ctrl_d_the_shell() -> None:
