@@ -94,19 +94,22 @@ def _which(what: str, names: Sequence[str]) -> Talk[tuple[str, ...] | None]:
         return f"Numbers from 1 to {len(choices)}, or names, are needed."
 
     answer = yield from ask("Listeners", "1", check=check, words=choices, rest=True)
-    found = [_chosen(one, choices) or "" for one in words_of(answer)]
-    return () if _EVERYTHING in found else tuple(dict.fromkeys(found))
+    found = {_chosen(one, choices) for one in words_of(answer)}
+    return () if 0 in found else tuple(choices[place] for place in sorted(filter(None, found)))
 
 
-def _chosen(word: str, choices: Sequence[str]) -> str | None:
-    """A choice by its name or its number; a name goes first, for a listener may be called 2."""
+def _chosen(word: str, choices: Sequence[str]) -> int | None:
+    """A choice by its name or its number; a name goes first, for a listener may be called 2.
+
+    By its place, from 0: a listener may be called ALL, too.
+    """
     if word in choices:
-        return word
-    alike = [one for one in choices if one.lower() == word.lower()]
+        return choices.index(word)
+    alike = [place for place, one in enumerate(choices) if one.lower() == word.lower()]
     if len(alike) == 1:
         return alike[0]
     place = int(word) if word.isascii() and word.isdecimal() and len(word) < 6 else 0
-    return choices[place - 1] if 1 <= place <= len(choices) else None
+    return place - 1 if 1 <= place <= len(choices) else None
 
 
 def _domains(what: str) -> Talk[delivery.SuspendInput]:

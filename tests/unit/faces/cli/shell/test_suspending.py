@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """suspendlistener, resumelistener, suspend and resume: answers in, suspensions out."""
 
+import msgspec
 import pytest
 
-from gatehouse.faces.actions import delivery, listeners
-from gatehouse.faces.actions.action import Nothing
+from gatehouse.faces.actions import delivery, listeners, listeners_suspend
+from gatehouse.faces.actions.action import Action, Nothing
+from gatehouse.faces.actions.errors import OperatorError
+from gatehouse.faces.cli.shell import suspending
+from gatehouse.faces.cli.shell.player import Player
 from tests.unit.faces.cli.shell.conftest import Desk
+from tests.unit.faces.cli.shell.playing import Script
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +75,43 @@ def test_resume_does_not_say_that_mail_goes_where_the_configuration_holds_it(des
 def test_a_listener_is_shown_as_suspended_where_it_is_edited(desk: Desk) -> None:
     desk.play("suspendlistener", "", "", "listenerconfig", "EDIT", "1", "", "")
     assert any(line.startswith("Suspended: since ") for line in desk.said)
+
+
+@pytest.mark.parametrize(
+    ("answer", "names", "everything"),
+    [("2", ("ALL",), False), ("3, 2", ("ALL", "Two"), False), ("ALL", (), True), ("1", (), True)],
+)
+def test_a_listener_that_is_called_all_is_one_listener(
+    answer: str, names: tuple[str, ...], everything: bool
+) -> None:
+    given: list[msgspec.Struct] = []
+
+    def carry(action: Action, wanted: msgspec.Struct) -> msgspec.Struct:
+        if action is listeners.LIST:
+            return listeners.ListenerList(source="", listeners=(line("ALL"), line("Two")))
+        given.append(wanted)
+        raise OperatorError("stop", "It is known now what was asked for.")
+
+    with pytest.raises(OperatorError):
+        Player(Script([answer, "5"]), carry).play(suspending.suspend_listeners())
+    wanted = listeners_suspend.SuspendInput(names=names, all=everything, within=5)
+    assert given == [wanted]
+
+
+def line(name: str) -> listeners.ListenerLine:
+    return listeners.ListenerLine(
+        name=name,
+        type="Public",
+        interface="PublicNet",
+        address="127.0.0.1",
+        port=25,
+        protocol="SMTP",
+        default_domain="",
+        max_concurrency=1,
+        tcp_queue=0,
+        domain_map="disabled",
+        tls="No",
+        tls_mode="starttls",
+        suspended_since=None,
+        suspended_by="",
+    )
