@@ -81,6 +81,17 @@ def test_a_few_failures_are_written_at_once(scene: Scene) -> None:
     assert scene.timers == []
 
 
+def test_failures_at_two_processes_are_one_count(scene: Scene) -> None:
+    other = LoginWaits(scene.store.smtp_users, lambda: scene.now, scene._after)
+    for number in range(throttle.FREE_AT_BOTH):
+        assert scene.waits.seconds(NAME, HERE) == other.seconds(NAME, HERE) == 0.0
+        (scene.waits, other)[number % 2].note(NAME, HERE, right=False)
+    assert scene.waits.seconds(NAME, HERE) == other.seconds(NAME, HERE) == throttle.FIRST_WAIT
+    scene.now += throttle.FIRST_WAIT
+    other.note(NAME, HERE, right=True)
+    assert scene.waits.seconds(NAME, HERE) == 0.0
+
+
 def test_a_flood_of_failures_is_a_handful_of_flushes(scene: Scene) -> None:
     at_once = int(WRITES_AT_ONCE)
     scene.flood(at_once + 500)
