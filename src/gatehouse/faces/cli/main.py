@@ -38,6 +38,9 @@ from gatehouse.journal.escape import clean
 _NAME = "gatehouse"
 _COMPLETION_VARIABLE = "_GATEHOUSE_COMPLETE"
 
+# The data directory and its store; actions.carry has it with their types, and is loaded later.
+OpenHouse = Callable[[Path], tuple[Any, Any]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
@@ -45,8 +48,7 @@ class Doors:
 
     version: Callable[[], str]
     run_gateway: Callable[[Path, str | None], int]  # and which machine of a cluster this is
-    # The data directory and its store; see actions.carry.OpenHouse.
-    open_house: Callable[[Path], tuple[Any, Any]]
+    open_house: OpenHouse
 
 
 class _Failure(msgspec.Struct, frozen=True):
@@ -110,7 +112,7 @@ def _carry_out(action: Action, given: msgspec.Struct, doors: Doors) -> None:
 
     def work(wanted: msgspec.Struct) -> msgspec.Struct:
         with at_work():
-            return carry(action, wanted, data, doors.version(), doors.open_house, acting_as)
+            return carry(action, wanted, data, doors.version(), _told(doors.open_house), acting_as)
 
     try:
         output = work(given)
@@ -128,6 +130,19 @@ def _carry_out(action: Action, given: msgspec.Struct, doors: Doors) -> None:
     if isinstance(output, people_access.TotpStarted) and not output.counts and sys.stdin.isatty():
         code = click.prompt("Code from the authenticator", err=True)
         click.echo(render(work(msgspec.structs.replace(given, code=code)), screen()))
+
+
+def _told(open_house: OpenHouse) -> OpenHouse:
+    """Whoever forgot --data hears that what he changed is not the gateway he meant."""
+
+    def opened(data: Path) -> tuple[Any, Any]:
+        new = not data.exists()
+        house = open_house(data)
+        if new:
+            click.echo(f"A new data directory is made: {clean(str(data.absolute()))}", err=True)
+        return house
+
+    return opened
 
 
 @contextmanager
@@ -153,7 +168,7 @@ def _carry_in_dialogue(doors: Doors) -> CarryThere:
 
         acting_as = commands.acting_as(click.get_current_context(), os.environ)
         with at_work():
-            return carry(action, given, data, doors.version(), doors.open_house, acting_as)
+            return carry(action, given, data, doors.version(), _told(doors.open_house), acting_as)
 
     return work
 

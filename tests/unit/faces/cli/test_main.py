@@ -118,6 +118,7 @@ def test_loading_looking_and_committing(command: Command, file: Path) -> None:
 
 def test_a_bad_file_is_one_line_for_each_fault_and_status_1(command: Command, file: Path) -> None:
     file.write_text(DEFAULT_TEXT.replace("port = 2525", "port = 70000\nprot = 1"))
+    command("config", "clear")  # makes the data directory, and says so
     status, out, err = command("config", "load", str(file))
     assert (status, out) == (1, "")
     faults = err.splitlines()
@@ -271,6 +272,12 @@ def test_reading_makes_no_data_directory(command: Command, tmp_path: Path) -> No
     for words in (("status",), ("queue", "list"), ("config", "show"), ("log", "tail")):
         assert command(*words)[0] == 1
     assert not (tmp_path / "data").exists()
+
+
+def test_a_change_tells_where_it_makes_a_data_directory(command: Command, tmp_path: Path) -> None:
+    told = f"A new data directory is made: {tmp_path / 'data'}\n"
+    assert command("delivery", "suspend", "--all")[2] == told
+    assert command("delivery", "suspend", "--all")[2] == ""
 
 
 def test_a_file_is_checked_without_a_data_directory(command: Command, file: Path) -> None:
