@@ -2,9 +2,9 @@
 """What only this machine can say about a configuration before it is committed.
 
 Can the listeners get their addresses; do the certificates cover the names that listeners greet by,
-and may they be shown by a server at all; is there anything to verify by where verification is
-demanded. Pending certificates and trust entries of the operator count as being there, but not for
-a rollback, which leaves them waiting.
+and may they be shown by a server at all; are their keys strong enough for the TLS profile; is there
+anything to verify by where verification is demanded. Pending certificates and trust entries of the
+operator count as being there, but not for a rollback, which leaves them waiting.
 """
 
 from collections.abc import Iterator
@@ -15,14 +15,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from gatehouse.config import checks
 from gatehouse.config.findings import Finding, error, warning
 from gatehouse.config.running import Listener, Running, TlsMode
+from gatehouse.config.tls_settings import for_listener
 from gatehouse.faces.actions.house import House
 from gatehouse.policy.destinations import DestinationControl, TrustList
 from gatehouse.policy.mail_flow import TlsDemand
 from gatehouse.policy.outbound_tls import LevelClass, level_class
+from gatehouse.policy.tls_profiles import DEFAULT_SECURITY_LEVEL
 from gatehouse.service.commit import sockets
 from gatehouse.service.trust import anchors, keyring
 from gatehouse.tls import coverage, facets, names
-from gatehouse.tls.certificates import CertificateFault, read_certificates
+from gatehouse.tls.certificates import CertificateFault, CertifiedKey, read_certificates
+from gatehouse.tls.engine import ServerContext, TlsSetupError
 
 
 def look(house: House, loaded: checks.Loaded, *, waiting: bool = True) -> tuple[Finding, ...]:
@@ -31,6 +34,7 @@ def look(house: House, loaded: checks.Loaded, *, waiting: bool = True) -> tuple[
     return (
         *_addresses(house, running),
         *(found for one in running.listeners for found in _certificates(house, one, waiting)),
+        *(found for one in running.listeners for found in _strength(house, one, waiting)),
         *_trust(house, running, waiting),
     )
 
@@ -65,12 +69,7 @@ def _certificates(house: House, one: Listener, waiting: bool) -> Iterator[Findin
         return  # the Demo certificate has a warning of its own
     leaves = []
     for name in one.certificates:
-        held = (
-            keyring.to_be(house.store, house.operator, name)
-            if waiting
-            else keyring.get(house.store, name)
-        )
-        chain = read_certificates(b"\n".join(held.chain_pem))
+        chain = read_certificates(b"\n".join(_held(house, name, waiting).chain_pem))
         if isinstance(chain, CertificateFault):
             yield error(("listeners", one.name, "certificate"), f"{name}: {chain.text}")
             continue
@@ -89,6 +88,28 @@ def _certificates(house: House, one: Listener, waiting: bool) -> Iterator[Findin
             ("listeners", one.name, "certificate"),
             sentence,
             hint="partners that verify go by the name in the greeting",
+        )
+
+
+def _held(house: House, name: str, waiting: bool) -> CertifiedKey:
+    if waiting:
+        return keyring.to_be(house.store, house.operator, name)
+    return keyring.get(house.store, name)
+
+
+def _strength(house: House, one: Listener, waiting: bool) -> Iterator[Finding]:
+    """Every key that we take fits the usual level; above it OpenSSL refuses some at the start."""
+    profile = one.tls_profile
+    if not offers_tls(one) or profile.security_level <= DEFAULT_SECURITY_LEVEL:
+        return
+    held = tuple(_held(house, name, waiting) for name in one.certificates)
+    try:
+        ServerContext(for_listener(profile, held, ask_clients=False))
+    except TlsSetupError as fault:
+        yield error(
+            ("listeners", one.name, "tls_profile"),
+            f"security level {profile.security_level} of {profile.name} is too much: {fault}",
+            hint="a certificate with a longer key, or a lower security_level",
         )
 
 

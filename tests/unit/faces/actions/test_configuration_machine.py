@@ -18,6 +18,7 @@ from gatehouse.faces.actions.house import House
 from gatehouse.service.trust import anchors, keyring
 from gatehouse.tls.certificates import (
     CertifiedKey,
+    KeyKind,
     SelfSigned,
     Subject,
     create_self_signed,
@@ -33,8 +34,8 @@ trust = ["custom"]
 """
 
 
-def certified(name: str) -> CertifiedKey:
-    wanted = SelfSigned(subject=Subject(common_name=name), alternative_names=(name,))
+def certified(name: str, kind: KeyKind = KeyKind.P256) -> CertifiedKey:
+    wanted = SelfSigned(subject=Subject(common_name=name), alternative_names=(name,), key_kind=kind)
     made = create_self_signed(wanted, now=NOW, serial=1)
     assert isinstance(made, CertifiedKey)
     return made
@@ -65,6 +66,30 @@ def test_a_port_that_somebody_has_is_an_error_where_a_gateway_runs(
         assert isinstance(loaded, checks.Loaded)
         gateway.running = loaded.running  # it is ours
         assert "listeners.InboundMail.port" not in look(running_house, text)
+
+
+@pytest.mark.parametrize("kind", [KeyKind.RSA_2048, KeyKind.P256, KeyKind.P384])
+@pytest.mark.parametrize("level", [2, 3, 4])
+@pytest.mark.parametrize("name", ["mx", "Demo"])
+def test_a_certificate_that_is_too_weak_for_a_profile_is_an_error_before_the_commit(
+    house: House, kind: KeyKind, level: int, name: str
+) -> None:
+    text = DEFAULT_TEXT.replace('certificate = "Demo"', f'certificate = "{name}"').replace(
+        "[listeners.InboundMail]", '[listeners.InboundMail]\ntls_profile = "strict"'
+    )
+    text += f"\n[tls_profiles.strict]\nsecurity_level = {level}\n"
+    if name == "Demo":
+        keyring.put(house.store, name, certified("mx.example.com", kind), NOW.timestamp())
+    else:
+        given = certified("mx.example.com", kind)
+        keyring.stage(house.store, house.operator, name, given, NOW.timestamp())
+    found = look(house, text).get("listeners.InboundMail.tls_profile")
+    # OpenSSL's manual, SSL_CTX_set_security_level(3): bits of RSA, and of the curve.
+    fits = {KeyKind.RSA_2048: 2, KeyKind.P256: 3, KeyKind.P384: 4}[kind]
+    assert (found is None) == (level <= fits)
+    if found is not None:
+        assert found.severity is Severity.ERROR
+        assert f"level {level}" in found.what and "key too small" in found.what
 
 
 def test_a_certificate_for_another_name_is_told_also_when_it_still_waits(house: House) -> None:
