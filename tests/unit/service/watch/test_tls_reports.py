@@ -274,6 +274,7 @@ def test_a_server_that_does_not_take_it_is_tried_again(
     https(site, host, ca)
     site.turn(internal=True)
     assert site.sent() == [("shop.example", "waiting")]
+    assert len(host.hosts[NAME].requests) <= 1, "nothing is followed, nothing is tried twice"
 
 
 def test_one_target_that_takes_it_is_enough(site: Site, host: PolicyHost, ca: Made) -> None:
