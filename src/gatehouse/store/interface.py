@@ -22,7 +22,7 @@ from gatehouse.store.bodies import BodyReader as BodyReader
 from gatehouse.store.bodies import BodyWriter as BodyWriter
 from gatehouse.store.bodies import OpenBody as OpenBody
 from gatehouse.store.people_interface import Audit, People
-from gatehouse.store.revision_values import Candidate, NewRevision, Revision, Trial
+from gatehouse.store.revision_values import Candidate, NewRevision, Revision, RevisionHead, Trial
 from gatehouse.store.tls_values import CachedSts, ReceivedTlsReport, TlsCount, TlsReportState
 from gatehouse.store.values import (
     AddMessage,
@@ -132,8 +132,8 @@ class Revisions(Protocol):
     def get(self, number: int) -> Revision | None:
         """One revision."""
 
-    def history(self, limit: int, before: int | None = None) -> tuple[Revision, ...]:
-        """Revisions, the newest first."""
+    def history(self, limit: int, before: int | None = None) -> tuple[RevisionHead, ...]:
+        """Revisions without their texts, the newest first."""
 
 
 class Candidates(Protocol):

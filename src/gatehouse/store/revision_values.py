@@ -38,15 +38,21 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Revision:
-    """One committed configuration."""
+class RevisionHead:
+    """What is told of a committed configuration: everything but its text."""
 
     number: int
     committed_at: float
     operator: str
     comment: str
-    text: str
     kind: RevisionKind = RevisionKind.COMMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision(RevisionHead):
+    """One committed configuration."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -202,7 +202,7 @@ async def clear(house: House, given: Nothing) -> Cleared:
 
 async def history(house: House, given: HistoryInput) -> History:
     """The commits."""
-    revisions = house.store.revisions.history(given.limit)
+    revisions = await asyncio.to_thread(house.store.revisions.history, given.limit)
     newest = revisions[0].number if revisions else 0
     return History(
         revisions=tuple(

@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 
 from gatehouse.store.errors import StoreMoved
-from gatehouse.store.revision_values import NewRevision, Revision, RevisionKind
+from gatehouse.store.revision_values import NewRevision, Revision, RevisionHead, RevisionKind
 from gatehouse.store.sql import load_queries
 from gatehouse.store.sqlite.connection import Database
 from gatehouse.store.sqlite.place import SQL
@@ -49,9 +49,20 @@ class SqliteRevisions:
         """One revision."""
         return next(iter(self._read("get", (number,))), None)
 
-    def history(self, limit: int, before: int | None = None) -> tuple[Revision, ...]:
-        """Revisions, the newest first."""
-        return self._read("history", (_BEYOND if before is None else before, limit))
+    def history(self, limit: int, before: int | None = None) -> tuple[RevisionHead, ...]:
+        """Revisions without their texts, the newest first: thousands of texts may be gigabytes."""
+        asked = (_BEYOND if before is None else before, limit)
+        with self._database.reading() as connection:
+            return tuple(
+                RevisionHead(
+                    number=row[0],
+                    committed_at=row[1],
+                    operator=row[2],
+                    comment=row[3],
+                    kind=RevisionKind(row[4]),
+                )
+                for row in connection.execute(_QUERIES["history"], asked)
+            )
 
     def _read(self, query: str, values: tuple[int, ...]) -> tuple[Revision, ...]:
         with self._database.reading() as connection:

@@ -148,7 +148,9 @@ def test_a_commit_that_cannot_run_leaves_the_old_text_in_force(
     assert in_force(running_house) == DEFAULT_TEXT
     newest, failed, _ = running_house.store.revisions.history(5)
     assert newest.comment.startswith("revision 2 could not be applied: Listener InboundMail")
-    assert failed.text == OTHER
+    tried = running_house.store.revisions.get(failed.number)
+    assert tried is not None
+    assert tried.text == OTHER
     assert Candidate(running_house).read() == OTHER.encode(), "it can be mended"
 
 

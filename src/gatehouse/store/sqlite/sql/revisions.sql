@@ -17,6 +17,6 @@ SELECT number, committed_at, operator, comment, text, kind FROM revision ORDER B
 SELECT number, committed_at, operator, comment, text, kind FROM revision WHERE number = ?;
 
 -- history
--- Configurations before a number, the newest first.
-SELECT number, committed_at, operator, comment, text, kind FROM revision
+-- Configurations before a number, without their texts, the newest first.
+SELECT number, committed_at, operator, comment, kind FROM revision
 WHERE number < ? ORDER BY number DESC LIMIT ?;
