@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from gatehouse.config import field_values, schema
+from gatehouse.faces.cli.shell import destination
 from gatehouse.policy.outbound_tls import OutboundTlsLevel
 from tests.unit.faces.cli.shell.conftest import Desk
 
@@ -28,6 +30,12 @@ def test_the_numbers_of_levels_are_those_of_the_appliance(
 ) -> None:
     made = desk.play("destconfig", "NEW", "a.example", "N", "N", "Y", str(number), "1", "")
     assert made.destination_controls["a.example"].tls is OutboundTlsLevel(level)
+
+
+def test_the_names_of_levels_stand_in_the_order_of_the_schema() -> None:
+    for model in (schema.SenderTlsOverride, schema.SmartHost, schema.DestinationControl):
+        assert field_values.declared(model, "tls").words == destination._VALUES
+    assert len(destination.LEVEL_NAMES) == len(destination._VALUES)
 
 
 def test_an_entry_is_changed_shown_and_removed(desk: Desk) -> None:
