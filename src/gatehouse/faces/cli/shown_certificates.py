@@ -16,9 +16,12 @@ from gatehouse.journal.escape import clean
 _COMMIT = "It waits for the commit: gatehouse config commit"
 
 
+def _left(not_after: datetime, at: datetime) -> str:
+    return "over" if not_after <= at else f"{(not_after - at).days}d"
+
+
 def _end(not_after: datetime, at: datetime) -> str:
-    left = "over" if not_after <= at else f"{(not_after - at).days}d"
-    return f"{not_after.date()} ({left})"
+    return f"{not_after.date()} ({_left(not_after, at)})"
 
 
 def _list(one: certificates.CertificateList, to: Screen) -> str:
@@ -83,7 +86,7 @@ def _view(one: certificates_look.CertificateView, to: Screen) -> str:
         ("For", ", ".join(held.names)),
         ("Issuer", held.issuer),
         ("Good from", moment(held.not_before)),
-        ("Good until", f"{moment(held.not_after)} ({_end(held.not_after, one.at)})"),
+        ("Good until", f"{moment(held.not_after)} ({_left(held.not_after, one.at)})"),
         ("SHA-256", held.fingerprint),
         ("State", state),
         ("Used by", ", ".join(held.used_by) or "nobody"),
