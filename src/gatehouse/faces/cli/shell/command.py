@@ -25,8 +25,13 @@ def shell_command(carry: CarryThere) -> click.Command:
 
         context = click.get_current_context()
         data = commands.data_directory(context, os.environ)
+
+        def carry_here(action: Action, given: msgspec.Struct) -> msgspec.Struct:
+            with context.scope(cleanup=False):  # the line editor completes in another thread
+                return carry(action, given, data)
+
         status = open_shell(
-            lambda action, given: carry(action, given, data),
+            carry_here,
             person=bool(sys.stdin and sys.stdin.isatty()),
             acting_as=commands.acting_as(context, os.environ),
         )

@@ -14,7 +14,13 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from gatehouse.config import places
-from gatehouse.faces.actions import configuration, configuration_commit, destinations, status
+from gatehouse.faces.actions import (
+    configuration,
+    configuration_commit,
+    destinations,
+    logs,
+    status,
+)
 from gatehouse.faces.actions.action import Action
 from gatehouse.faces.actions.errors import LOGIN_OVER, OperatorError
 from gatehouse.faces.cli import files
@@ -69,6 +75,9 @@ class Source(Protocol):
 
     def forget(self) -> None:
         """What was pasted ahead does not fit any more."""
+
+    def complete_with(self, lines: Callable[[str], tuple[str, ...]]) -> None:
+        """Who knows what a command line may go on with: from what is typed to whole lines."""
 
 
 class Place(Protocol):
@@ -268,8 +277,8 @@ class Player:
 
 
 def _only_looks(action: Action, given: msgspec.Struct) -> bool:
-    """It changes nothing, and nobody outside hears of it."""
-    return not action.changes and not getattr(given, "live", False)
+    """It changes nothing, nobody outside hears of it, and it does not go through whole logs."""
+    return not action.changes and not getattr(given, "live", False) and action is not logs.TAIL
 
 
 def clean_lines(text: str) -> str:

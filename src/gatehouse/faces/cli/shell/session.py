@@ -7,7 +7,7 @@ Words behind a command answer its first questions: `hoststatus partner.example`.
 
 import difflib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gatehouse.config.places import CLUSTER
 from gatehouse.faces.actions import configuration, who
@@ -25,6 +25,7 @@ from gatehouse.faces.cli.shell.dialogue import (
     say,
     shown,
 )
+from gatehouse.faces.cli.shell.dialogue import words as answers
 from gatehouse.faces.cli.shell.player import (
     Carry,
     Kind,
@@ -81,6 +82,7 @@ class Session:
         self._commands = commands
         self._names = (*commands, *ALIASES, *_OWN)
         self._refused = False
+        source.complete_with(self._lines_from)
 
     def run(self) -> int:
         """Until it is left; the exit status: 1 if a commit was refused, or the input broke off."""
@@ -174,9 +176,27 @@ class Session:
             self._play(first, words)
         return True
 
+    def _named(self, words: Sequence[str]) -> tuple[str, int]:
+        """The command that a line begins with, and how many words its name has."""
+        first, pair = words[0].lower(), " ".join(words[:2]).lower()
+        return (pair, 2) if pair in self._commands else (ALIASES.get(first, first), 1)
+
+    def _lines_from(self, typed: str) -> tuple[str, ...]:
+        """What a command line may go on with behind its last blank, as whole lines."""
+        begun = typed.rpartition(" ")[0]
+        try:
+            words = shlex.split(begun)
+        except ValueError:
+            return ()
+        name, size = self._named(words) if words else ("", 0)
+        command = self._commands.get(name)
+        question = command and self._player.preview(command.talk(), words[size:])
+        if not question:
+            return ()
+        return tuple(f"{begun} {one}" for one in answers(question) if shlex.quote(one) == one)
+
     def _play(self, first: str, words: list[str]) -> None:
-        pair = " ".join((first, *words[1:2])).lower()
-        size, name = (2, pair) if pair in self._commands else (1, ALIASES.get(first, first))
+        name, size = self._named(words)
         command = self._commands.get(name)
         if command is None:
             self._source.say(self._unknown(first))
@@ -195,11 +215,10 @@ class Session:
 
     def _help_on(self, words: list[str]) -> str:
         """What a command is for, and what it asks next behind these words."""
-        first, pair = words[0].lower(), " ".join(words[:2]).lower()
-        size, name = (2, pair) if pair in self._commands else (1, ALIASES.get(first, first))
+        name, size = self._named(words)
         command = self._commands.get(name)
         if command is None:
-            return self._help() if first in _OWN else self._unknown(first)
+            return self._help() if name in _OWN else self._unknown(name)
         question = self._player.preview(command.talk(), words[size:])
         if question is None:
             return f"{name}: {command.summary}"

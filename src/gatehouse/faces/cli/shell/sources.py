@@ -12,12 +12,15 @@ import getpass
 import sys
 import time
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
 import click
 import msgspec
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import WordCompleter
+from prompt_toolkit.completion import Completer, Completion
+from prompt_toolkit.document import Document
 from prompt_toolkit.history import DummyHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.output import Output
@@ -70,6 +73,9 @@ class _Printed:
     def forget(self) -> None:
         """What was given ahead does not fit any more; a recording goes on with its next line."""
 
+    def complete_with(self, lines: Callable[[str], tuple[str, ...]]) -> None:
+        """Nothing is completed where nobody types."""
+
 
 class Piped(_Printed):
     """Lines that were recorded."""
@@ -96,6 +102,33 @@ class Piped(_Printed):
         return self._stream.readline(LONGEST_LINE)
 
 
+class _Whole(Completer):
+    """Completes the whole line, small and capital letters alike."""
+
+    def __init__(
+        self, words: Sequence[str], lines: Callable[[str], tuple[str, ...]] | None
+    ) -> None:
+        self._words, self._lines = words, lines
+
+    def get_completions(self, document: Document, complete_event: object) -> Iterator[Completion]:
+        """Every line that begins with what is typed; shown is what comes last in it."""
+        typed = document.text_before_cursor
+        known = tuple(self._words)
+        if self._lines is not None and " " in typed:
+            known += self._beyond(typed)
+        for one in known:
+            if one.lower().startswith(typed.lower()):
+                yield Completion(one, start_position=-len(typed), display=one.split(" ")[-1])
+
+    def _beyond(self, typed: str) -> tuple[str, ...]:
+        # In a thread: an event loop runs in this one, and what is asked may need one of its own.
+        assert self._lines is not None
+        with ThreadPoolExecutor(1) as thread:
+            asked = thread.submit(self._lines, typed)
+        # A key that completes nothing is better than one that breaks the line.
+        return () if asked.exception() is not None else asked.result()
+
+
 class Person(_Printed):
     """Somebody at a terminal: completion with the tab key, history with the arrows."""
 
@@ -103,6 +136,7 @@ class Person(_Printed):
 
     def __init__(self, source: Input | None = None, to: Output | None = None) -> None:
         self._pasted: deque[str] = deque()
+        self._lines_from: Callable[[str], tuple[str, ...]] = lambda typed: ()
         self._here = to is None  # the terminal is the one of this process
         # A name is no command, and a password is kept nowhere.
         histories: dict[Kind, History] = {
@@ -141,10 +175,14 @@ class Person(_Printed):
         """Whatever was pasted behind a line that does not fit is not answered with."""
         self._pasted.clear()
 
+    def complete_with(self, lines: Callable[[str], tuple[str, ...]]) -> None:
+        """Commands are completed beyond their first word by what the session knows."""
+        self._lines_from = lines
+
     def _typed(self, beginning: str, words: tuple[str, ...], kind: Kind) -> str:
         if kind is Kind.SECRET and self._here and is_dumb_terminal():
             return getpass.getpass(beginning)  # the line editor shows everything on such a one
-        completer = WordCompleter(list(words), ignore_case=True, sentence=True)
+        completer = _Whole(words, self._lines_from if kind is Kind.COMMAND else None)
         return self._lines[kind].prompt(
             beginning, completer=completer, is_password=kind is Kind.SECRET
         )

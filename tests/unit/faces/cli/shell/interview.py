@@ -6,7 +6,7 @@ line, so that its default holds. Dialogues may gain questions and change their o
 is that this way and these answers lead there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -50,6 +50,9 @@ class Interview:
 
     def forget(self) -> None:
         pass
+
+    def complete_with(self, lines: Callable[[str], tuple[str, ...]]) -> None:
+        self.lines_from = lines
 
     def pause(self, seconds: float) -> None:
         raise AssertionError("nobody sits here and watches")

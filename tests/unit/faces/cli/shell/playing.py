@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A source of answers for tests, which keeps what was printed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -35,6 +35,9 @@ class Script:
 
     def forget(self) -> None:
         pass
+
+    def complete_with(self, lines: Callable[[str], tuple[str, ...]]) -> None:
+        self.lines_from = lines
 
     def pause(self, seconds: float) -> None:
         if self.pauses == 0:

@@ -2,17 +2,21 @@
 """A shell is opened here: who is there, what is read, and what is said when it is left."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 from click.testing import CliRunner
 
-from gatehouse.faces.actions.action import Action
+from gatehouse.faces.actions import program
+from gatehouse.faces.actions.action import Action, Nothing
 from gatehouse.faces.actions.carry import operator_name
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.cli.shell import opening
 from gatehouse.faces.cli.shell.command import shell_command
+from gatehouse.faces.cli.shell.player import Carry
 from tests.unit.faces.cli.shell.playing import Script
 from tests.unit.faces.cli.shell.test_remote import House
 
@@ -41,6 +45,22 @@ def test_the_command_takes_the_account_from_its_option() -> None:
     command = shell_command(lambda action, given, data: House().carry(action, given))
     done = CliRunner().invoke(command, ["--as", "bob"], input="who\n")
     assert (done.exit_code, "bob, at this shell" in done.output) == (0, True)
+
+
+def test_actions_may_be_done_in_another_thread_of_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def carry(action: Action, given: msgspec.Struct, data: Path) -> msgspec.Struct:
+        click.get_current_context()
+        return House().carry(action, given)
+
+    def open_shell(carry: Carry, *, person: bool, acting_as: str) -> int:
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(carry, program.VERSION, Nothing()).result()
+        return 0
+
+    monkeypatch.setattr(opening, "open_shell", open_shell)
+    assert CliRunner().invoke(shell_command(carry), []).exit_code == 0
 
 
 def test_octets_that_are_no_text_are_refused_as_a_line_and_the_recording_goes_on(

@@ -122,6 +122,30 @@ def test_help_on_a_test_of_a_destination_connects_to_nobody() -> None:
     assert "tlsverify: Test the TLS of a destination." in source.transcript
 
 
+def test_a_command_line_is_completed_with_what_its_dialogue_asks_next() -> None:
+    done: list[Action] = []
+
+    def carry(action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        done.append(action)
+        raise OperatorError("no", "It cannot be said.")
+
+    def made() -> Talk[None]:
+        word = yield from dialogue.menu(("NEW", "Make one."), ("EDIT", "Change one."))
+        if word == "EDIT":
+            yield from dialogue.choose("Which?", ("edge", "In side", "mail;rm"))
+        yield from dialogue.do(configuration.CLEAR, Nothing(), configuration.Cleared)
+
+    source = Script([])
+    commands = {"made": Command("Make things.", made), **HERE}
+    Session(source, carry, who="ops", host="gw", commands=commands)
+    assert source.lines_from("made ") == ("made NEW", "made EDIT")
+    assert source.lines_from("MADE ed") == ("MADE NEW", "MADE EDIT")  # the editor picks what fits
+    assert source.lines_from("made edit ") == ("made edit edge",)  # the others are no plain words
+    for typed in ("made new ", "made edit edge ", "nothing ", " ", "made 'ed ", "help "):
+        assert source.lines_from(typed) == ()
+    assert done == []
+
+
 def test_a_line_that_is_no_text_is_no_command() -> None:
     _, said = session("greet b\udcff", "gre\udcffet")
     assert said.count(dialogue.NO_TEXT) == 2

@@ -105,6 +105,27 @@ def test_a_person_types_and_completes() -> None:
         assert person.read("[1]> ", (), Kind.ANSWER) == "3"
 
 
+def test_a_command_line_is_completed_beyond_its_first_word_and_an_answer_is_not() -> None:
+    with create_pipe_input() as keys:
+        person = sources.Person(keys, DummyOutput())
+        person.complete_with(lambda typed: (f"{typed.rpartition(' ')[0]} EDIT",))
+        keys.send_text("made e\t\r")
+        assert person.read("gw> ", ("made",), Kind.COMMAND) == "made EDIT"
+        keys.send_text("made e\t\r")
+        assert person.read("> ", (), Kind.ANSWER) == "made e"
+
+
+def test_what_cannot_be_completed_breaks_nothing() -> None:
+    def broken(typed: str) -> tuple[str, ...]:
+        raise RuntimeError(typed)
+
+    with create_pipe_input() as keys:
+        person = sources.Person(keys, DummyOutput())
+        person.complete_with(broken)
+        keys.send_text("made e\t\r")
+        assert person.read("gw> ", ("made",), Kind.COMMAND) == "made e"
+
+
 def test_a_person_finds_earlier_commands_with_the_arrow_but_no_answer_and_no_password() -> None:
     with create_pipe_input() as keys:
         person = sources.Person(keys, DummyOutput())
