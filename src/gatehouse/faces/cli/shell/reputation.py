@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """hostaccess > REPUTATION: what this gateway knows about addresses by itself.
 
-Members of sender groups ask for it: SBRS[-10:-3], geo[XX], SBO:1. The smallest block that holds an
+Members of sender groups ask for it: SBRS[-10.0:-3.0], country[KR], SBO:123456. The smallest block that holds an
 address speaks.
 """
 
