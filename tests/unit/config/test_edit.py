@@ -33,11 +33,15 @@ def test_a_value_is_replaced_and_its_comment_stays() -> None:
     )
 
 
-def test_a_field_that_is_not_there_comes_below_its_header() -> None:
+def test_a_field_that_is_not_there_comes_at_the_end_of_its_section() -> None:
     edited = edit.set_field(TEXT, ("interfaces", "Net"), "https_certificate", "mx")
-    assert edited == TEXT.replace(
-        b"[interfaces.Net]\n", b'[interfaces.Net]\nhttps_certificate = "mx"\n'
-    )
+    assert edited == TEXT.replace(b'"127.0.0.1"\n', b'"127.0.0.1"\nhttps_certificate = "mx"\n')
+
+
+def test_a_list_over_many_lines_is_replaced_and_nothing_else() -> None:
+    many = TEXT + b'certificates = [ # by SNI\n    "a", # one\n    "b",\n] # all\n# the end\n'
+    edited = edit.set_field(many, ("listeners", "InboundMail"), "certificates", ["a", "c"])
+    assert edited == TEXT + b'certificates = ["a", "c"]  # all\n# the end\n'
 
 
 def test_a_section_that_is_not_there_comes_at_the_end() -> None:
