@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """hostaccess > REPUTATION: what this gateway knows about addresses by itself.
 
-Members of sender groups ask for it: SBRS[-10.0:-3.0], country[KR], SBO:123456. The smallest block that holds an
-address speaks.
+Members of sender groups ask for it: SBRS[-10.0:-3.0], country[KR], SBO:123456. The smallest block
+that holds an address speaks.
 """
 
 from collections.abc import Callable
