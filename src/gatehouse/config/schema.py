@@ -906,7 +906,8 @@ class Ssh(Section):
         description="A session in which nothing is typed for so long ends.",
     )
     max_sessions: Annotated[int, Field(ge=1, le=50)] = Field(
-        default=10, description="Sessions that are open at the same time."
+        default=10,
+        description="Sessions that are open at the same time; an administrator gets one more.",
     )
     banner: BannerText | None = Field(
         default=None, description="Text that is shown before a login; whoever connects reads it."

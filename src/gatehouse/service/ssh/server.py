@@ -19,10 +19,10 @@ import asyncssh
 from gatehouse.config.running import Running, SshSettings
 from gatehouse.journal import facts
 from gatehouse.policy import auth_throttle
-from gatehouse.policy.people import MAX_NAME, Way
+from gatehouse.policy.people import MAX_NAME, Role, Way
 from gatehouse.service.base import channel as line
 from gatehouse.service.base import open_sessions, ssh_keys
-from gatehouse.service.base.people import People
+from gatehouse.service.base.people import People, Person
 from gatehouse.service.base.worker import Worker
 from gatehouse.service.ssh import limits
 from gatehouse.service.ssh.login import Client, Connection, LoginTools
@@ -242,8 +242,7 @@ class SshServer:
     # --- sessions -----------------------------------------------------------------------------
 
     def _session(self, client: Client) -> ShellSession:
-        full = len(self.sessions) >= self._settings.max_sessions
-        if client.person is None or full or self._stopped:
+        if client.person is None or self._is_full_for(client.person) or self._stopped:
             raise asyncssh.ChannelOpenError(
                 asyncssh.OPEN_RESOURCE_SHORTAGE, "There are too many sessions"
             )
@@ -256,6 +255,11 @@ class SshServer:
         session = ShellSession(client.person, client.address, self.program, tools)
         self.sessions[session] = client
         return session
+
+    def _is_full_for(self, person: Person) -> bool:
+        """Nobody keeps the administrators out by taking all the sessions that there are."""
+        kept = 1 if person.role is Role.ADMINISTRATOR else 0
+        return len(self.sessions) >= self._settings.max_sessions + kept
 
     def _ended(self, session: ShellSession) -> None:
         client = self.sessions.pop(session, None)

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -316,6 +317,25 @@ def test_sessions_are_bounded_and_told(play: Play) -> None:
                 ("ann", "ssh", "127.0.0.1", 0.0),
             ]
         await eventually(lambda: not site.listed())
+
+    play(scene)
+
+
+def test_an_administrator_gets_a_session_where_all_are_taken(play: Play) -> None:
+    async def scene(site: Site) -> None:
+        people = site.worker.store.people
+        account = people.get("ann")
+        assert account is not None
+        people.add(replace(account, name="boss", role="administrator", version=1))
+        boss = {"username": "boss", "client_keys": None, "password": PASSWORD}
+        async with site.client() as ann, site.client(**boss) as one:
+            await ann.create_process()
+            await ann.create_process()
+            with pytest.raises(asyncssh.ChannelOpenError):
+                await ann.create_process()
+            await one.create_process()
+            with pytest.raises(asyncssh.ChannelOpenError):
+                await one.create_process()
 
     play(scene)
 
