@@ -8,9 +8,9 @@ still for seconds; a test that fails then has said nothing about the house.
 import asyncio
 from collections.abc import Callable
 
-# Seconds; forty times what the slowest wait takes on a quiet machine, and well below pytest's own
-# bound for a test (pyproject.toml), which names no condition.
-PATIENCE = 100.0
+# Seconds; a hundred times what a gateway takes to start on a quiet machine, and well below pytest's
+# own bound for a test (pyproject.toml), which names no condition.
+PATIENCE = 200.0
 POLL_SECONDS = 0.005
 
 

@@ -54,7 +54,7 @@ dns_servers = ["{dns}"]
 smtp_port = {smtp_port}
 dns_timeout = 12
 idle_timeout = 0
-starttls_timeout = 5
+starttls_timeout = 8
 mta_sts_port = {policy_port}
 mta_sts_internal = true
 [bounce_profiles.default]
