@@ -20,7 +20,7 @@ from gatehouse.config.running import Running
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.configuration import CommitInput, Committed, ServedView
 from gatehouse.faces.actions.configuration_commit import Confirmed, RollbackInput
-from gatehouse.faces.actions.configuration_examine import approve, in_force, revision
+from gatehouse.faces.actions.configuration_examine import MERGED, approve, in_force, revision
 from gatehouse.faces.actions.configuration_machine import offers_tls
 from gatehouse.faces.actions.configuration_merge import prepared, refuse_overtaken
 from gatehouse.faces.actions.errors import OperatorError
@@ -53,7 +53,8 @@ async def commit(house: House, given: CommitInput) -> Committed:
             raise no_candidate()
         text = before.text.encode() if wanted is None else wanted.text
         async with _standing_by(house):
-            approved = await approve(house, text, "candidate", machine=True)
+            source = MERGED if wanted is not None and wanted.merged else "candidate"
+            approved = await approve(house, text, source, machine=True)
             new = NewRevision(
                 text=text.decode("utf-8"),
                 operator=house.operator,

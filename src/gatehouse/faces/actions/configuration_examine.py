@@ -12,6 +12,12 @@ from gatehouse.faces.actions.house import House
 from gatehouse.service.trust import keyring
 from gatehouse.store.revision_values import Revision
 
+MERGED = "candidate, with what others have committed"
+_TOGETHER = (
+    "Nothing was committed. `gatehouse config rebase` puts both together into your candidate, "
+    "where `gatehouse config check` names the lines and it can be mended."
+)
+
 
 def in_force(house: House) -> Revision:
     """The last revision."""
@@ -115,7 +121,7 @@ def _approve(
         "configuration-refused",
         f"The configuration has {errors} error{'' if errors == 1 else 's'} and cannot run.",
         source,
-        "What is in force was not touched.",
+        _TOGETHER if source == MERGED else "What is in force was not touched.",
         tuple(map(view, found)),
     )
 

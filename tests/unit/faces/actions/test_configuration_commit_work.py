@@ -13,7 +13,13 @@ from gatehouse.faces.actions import configuration_edit_work as edits
 from gatehouse.faces.actions import configuration_work as looks
 from gatehouse.faces.actions.action import Nothing
 from gatehouse.faces.actions.candidate import Candidate
-from gatehouse.faces.actions.configuration import CommitInput, Committed, DiffInput, HistoryInput
+from gatehouse.faces.actions.configuration import (
+    CheckInput,
+    CommitInput,
+    Committed,
+    DiffInput,
+    HistoryInput,
+)
 from gatehouse.faces.actions.configuration_commit import RollbackInput
 from gatehouse.faces.actions.configuration_edit import RebaseInput, SetInput, UnsetInput
 from gatehouse.faces.actions.errors import OperatorError
@@ -121,6 +127,31 @@ def test_a_certificate_that_both_replace_is_a_conflict(house: House, bob: House)
     run(edits.rebase(bob, RebaseInput(take="mine")))
     assert commit(bob).secrets == ("certificate/mx",)
     assert keyring.get(house.store, "mx") == pair("b")
+
+
+def test_what_is_fine_for_each_and_not_for_both_is_refused_and_can_be_mended(
+    house: House, bob: House
+) -> None:
+    set_(house, "interfaces.Extra.address", "127.0.0.2")
+    commit(house)
+    set_(house, "listeners.InboundMail.interface", "Extra")
+    run(edits.unset_field(bob, UnsetInput(path="interfaces.Extra")))
+    commit(bob)
+    error = fault(work.commit(house, CommitInput(comment="x"))).fault
+    assert error.reference == "configuration-refused"
+    assert error.context == "candidate, with what others have committed"
+    assert "config rebase" in error.hint
+    assert [one.place for one in error.findings if one.severity == "error"] == [
+        "listeners.InboundMail.interface"
+    ]
+    run(edits.rebase(house, RebaseInput()))
+    found = fault(looks.check(house, CheckInput())).fault.findings
+    (line,) = [one.line for one in found if one.severity == "error"]
+    assert line is not None
+    lines = (Candidate(house).read() or b"").decode().split("\n")
+    assert lines[line - 1].startswith('interface = "Extra"'), "a line that he has"
+    set_(house, "listeners.InboundMail.interface", "Loopback")
+    assert run(looks.diff(house, DiffInput())).changes == ()
 
 
 def test_a_rollback_is_a_new_revision_and_leaves_the_candidate(house: House) -> None:
