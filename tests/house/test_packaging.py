@@ -60,6 +60,10 @@ def test_the_service_counts_as_started_when_the_gateway_says_that_it_serves():
     assert '_notify("READY=1")' in (SOURCE / "app.py").read_text()
 
 
+def test_a_gateway_that_somebody_sends_a_hangup_comes_back():
+    assert settings()["Restart"] == ["always"]
+
+
 def test_a_stop_has_more_time_than_sessions_in_progress_get():
     assert float(settings()["TimeoutStopSec"][0]) > conductor.STOP_SECONDS + 10
 
