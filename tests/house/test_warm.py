@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from tests import warm
+from tests.patience import PATIENCE
 
 
 def test_what_is_given_is_read_and_what_is_said_comes_back():
@@ -54,7 +55,7 @@ def test_a_signal_ends_it_and_is_its_status():
         assert process.poll() is None
         assert os.getsid(process.pid) == process.pid
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == -signal.SIGTERM
+        assert process.wait(PATIENCE) == -signal.SIGTERM
 
 
 def test_it_is_waited_for_no_longer_than_is_said():
@@ -70,6 +71,6 @@ def test_what_still_runs_ends_with_the_helper(monkeypatch):
         process = warm.start("json.tool", [], environment={}, streams=streams, session=True)
         ended = os.pidfd_open(process.pid)
         warm.stop()
-        assert select.select([ended], [], [], 20)[0]
+        assert select.select([ended], [], [], PATIENCE)[0]
         os.close(ended)
-        process.wait(20)
+        process.wait(PATIENCE)

@@ -139,7 +139,7 @@ class PolicyHost:
         """Stop listening."""
         self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
-        self._thread.join(5)
+        self._thread.join(PATIENCE)
 
 
 def _request(sock: ssl.SSLSocket) -> bytes:

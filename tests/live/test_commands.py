@@ -106,7 +106,7 @@ class Site:
         process = self._process
         assert process is not None and process.stdout is not None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0, process.stdout.read()
+        assert process.wait(PATIENCE) == 0, process.stdout.read()
         process.stdout.close()
 
     @contextmanager

@@ -22,6 +22,7 @@ from tests.live.clients import deliver
 from tests.live.gateway import Gateway, address, until
 from tests.live.peers import packages
 from tests.live.peers.openssh import OpenSsh, program
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -92,7 +93,7 @@ class Site:
             username=name,
             known_hosts=None,
             config=[],
-            login_timeout=10,
+            login_timeout=PATIENCE,
             **options,
         ) as connection:
             yield connection
@@ -125,7 +126,7 @@ class Talk:
 
     async def until(self, text: str) -> str:
         """What was printed up to this text, and not heard before."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while text not in self.said:
                 more = await self._process.stdout.read(4096)
                 assert more, self.said
@@ -139,7 +140,7 @@ class Talk:
 
     async def end(self) -> str:
         """What comes until it is over."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             return self.said + await self._process.stdout.read()
 
 
@@ -263,7 +264,7 @@ def test_sessions_do_not_hold_up_each_other_and_are_listed(site: Site) -> None:
             await first.answer("destconfig\r", "[]>")
             listed = await (await talk(other)).answer("who")
             assert listed.count("hans") == 3  # himself, and two sessions
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 ran = [await other.create_process() for _ in range(2)]
                 with pytest.raises(asyncssh.ChannelOpenError):
                     await other.create_process("version")

@@ -12,6 +12,7 @@ from gatehouse.service.base import group_writer
 from gatehouse.service.base.group_writer import GroupWriter
 from gatehouse.store.errors import StoreError, StoreFull
 from gatehouse.store.values import Changed, Delete, Failed, Messages, Operation, Result
+from tests.patience import PATIENCE
 
 
 def operation(number: int) -> Operation:
@@ -37,7 +38,7 @@ class Disk:
         self.gate.set()
 
     def commit(self, batch: Sequence[Operation]) -> Sequence[Result]:
-        assert self.gate.wait(5)
+        assert self.gate.wait(PATIENCE)
         self.groups.append(len(batch))
         self.threads.append(threading.current_thread() is not threading.main_thread())
         self.now += self.seconds

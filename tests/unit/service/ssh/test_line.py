@@ -10,6 +10,7 @@ import pytest
 from gatehouse.service.ssh import limits
 from gatehouse.service.ssh import line as module
 from gatehouse.service.ssh.line import Line
+from tests.patience import PATIENCE
 
 
 class Channel:
@@ -67,7 +68,7 @@ def in_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[object
 
 
 def joined(thread: threading.Thread) -> bool:
-    thread.join(10)
+    thread.join(PATIENCE)
     return not thread.is_alive()
 
 

@@ -16,6 +16,7 @@ from gatehouse.service.watch.alarms import MAIL_SECONDS, AlarmDesk, KeptAlarm, P
 from gatehouse.store.directory import DataDirectory
 from gatehouse.store.errors import StoreBusy, StoreCorrupt, StoreUnavailable
 from gatehouse.store.sqlite.store import SqliteStore, open_store
+from tests.patience import PATIENCE
 
 BEGIN = 1_800_000_000.0
 ALARM = Alarm(name="rule", severity=AlarmSeverity.WARNING, text="Something is odd.", key="k")
@@ -267,13 +268,13 @@ def test_what_comes_during_a_write_is_written_with_the_next(
 
     def slow(name: str, content: bytes, at: float) -> None:
         begun.set()
-        go_on.wait(20)
+        go_on.wait(PATIENCE)
         put(name, content, at)
 
     async def two() -> None:
         desk = site.desk()
         first = asyncio.create_task(desk.tell(alarm("first")))
-        await asyncio.to_thread(begun.wait, 20)
+        await asyncio.to_thread(begun.wait, PATIENCE)
         second = asyncio.create_task(desk.tell(alarm("second")))
         await asyncio.sleep(0)
         go_on.set()
