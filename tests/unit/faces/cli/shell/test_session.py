@@ -116,10 +116,20 @@ def test_help_on_every_command_changes_nothing_and_leads_to_its_operations() -> 
         assert f"{name}: {one.summary}" in source.transcript
 
 
-def test_help_on_a_test_of_a_destination_connects_to_nobody() -> None:
-    source = Script(["help tlsverify partner.example n", "help daneverify partner.example"])
+def test_help_on_a_test_of_a_destination_connects_to_nobody_and_reads_no_log() -> None:
+    source = Script(["help tlsverify a.example n", "help daneverify a.example", "help grep x 1 y"])
     Session(source, nothing_to_do, who="ops", host="gw").run()
     assert "tlsverify: Test the TLS of a destination." in source.transcript
+    assert "grep: Show log lines with a text in them." in source.transcript
+
+
+def test_advice_behind_a_refusal_is_in_the_words_of_the_shell() -> None:
+    def refuse(action: Action, given: msgspec.Struct) -> msgspec.Struct:
+        raise OperatorError("no", "No.", hint="Try `gatehouse config set PATH VALUE`.")
+
+    source = Script(["showchanges", "alertconfig", "quit"])
+    Session(source, refuse, who="ops", host="gw").run()
+    assert source.transcript.count("No. Try `set PATH VALUE`.") == 2
 
 
 def test_a_command_line_is_completed_with_what_its_dialogue_asks_next() -> None:
