@@ -7,6 +7,7 @@ is set is not known here: that is told by the faces, one cell for each field.
 """
 
 import enum
+import inspect
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -53,7 +54,8 @@ _NOTES = {
     'destination_controls."DOMAIN"': (
         'DOMAIN is a domain, `".domain"` for all below it, an address in brackets, or `default`.'
         " The exact domain wins over the longest suffix, and that over `default`; what is not set"
-        " is inherited from `default`."
+        " is inherited from `default`. What each level of `tls` proves, and what becomes of mail"
+        " where it fails: [outbound-tls.md](outbound-tls.md)."
     ),
     "sender_tls_overrides": (
         "Written as `[[sender_tls_overrides]]`, one by one. In a path the list is one value."
@@ -146,7 +148,7 @@ def _parts(model: type[schema.Section], place: str) -> Iterator[_Part]:
 
 def _section(part: _Part, set_by: Cell) -> Iterator[str]:
     yield f"## [{part.place}]\n"
-    preface = (part.model.__doc__ or "").strip()
+    preface = inspect.cleandoc(part.model.__doc__ or "")
     # "[listeners.NAME]: a place where mail comes in." without its own heading
     said = preface.partition("]: ")[2] or preface
     yield f"{said[:1].upper()}{said[1:]}\n"
@@ -185,6 +187,7 @@ _KNOWN = (
     (schema.ReplyText, "text"),
     (schema.Place, "path"),
     (schema.CountryCode, "two letters"),
+    (schema.MinTls, "word: `1.2`, `1.3`"),
     (schema.AlertClass, "word: " + ", ".join((alarms.ALL_CLASSES, *alarms.AlarmClass))),
 )
 
@@ -251,6 +254,8 @@ def _default(field: FieldInfo) -> str:
     unit = next((word for word in ("size", "duration") if word in field.metadata), "")
     if unit:
         return f"`{_amount(default, unit)}`"
+    if default == "":
+        return '`""`'
     if default in ({}, []) or isinstance(default, schema.Section):
         return "none"
     return f"`{_shown(default)}`"

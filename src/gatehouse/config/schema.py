@@ -283,7 +283,7 @@ class System(Section):
 class Interface(Section):
     """[interfaces.NAME]: an address of this machine, with the name it greets by."""
 
-    address: Ip = Field(description="IPv4 or IPv6 address to listen on and to deliver from.")
+    address: Ip = Field(description="IPv4 or IPv6 address of this machine to listen on.")
     hostname: Host | None = Field(
         default=None,
         description="Name in greeting and EHLO; should be in the listener's certificate. "
@@ -318,7 +318,8 @@ class SenderGroup(Section):
         default_factory=list,
         max_length=MAX_ENTRIES,
         description="Addresses, partial addresses, ranges, CIDR blocks, host names, .domain, "
-        "nx.domain, serv.fail, not.double.verified, dnslist[ZONE], ALL.",
+        "nx.domain, serv.fail, not.double.verified, dnslist[ZONE], ALL; by what [reputation] "
+        "says SBRS[-10.0:-3.0], SBO:NUMBER, country[KR].",
     )
     policy: PolicyName = Field(description="Name of the mail flow policy.")
     comment: str | None = Field(default=None, max_length=MAX_COMMENT, description="For people.")
@@ -396,9 +397,16 @@ class MailFlowPolicy(Section):
     """[mail_flow_policies.NAME]: what clients of a group may do and must offer."""
 
     behavior: Behavior | None = Field(
-        default=None, description="accept, relay, reject, tcprefuse or continue."
+        default=None,
+        description="accept: mail for whom recipient_access names; relay: mail for everybody; "
+        "reject: greet with a refusal; tcprefuse: close without a greeting; continue: go on with "
+        "the next group.",
     )
-    tls: TlsDemand | None = Field(default=None, description="off, preferred or required.")
+    tls: TlsDemand | None = Field(
+        default=None,
+        description="STARTTLS is off: not offered; preferred: offered; required: nothing else "
+        "before it.",
+    )
     verify_client_certificate: bool | None = Field(
         default=None, description="Ask for a client certificate and verify it."
     )
@@ -409,7 +417,10 @@ class MailFlowPolicy(Section):
         description="Senders that must use TLS although it is only preferred: domain, .domain, "
         "user@ or user@domain.",
     )
-    smtp_auth: AuthDemand | None = Field(default=None, description="off, preferred or required.")
+    smtp_auth: AuthDemand | None = Field(
+        default=None,
+        description="AUTH is off: not offered; preferred: offered; required: no mail before it.",
+    )
     auth_needs_tls: bool | None = Field(
         default=None, description="Offer AUTH under TLS only: true."
     )
@@ -548,8 +559,9 @@ class DestinationControl(Section):
 
     tls: TlsLevel | None = Field(
         default=None,
-        description="none, preferred, required, preferred-verify, required-verify or "
-        "required-verify-hosted.",
+        description="none: in clear; preferred: TLS where it is offered; required: TLS or no "
+        "delivery, whatever certificate; -verify: with a certificate that passes (preferred-verify "
+        "only records what does not); required-verify-hosted: the names of hosted domains too.",
     )
     dane: DaneUse | None = Field(
         default=None,
