@@ -28,6 +28,7 @@ class Site:
     store: SqliteStore
     refuses: set[str] = field(default_factory=set)
     now: float = 100.0
+    ticks: float = 0.0
     ran: list[tuple[int, bool]] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
 
@@ -54,7 +55,7 @@ class Site:
         return Trials(
             TrialTools(
                 store=self.store,
-                clock=Clock(wall=lambda: self.now, monotonic=lambda: 0.0),
+                clock=Clock(wall=lambda: self.now, monotonic=lambda: self.ticks),
                 committing=asyncio.Lock(),
                 start=self.start,
                 apply=self.apply,
@@ -163,6 +164,36 @@ def test_nobody_confirms_and_it_goes_back_by_itself(site: Site) -> None:
     assert len(site.alarms) == 1
     asyncio.run(watch.look())
     assert len(site.alarms) == 1
+
+
+def test_a_clock_that_is_set_back_gives_nobody_more_time(site: Site) -> None:
+    site.begin("new", confirm_by=200.0)
+    trials.ran(site.store, site.now)
+    watch = site.trials()
+    asyncio.run(watch.look())
+    site.now, site.ticks = -86_300.0, 99.0
+    asyncio.run(watch.look())
+    assert site.current.text == "new"
+    site.ticks = 100.0
+    asyncio.run(watch.look())
+    as_before(site)
+    assert len(site.alarms) == 1
+
+
+def test_each_trial_has_its_own_time(site: Site) -> None:
+    site.begin("new", confirm_by=200.0)
+    trials.ran(site.store, site.now)
+    watch = site.trials()
+    asyncio.run(watch.look())
+    waiting = trials.awaiting(site.store)
+    assert waiting is not None
+    trials.confirm(site.store, waiting, site.now)
+    site.now, site.ticks = 150.0, 50.0
+    site.begin("newer", confirm_by=250.0)
+    trials.ran(site.store, site.now)
+    site.now, site.ticks = 249.0, 149.0
+    asyncio.run(watch.look())
+    assert site.current.text == "newer"
 
 
 def test_what_was_confirmed_stays(site: Site) -> None:
