@@ -9,6 +9,7 @@ from gatehouse.mail.reply import Reply
 
 TOO_MANY = Reply(421, "4.3.2", ("Too many connections, try again later",))
 BUSY = Reply(452, "4.3.1", ("Insufficient system storage, try again later",))
+NO_ROOM = Reply(421, "4.3.1", ("Insufficient system storage, try again later",))
 NOT_NOW = Reply(451, "4.3.0", ("Temporary system problem, try again later",))
 LOOP = Reply(554, "5.4.6", ("Too many hops, this message is looping",))
 NO_TLS = Reply(454, "4.7.0", ("TLS not available due to temporary reason",))

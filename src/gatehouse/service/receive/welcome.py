@@ -23,12 +23,14 @@ from gatehouse.policy.inbound_values import (
     RefuseTcp,
 )
 from gatehouse.service.base.resolver import Found, ReverseName, Temporary
+from gatehouse.service.receive import replies
 from gatehouse.service.receive.connection import Connection, peer_subject
 from gatehouse.service.receive.desk import NOT_LISTED, Desk
 from gatehouse.service.receive.office import Office
 from gatehouse.smtp import proxy
 from gatehouse.smtp import server_events as events
 from gatehouse.smtp.xclient import ClientAttributes, Unavailable
+from gatehouse.store.errors import StoreError
 
 NOTHING_SAID = ClientAttributes()
 
@@ -130,7 +132,13 @@ class Welcome(Connection):
             office.forget(self)
             self._transport.abort()
             return
-        icid = self.icid = office.ids.next("icid")
+        try:
+            icid = self.icid = office.ids.next("icid")
+        except StoreError as error:
+            # A full disk, most of all: not even a number for the log can be kept.
+            office.report("inbound session", error)
+            self.dismiss(replies.NO_ROOM)
+            return
         record(inbound_facts.opened(decision.rules, client, at, icid, self.client_port, self.proxy))
         record(inbound_facts.matched(client, at, icid))
         for fact in inbound_facts.of_connection(outcome, client, at, icid):
