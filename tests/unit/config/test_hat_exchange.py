@@ -202,3 +202,15 @@ def test_behaviours_that_say_the_same_share_a_policy_and_others_are_numbered() -
     assert named[0] == named[1] == "BLOCKED", "there is one that says just that"
     assert named[2:-1] == ["REJECT", "REJECT_2", "REJECT_2", "REJECT_3"]
     assert list(adopted.policies) == ["REJECT", "REJECT_2", "REJECT_3"]
+
+
+def test_of_policies_that_say_the_same_the_first_one_is_taken() -> None:
+    same = 'REJECT {\nsmtp_reject_text = "x"\n}\n'
+    text = f"$ONE\n{same}$TWO\n{same}a.example\n{same}ALL\n$ACCEPTED\n"
+    after, _ = adopt(document(), text)
+    assert after.listeners[LISTENER].sender_groups[0].policy == "ONE"
+    there = {name: {"behavior": "reject", "reject_text": "x"} for name in ("THREE", "FOUR")}
+    after, _ = adopt(document(policies=there), text)
+    assert after.listeners[LISTENER].sender_groups[0].policy == "ONE", "those of the text first"
+    after, _ = adopt(document(policies=there), f"a.example\n{same}ALL\n$ACCEPTED\n")
+    assert after.listeners[LISTENER].sender_groups[0].policy == "THREE"
