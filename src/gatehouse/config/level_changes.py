@@ -112,6 +112,15 @@ def move(whole: schema.Document, path: Path, source: Level, target: Level) -> Ch
     return _difference(whole, _pruned(levels.removed(wanted, (*source.prefix, *path)), source))
 
 
+def unsay(whole: schema.Document, path: Path, level: Level) -> Changed | Refused:
+    """The level says nothing here any more; what it takes away stays away."""
+    values: Values = format.plain(whole)
+    wanted = levels.removed(values, (*level.prefix, *path))
+    if wanted == values:
+        return _says_nothing(whole, values, path, level)
+    return _difference(whole, _pruned(wanted, level))
+
+
 def delete(whole: schema.Document, path: Path, level: Level) -> Changed | Refused:
     """The level says nothing here any more, nor takes anything away: what is above it holds."""
     values: Values = format.plain(whole)

@@ -184,6 +184,14 @@ def test_what_is_deleted_lets_the_level_above_speak() -> None:
     assert "as in DNS" in edited
 
 
+def test_what_is_said_no_more_leaves_no_empty_section_and_brings_nothing_back() -> None:
+    edited = done(level_changes.unsay(read(TEXT), path("delivery.max_connections"), GW1))
+    assert at(edited, GW1, "delivery.max_connections") == 50
+    assert "[machines.gw1.settings.delivery]" not in edited
+    assert "as in DNS" in edited
+    assert isinstance(level_changes.unsay(read(TEXT), path("listeners.Legacy"), EU), Refused)
+
+
 def test_deleting_brings_back_what_a_level_was_without() -> None:
     edited = done(level_changes.delete(read(TEXT), path("listeners.Legacy"), EU))
     assert at(edited, GW2, "listeners.Legacy.port") == 2526

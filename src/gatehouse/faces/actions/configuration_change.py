@@ -82,8 +82,11 @@ def level_of(whole: schema.Document, text: str | None) -> Level:
     return level
 
 
-def named_path(place: str, pieces: changes.Parts | None = None) -> Path:
-    """The path that was typed; a number in brackets is a place in a list, counted from one."""
+def named_path(place: str, pieces: changes.Parts | None = None, prefix: Path = ()) -> Path:
+    """The path that was typed; a number in brackets is a place in a list, counted from one.
+
+    `prefix`: where in `pieces` the path begins.
+    """
     parsed = places.parse(place)
     if parsed is None:
         raise _bad_path(place, "Names with dots between them, in quotes where they hold dots.")
@@ -92,7 +95,7 @@ def named_path(place: str, pieces: changes.Parts | None = None) -> Path:
         if isinstance(part, str):
             found.append(part)
             continue
-        names = [] if pieces is None else pieces.orders.get(tuple(found), [])
+        names = [] if pieces is None else pieces.orders.get((*prefix, *found), [])
         if not 1 <= part <= len(names):
             raise _bad_path(place, f"There are {len(names)} there.")
         found.append(names[part - 1])

@@ -66,7 +66,12 @@ async def unset_field(house: House, given: UnsetInput) -> Edited:
             path = named_path(given.path, changes.parts(at(before, level)))
             return written(content, agreed(level_changes.take_away(before, level, path)))
         pieces = changes.parts(before)
-        return _unset(content, pieces, level, named_path(given.path, pieces))
+        path = named_path(given.path, pieces, level.prefix)
+        if level == CLUSTER:
+            return _unset(content, pieces, path)
+        if (*level.prefix, *path) not in pieces.at:
+            raise _not_said(path, level)
+        return written(content, agreed(level_changes.unsay(before, path, level)))
 
     return await change(house, edit, given.commit)
 
@@ -148,11 +153,8 @@ def _refuse_unknown(
         return
 
 
-def _unset(content: bytes, pieces: changes.Parts, level: Level, place: Path) -> bytes:
-    path = (*level.prefix, *place)
+def _unset(content: bytes, pieces: changes.Parts, path: Path) -> bytes:
     if path not in pieces.at:
-        if level != CLUSTER:
-            raise _not_said(place, level)
         raise _no_such(path, sorted(one[-1] for one in pieces.at if one and one[:-1] == path[:-1]))
     gone = [
         Change(one, value, Mark.ABSENT)

@@ -252,6 +252,27 @@ def test_unset_at_a_level_lets_the_one_above_speak_and_without_hides_it(three: H
     assert LIMIT not in held(three, "gw1")
 
 
+def test_unset_at_a_level_leaves_no_empty_section_behind(three: House) -> None:
+    current = three.store.revisions.current()
+    assert current is not None
+    set_(three, "listeners.InboundMail.port", "2599", "machine:gw2")
+    run(
+        edits.unset_field(three, UnsetInput(path="listeners.InboundMail.port", level="machine:gw2"))
+    )
+    kept = (Candidate(three).read() or b"").decode()
+    assert "machines.gw2.settings.listeners" not in kept
+    assert kept.split() == current.text.split()
+
+
+def test_a_number_at_a_level_counts_what_that_level_says(three: House) -> None:
+    policy = "listeners.InboundMail.sender_groups.PARTNERS.policy"
+    set_(three, policy, "RELAYED", "machine:gw2")  # the whole list: PARTNERS and ALL
+    run(edits.unset_field(three, UnsetInput(path=f"{GROUPS}.PARTNERS", level="machine:gw2")))
+    assert "PARTNERS" not in held(three, "gw2")[GROUPS][0]
+    error = fault(edits.unset_field(three, UnsetInput(path=f"{GROUPS}[2]", level="machine:gw2")))
+    assert error.fault.hint == "There are 1 there."
+
+
 @pytest.mark.parametrize(
     ("level", "reference"),
     [("gw1", "bad-level"), ("machine:gw9", "no-such-machine"), ("group:US", "no-such-group")],
