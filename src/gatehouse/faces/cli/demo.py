@@ -190,6 +190,12 @@ class _Demo:
                 with _gateway(data):
                     self._say(f"Gateway: listener DemoMail on 127.0.0.1 port {port}")
                     return await self._play(data, port, started)
+        except DemoFailed:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # Ctrl-C reaches what we have started too, and looks like a failure of theirs.
+                raise asyncio.CancelledError from None
+            raise
         finally:
             for server in servers:
                 server.close()
