@@ -58,7 +58,8 @@ def test_the_time_of_a_commit_is_its_own_and_not_that_of_a_later_one(desk: Desk)
 
     source = Script(["commit mine", "quit"])
     Session(source, carry, who="ops", host="gw").run()
-    assert f"Changes committed: {moment(at.replace(day=7))}" in source.transcript
+    told = [line for line in source.transcript if line.startswith("Changes committed: ")]
+    assert told == [f"Changes committed: {moment(at.replace(day=7))}"]
 
 
 def test_the_prompt_has_the_name_that_was_committed(desk: Desk) -> None:
