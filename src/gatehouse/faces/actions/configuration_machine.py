@@ -7,7 +7,7 @@ anything to verify by where verification is demanded. Pending certificates and t
 operator count as being there, but not for a rollback, which leaves them waiting.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -26,6 +26,8 @@ from gatehouse.service.trust import anchors, keyring
 from gatehouse.tls import coverage, facets, names
 from gatehouse.tls.certificates import CertificateFault, CertifiedKey, read_certificates
 from gatehouse.tls.engine import ServerContext, TlsSetupError
+
+_PEM = "-----BEGIN"  # as `service/deliver/trust_book.py` tells a certificate from a name
 
 
 def look(house: House, loaded: checks.Loaded, *, waiting: bool = True) -> tuple[Finding, ...]:
@@ -123,10 +125,12 @@ def _for_servers(leaf: x509.Certificate) -> bool:
 
 def _trust(house: House, running: Running, waiting: bool) -> Iterator[Finding]:
     demanding = [one for one in running.destinations if _needs_lists(one)]
-    if not demanding:
+    naming = [one for one in running.destinations if one.demands.ca_certificates]
+    if not demanding and not naming:
         return
     store = house.store
     custom = anchors.custom_to_be(store, house.operator) if waiting else anchors.custom(store)
+    yield from (found for one in naming for found in _named(one, custom))
     held = {TrustList.CUSTOM: bool(custom)}
     try:
         held[TrustList.SYSTEM] = bool(anchors.system(running.trust))
@@ -139,6 +143,18 @@ def _trust(house: House, running: Running, waiting: bool) -> Iterator[Finding]:
                 ("destination_controls", one.domain, "trust"),
                 f"level {one.tls.value} has nothing to verify by: {lists} without a certificate",
                 hint="`gatehouse trust add`, or ca_certificates or pinned_fingerprints here",
+            )
+
+
+def _named(one: DestinationControl, custom: Mapping[str, object]) -> Iterator[Finding]:
+    """A section of another gateway can name an authority that is only there."""
+    for name in one.demands.ca_certificates:
+        if not name.lstrip().startswith(_PEM) and name not in custom:
+            yield error(
+                ("destination_controls", one.domain, "ca_certificates"),
+                "the custom list has no such certificate: nothing could be verified by it",
+                hint="`gatehouse trust add`",
+                found=name,
             )
 
 

@@ -2,6 +2,7 @@
 """What only the machine can say is said before the commit, and counts what waits with it."""
 
 import asyncio
+import json
 import socket
 from datetime import UTC, datetime
 
@@ -15,7 +16,7 @@ from gatehouse.faces.actions.configuration_commit import RollbackInput
 from gatehouse.faces.actions.configuration_commit_work import rollback
 from gatehouse.faces.actions.errors import OperatorError
 from gatehouse.faces.actions.house import House
-from gatehouse.service.trust import anchors, keyring
+from gatehouse.service.trust import anchors, keyring, pending
 from gatehouse.tls.certificates import (
     CertifiedKey,
     KeyKind,
@@ -110,6 +111,18 @@ def test_verification_without_any_anchor_is_an_error(house: House) -> None:
     one = found["destination_controls.'bank.example'.trust"]
     assert one.severity is Severity.ERROR
     assert "nothing to verify by" in one.what
+
+
+def test_an_authority_that_is_not_in_the_list_is_an_error_until_it_waits(house: House) -> None:
+    made = certified("ca.example").chain_pem[0]
+    pinned = [made.decode(), "Partner"]
+    text = f"{DEFAULT_TEXT}{VERIFIED}ca_certificates = {json.dumps(pinned)}\n"
+    one = look(house, text)["destination_controls.'bank.example'.ca_certificates"]
+    assert one.severity is Severity.ERROR
+    assert "no such certificate" in one.what
+    assert one.found == "'Partner'"
+    pending.stage(house.store, house.operator, {"trust/Partner": made}, 1.0)
+    assert not [place for place in look(house, text) if "ca_certificates" in place]
 
 
 def refused(house: House, revision: int) -> str:
