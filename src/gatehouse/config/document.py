@@ -52,9 +52,8 @@ def _finding(fault: ErrorDetails) -> findings.Finding:
     if kind == "missing":
         return findings.error(path, "is missing", hint=_help(path))
     if fault["loc"] and fault["loc"][-1] == "[key]" and kind != "value_error":
-        own = kind == "value_error"  # the key says itself what it may be
-        needed = allowed(fault) if own else "letters, digits, '.', '_' and '-', at most 63"
-        return findings.error(path, "is no name", hint=f"allowed: {needed}")
+        hint = "allowed: letters, digits, '.', '_' and '-', at most 63"
+        return findings.error(path, "is no name", hint=hint)
     if kind in ("string_type", "dict_type", "model_type", "list_type", "bool_type", "int_type"):
         return findings.error(path, _WRONG_TYPE[kind], hint=_help(path), found=fault["input"])
     needed = allowed(fault)
