@@ -53,6 +53,7 @@ async def load(house: House, given: LoadInput) -> Loaded:
         approved = await approve(house, content, "file", arriving=arriving)
         content = await asyncio.to_thread(configuration_open.newest, content)
         waits = await asyncio.to_thread(_waits, house, file.secrets)
+        older = _older(house)
         Candidate(house).write(content, secrets=pending.staging(house.store, house.operator, waits))
     changed = content.decode() != in_force(house).text
     missing = await asyncio.to_thread(_missing, house, approved.running)
@@ -67,7 +68,19 @@ async def load(house: House, given: LoadInput) -> Loaded:
         served=() if done is None else done.served,
         secrets=tuple(waits),
         missing=missing,
-        notes=file.notes,
+        notes=(*file.notes, *older),
+    )
+
+
+def _older(house: House) -> tuple[str, ...]:
+    """A file that takes the place of an older candidate is merged as that would have been."""
+    kept, last = Candidate(house).kept(), in_force(house).number
+    if kept is None or kept.base == last:
+        return ()
+    return (
+        f"Your candidate was begun on revision {kept.base}, and {last} is in force: what was"
+        " changed in between stays where this says the same as then; `gatehouse config diff` shows"
+        " what comes of it, and `gatehouse config clear` before loading begins anew.",
     )
 
 

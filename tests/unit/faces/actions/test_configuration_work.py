@@ -2,6 +2,7 @@
 """Load, check, commit: what is in force changes only when it should."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,17 @@ def test_a_loaded_file_is_the_candidate_and_does_not_run(house: House) -> None:
     assert Candidate(house).read() == OTHER.encode()
     assert in_force(house) == DEFAULT_TEXT
     assert not load(house, DEFAULT_TEXT).changed
+
+
+def test_a_file_in_place_of_an_older_candidate_says_that_it_will_be_merged(house: House) -> None:
+    load(house, OTHER)
+    assert load(house, DEFAULT_TEXT).notes == ()
+    somebody = replace(house, operator="bob")
+    load(somebody, OTHER, "another name")
+    (note,) = load(house, DEFAULT_TEXT).notes
+    assert "begun on revision 1, and 2 is in force" in note
+    asyncio.run(work.clear(house, Nothing()))
+    assert load(house, DEFAULT_TEXT).notes == ()
 
 
 def test_a_broken_file_is_refused_with_every_fault_and_nothing_changes(house: House) -> None:

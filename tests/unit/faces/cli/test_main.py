@@ -205,9 +205,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_no_action_needs_more_than_it_requires(
     action: Action,
     prepared: Path,
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # some write a file
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
     status = at_once([*required(action), "--data", str(prepared)])
     said = capsys.readouterr().err.splitlines()
