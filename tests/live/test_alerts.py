@@ -124,7 +124,7 @@ def test_required_tls_that_fails_ends_as_a_mail(site: House, ops: FakeServer) ->
     (mail,) = about(ops, "a.strict.example")
     assert mail["Subject"] == (
         "Warning <System> gw.alert.example: TLS required for a.strict.example but not available:"
-        " STARTTLS not offered (1 messages waiting, oldest 0s)"
+        " STARTTLS not offered (1 message waiting, oldest 0s)"
     )
     assert (mail["From"], mail["To"]) == (
         "Gatehouse <alert@gw.alert.example>",

@@ -564,7 +564,7 @@ def test_required_tls_that_fails_is_told(site: House, tmp_path: Path) -> None:
     assert (told.alarm_class, told.severity) == ("System", "Warning")
     assert re.fullmatch(
         rf"TLS required for {re.escape(domain)} but not available: verify error: expired "
-        r"\(1 messages waiting, oldest \d+s\)",
+        r"\(1 message waiting, oldest \d+s\)",
         told.text,
     )
 

@@ -88,6 +88,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     certificates: tuple[CertificateUse, ...]
     queue: QueueView
     destinations: tuple[DestinationView, ...]
+    suspended: tuple[str, ...] = ()  # domains that an operator holds mail for; "": all
+    delivery_suspended: bool = False  # the configuration holds all mail
     unconfirmed: Unconfirmed | None = None
     counters: dict[str, int | str]  # the keys of the mail log's Status line; {}: does not run
 

@@ -49,6 +49,8 @@ async def status(house: House, given: StatusInput) -> Status:
             DestinationView(domain=one.domain, new=one.new, deferred=one.deferred, held=one.held)
             for one in counts[: given.destinations]
         ),
+        suspended=tuple(one.domain for one in await asyncio.to_thread(store.suspensions.all)),
+        delivery_suspended=running is not None and running.delivery.suspended,
         unconfirmed=_unconfirmed(store),
         counters={} if house.gateway is None else house.gateway.totals(),
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How each action's output looks to a person. One function for each output type, one table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -56,6 +56,7 @@ from gatehouse.faces.cli.terminal import (
 from gatehouse.journal.escape import clean
 
 _NULL_SENDER = "<>"
+_MOST_NAMED = 10  # suspended destinations on the page that is looked at first
 
 
 def render(output: msgspec.Struct, to: Screen) -> str:
@@ -95,6 +96,7 @@ def _status(one: status.Status, to: Screen) -> str:
         for each in one.listeners
         if each.suspended
     ]
+    blocks += [to.warn(text) for text in _undelivered(one)]
     if one.destinations:
         blocks.append(_destinations(one, to))
     blocks += [
@@ -103,6 +105,19 @@ def _status(one: status.Status, to: Screen) -> str:
         if use.note
     ]
     return "\n\n".join(blocks)
+
+
+def _undelivered(one: status.Status) -> Iterator[str]:
+    """Why mail stays although nothing is wrong with it."""
+    if one.delivery_suspended:
+        yield "The configuration holds all mail: delivery.suspended."
+    if "" in one.suspended:
+        yield "All destinations are suspended: nothing is delivered but alerts."
+    named = [clean(domain) for domain in one.suspended if domain][:_MOST_NAMED]
+    more = len(one.suspended) - ("" in one.suspended) - len(named)
+    if named:
+        also = f" and {more} more" if more else ""
+        yield f"Suspended: nothing is delivered to {', '.join(named)}{also}."
 
 
 def _queue_rows(one: status.Status) -> list[tuple[str, str]]:

@@ -75,7 +75,8 @@ class TlsAlarms:
         except StoreError:
             return "an unknown number of messages waiting"
         since = 0.0 if oldest is None else max(0.0, self._clock.wall() - oldest)
-        return f"{count} messages waiting, oldest {age(since)}"
+        messages = "message" if count == 1 else "messages"
+        return f"{count} {messages} waiting, oldest {age(since)}"
 
 
 def age(seconds: float) -> str:

@@ -74,3 +74,14 @@ def test_certificates_are_listed_without_keys(house: House) -> None:
 
 def test_the_uptime_never_runs_backwards(running_house: House) -> None:
     assert status(replace(running_house, started_at=NOW + 9_000)).uptime_seconds == 0
+
+
+def test_what_is_not_delivered_is_said(house: House) -> None:
+    assert (status(house).suspended, status(house).delivery_suspended) == ((), False)
+    house.store.suspensions.suspend("partner.example", NOW, "ann")
+    held = "\n[delivery]\nsuspended = true\n"
+    house.store.revisions.append(
+        text=f"format = 1\n{held}", operator="x", comment="", committed_at=NOW
+    )
+    found = status(house)
+    assert (found.suspended, found.delivery_suspended) == (("partner.example",), True)

@@ -56,3 +56,27 @@ def test_one_is_not_many(number: int, said: str) -> None:
         whole, queue=msgspec.structs.replace(whole.queue, messages=number)
     )
     assert said in render(one, Screen())
+
+
+@pytest.mark.parametrize(
+    ("domains", "held", "said"),
+    [
+        ((), False, None),
+        ((), True, "The configuration holds all mail: delivery.suspended."),
+        (("",), False, "All destinations are suspended: nothing is delivered but alerts."),
+        (("a.example",), False, "Suspended: nothing is delivered to a.example."),
+        (
+            tuple(f"d{number}.example" for number in range(12)),
+            False,
+            "Suspended: nothing is delivered to "
+            + ", ".join(f"d{n}.example" for n in range(10))
+            + " and 2 more.",
+        ),
+    ],
+)
+def test_the_first_page_says_what_is_not_delivered(
+    domains: tuple[str, ...], held: bool, said: str | None
+) -> None:
+    now = msgspec.structs.replace(sample(status.Status), suspended=domains, delivery_suspended=held)
+    lines = [line for line in render(now, Screen()).splitlines() if "deliver" in line]
+    assert lines == ([] if said is None else [said])

@@ -33,6 +33,10 @@ def status_short() -> Talk[None]:
     ]
     if refusing := [one.name for one in now.listeners if one.suspended]:
         rows.append(("Suspended listeners", ", ".join(refusing)))
+    if now.delivery_suspended or "" in now.suspended:
+        rows.append(("Suspended deliveries", "all"))
+    elif now.suspended:
+        rows.append(("Suspended deliveries", f"to {len(now.suspended)} by name"))
     yield from say(pairs(rows))
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """suspendlistener, resumelistener, suspend and resume: answers in, suspensions out."""
 
+import re
+
 import msgspec
 import pytest
 
@@ -57,7 +59,9 @@ def test_suspend_and_resume_take_listeners_and_deliveries_together(desk: Desk) -
     assert isinstance(found, delivery.Suspensions)
     assert (suspended(desk), [one.domain for one in found.suspensions]) == (["InboundMail"], [None])
     desk.play("status")
-    assert any(line.startswith("Suspended listeners") for line in desk.said)
+    told = "\n".join(desk.said)
+    assert re.search(r"^Suspended listeners: +InboundMail$", told, re.M)
+    assert re.search(r"^Suspended deliveries: +all$", told, re.M)
     desk.play("resume")
     found = desk.carry(delivery.SUSPENDED, Nothing())
     assert isinstance(found, delivery.Suspensions)
