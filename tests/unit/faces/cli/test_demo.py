@@ -3,7 +3,7 @@
 
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -34,6 +34,8 @@ def test_ctrl_c_is_no_failure_of_what_it_reached_too(
 
 
 @pytest.fixture
-def interrupt() -> Callable[[], None]:
-    """What the terminal does at Ctrl-C."""
-    return lambda: signal.raise_signal(signal.SIGINT)
+def interrupt() -> Iterator[Callable[[], None]]:
+    """What the terminal does at Ctrl-C; a shell lets what it starts behind it ignore that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
