@@ -10,6 +10,8 @@ def test_the_interface_of_deliveries_is_set_and_taken_away(desk: Desk) -> None:
 
 
 def test_all_mail_can_be_kept_in_the_queue_and_that_is_said(desk: Desk) -> None:
+    desk.play("deliveryconfig", "")
+    assert not any("all mail stays in the queue" in line for line in desk.said)
     assert desk.play("deliveryconfig", "SETUP", "", "", "Y", "").delivery.suspended is True
     assert any("all mail stays in the queue" in line for line in desk.said)
 
